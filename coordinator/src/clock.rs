@@ -1,0 +1,15 @@
+//! The one place of this crate that reads the time.
+
+use std::time::{Instant, SystemTime};
+
+/// For durations and deadlines.
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// For ages that outlive the process.
+#[allow(clippy::disallowed_methods)]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,1 @@
+//! Identity, seals and policy: whom this peer talks to.

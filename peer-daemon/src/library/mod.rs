@@ -1,0 +1,1 @@
+//! The shared files: found, hashed, named, opened again unchanged.

@@ -1,0 +1,1 @@
+//! The state directory: an SQLite database that survives crashes.

@@ -1,0 +1,240 @@
+//! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
+//! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Root, SafeName, Username, match_rule::MatchClass};
+
+/// The version of these documents, at the top of each.
+pub const SCHEMA: u32 = 1;
+
+/// `GET /v1/status`, and the answer of connect and disconnect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub schema: u32,
+    pub version: String,
+    pub protocol_version: u32,
+    /// The username that is held or sought.
+    pub username: Option<Username>,
+    pub connected: bool,
+    /// Why not, in a sentence, when it is sought and not held.
+    pub connection_problem: Option<String>,
+    /// The coordinator's URL.
+    pub coordinator: Option<String>,
+    pub download_port: u16,
+    pub upload_port: u16,
+    /// The web page's address, when it is on.
+    pub gui: Option<SocketAddr>,
+    pub shared_files: u64,
+    pub shared_bytes: u64,
+    /// Whether shares are being read right now.
+    pub scanning: bool,
+    /// The running download and upload.
+    pub download: Option<Download>,
+    pub upload: Option<Upload>,
+    /// Dial-backs that were turned away at the message-key since the start.
+    pub refused_dial_backs: u64,
+}
+
+/// Body of `PUT /v1/connection`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionRequest {
+    /// Not parsed yet: a bad one is answered with its reason.
+    pub username: String,
+}
+
+/// Body of `POST /v1/searches`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSearch {
+    pub query: String,
+}
+
+/// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
+/// answered once there are more than N results or the search is finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    pub schema: u32,
+    /// Its number, from 1.
+    pub search: String,
+    pub query: String,
+    pub finished: bool,
+    /// Exact ones first, each class in order of arrival; a number stays with its result.
+    pub results: Vec<SearchResult>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchResult {
+    /// From 1, in order of arrival.
+    pub number: u32,
+    pub username: Username,
+    pub name: SafeName,
+    pub size: u64,
+    pub root: Root,
+    #[serde(rename = "match")]
+    pub class: MatchClass,
+}
+
+/// Body of `POST /v1/downloads`: each target is a result (`NUMBER` of the last search, or `SEARCH.NUMBER`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDownloads {
+    pub targets: Vec<String>,
+}
+
+/// `GET /v1/downloads`, `POST /v1/downloads`, and `GET /v1/downloads/{id}?wait=SECONDS` (which is answered
+/// once the download has ended, or after the wait).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downloads {
+    pub schema: u32,
+    pub downloads: Vec<Download>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    pub id: String,
+    pub name: SafeName,
+    pub size: u64,
+    /// Bytes verified.
+    pub received: u64,
+    pub state: DownloadState,
+    /// The source.
+    pub username: Username,
+    pub root: Root,
+    /// Where it is, or will be.
+    pub path: String,
+    pub bytes_per_second: u64,
+    pub eta_seconds: Option<u64>,
+    /// The place in the source's queue, while waiting.
+    pub position: Option<u32>,
+    /// Why it waits or failed, in a sentence.
+    pub reason: Option<String>,
+    /// The same for programs, when it failed.
+    pub cause: Option<Cause>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownloadState {
+    Queued,
+    Requesting,
+    Waiting,
+    Transferring,
+    Verifying,
+    Finished,
+    Paused,
+    Failed,
+    Cancelled,
+}
+
+impl DownloadState {
+    /// Nothing more happens by itself.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Why a download failed. `peerctl` exits with the code of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The source gave no word: it is gone, or unwilling.
+    SourceGone,
+    /// Neither side can be reached by the other.
+    NeitherReachable,
+    /// The source said no.
+    Declined,
+    /// The source does not have the file any more.
+    FileGone,
+    /// The file changed at the source.
+    SourceChanged,
+    /// The stream broke off.
+    StreamLost,
+    /// The source sent a wrong piece twice, or a wrong piece layer.
+    Integrity,
+    /// The coordinator can't be reached.
+    CoordinatorUnreachable,
+    /// The coordinator wants fewer requests.
+    RateLimited,
+    /// The two sides speak different protocol versions.
+    VersionMismatch,
+    NoSpace,
+    Permission,
+    TimedOut,
+    /// Any other error, told in `reason`.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploads {
+    pub schema: u32,
+    pub uploads: Vec<Upload>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The introduction's id.
+    pub id: String,
+    pub name: SafeName,
+    pub size: u64,
+    pub sent: u64,
+    pub state: UploadState,
+    /// The requester.
+    pub username: Username,
+    pub bytes_per_second: u64,
+    pub position: Option<u32>,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadState {
+    Queued,
+    Dialling,
+    Transferring,
+    Finished,
+    Failed,
+}
+
+/// What `peerctl` and scripts learn from an exit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExitCode {
+    Done = 0,
+    Other = 1,
+    Usage = 2,
+    DaemonNotRunning = 3,
+    NotFound = 4,
+    Conflict = 5,
+    TimedOut = 6,
+    Unreachable = 7,
+    SourceChanged = 8,
+    NoSpace = 9,
+    Permission = 10,
+    RateLimited = 11,
+    VersionMismatch = 12,
+    IntegrityFailure = 32,
+}
+
+impl From<Cause> for ExitCode {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::SourceGone
+            | Cause::NeitherReachable
+            | Cause::StreamLost
+            | Cause::CoordinatorUnreachable => Self::Unreachable,
+            Cause::Declined => Self::Permission,
+            Cause::FileGone => Self::NotFound,
+            Cause::SourceChanged => Self::SourceChanged,
+            Cause::Integrity => Self::IntegrityFailure,
+            Cause::RateLimited => Self::RateLimited,
+            Cause::VersionMismatch => Self::VersionMismatch,
+            Cause::NoSpace => Self::NoSpace,
+            Cause::Permission => Self::Permission,
+            Cause::TimedOut => Self::TimedOut,
+            Cause::Other => Self::Other,
+        }
+    }
+}

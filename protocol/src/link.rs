@@ -4,6 +4,8 @@
 //! that a later version can say more. The root and the size identify the file; the name is a proposal by
 //! whoever made the link and is made safe as any received name.
 
+use std::fmt::Write as _;
+
 use thiserror::Error;
 
 use crate::{FileId, Root, SafeName};
@@ -67,7 +69,7 @@ fn percent_encode(text: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Resu
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                write!(f, "{}", char::from(byte))?
+                f.write_char(byte.into())?
             }
             _ => write!(f, "%{byte:02X}")?,
         }

@@ -256,7 +256,7 @@ mod tests {
         for alike in [
             &["alice", "Alice", "ALICE", "a1ice", "aIice", "a1lce"][..],
             &["bob", "b0b", "BOB", "B0B", "ВОВ"],
-            &["modern", "rnodern", "mod\u{435}rn".replace('\u{435}', "e").as_str()],
+            &["modern", "rnodern", "MODERN"],
             &["paypa", "раура"],
             &["TOM", "ТОМ"],
             &["KAZE", "ΚΑΖΕ"],

@@ -2,13 +2,13 @@
 //! hashed.
 
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io::{self, Read},
-    os::unix::fs::MetadataExt as _,
     thread,
     time::{Duration, UNIX_EPOCH},
 };
 
+use cap_std::fs::MetadataExt as _;
 use protocol::{
     FileId,
     root::{FileHasher, PieceLayer},
@@ -36,7 +36,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn new(metadata: &Metadata) -> Self {
+    pub(super) fn new(metadata: &cap_std::fs::Metadata) -> Self {
         let ns = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             device: metadata.dev(),
@@ -48,7 +48,7 @@ impl Stamp {
     }
 
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        file.metadata().map(|metadata| Self::new(&metadata))
+        cap_std::fs::Metadata::from_file(file).map(|metadata| Self::new(&metadata))
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn hash(
     wait_out_grain(stamp);
     // Only advice: a file system that does not take it is read all the same.
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
-    let mut hasher = FileHasher::new(stamp.size);
+    let mut tree = FileHasher::new(stamp.size);
     let mut reader = file.take(stamp.size);
     let mut block = vec![0; READ_BYTES];
     loop {
@@ -83,12 +83,12 @@ pub(super) fn hash(
         }
         match reader.read(&mut block) {
             Ok(0) => break,
-            Ok(read) => hasher.update(&block[..read]),
+            Ok(read) => tree.update(&block[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let hashed = hasher.finish().map_err(|_| HashError::Changed)?;
+    let hashed = tree.finish().map_err(|_| HashError::Changed)?;
     // The loop looked before each read; this looks after the last one.
     if Stamp::of(file)? == *stamp { Ok(hashed) } else { Err(HashError::Changed) }
 }

@@ -75,13 +75,21 @@ impl Index {
 
     /// All entries of a file, those of one name side by side.
     pub(super) fn of_file(&self, file: &FileId) -> impl Iterator<Item = &Arc<Entry>> {
-        let start = self.by_file.partition_point(|&position| self.entries[position].file.cmp(file) == Ordering::Less);
-        self.by_file[start..].iter().map(|&position| &self.entries[position]).take_while(|entry| entry.file == *file)
+        let start =
+            self.by_file.partition_point(|&position| self.entries[position].file.cmp(file) == Ordering::Less);
+        self.by_file[start..]
+            .iter()
+            .map(|&position| &self.entries[position])
+            .take_while(|entry| entry.file == *file)
     }
 
     /// What is offered: one for each file and name.
     pub(super) fn offered(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.offered.iter().map(|&position| &self.entries[position])
+    }
+
+    pub(super) fn offered_bytes(&self) -> u64 {
+        self.offered().map(|entry| entry.file.size).sum()
     }
 
     /// At most `limit` matches, exact ones first, each class in order of location.
@@ -136,7 +144,13 @@ mod tests {
 
     fn names() -> impl Strategy<Value = &'static str> {
         select(vec![
-            "summer rain.flac", "Summer_Rain.mp3", "rain of summer", "autumn.txt", "café summer", "snow", "SNOW.txt",
+            "summer rain.flac",
+            "Summer_Rain.mp3",
+            "rain of summer",
+            "autumn.txt",
+            "café summer",
+            "snow",
+            "SNOW.txt",
         ])
     }
 

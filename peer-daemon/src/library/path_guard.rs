@@ -17,6 +17,7 @@ use cap_std::{
     ambient_authority,
     fs::{Dir, OpenOptions},
 };
+use rustix::io::Errno;
 use thiserror::Error;
 
 use super::hasher::Stamp;
@@ -41,11 +42,12 @@ pub(super) enum GuardError {
 
 impl From<io::Error> for GuardError {
     fn from(error: io::Error) -> Self {
+        // What the kernel says to a link that must not be followed.
+        let is_link = Errno::from_io_error(&error) == Some(Errno::LOOP);
         match error.kind() {
             io::ErrorKind::NotFound => Self::Gone,
-            io::ErrorKind::NotADirectory | io::ErrorKind::FilesystemLoop | io::ErrorKind::IsADirectory => {
-                Self::NotRegular
-            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::NotRegular,
+            _ if is_link => Self::NotRegular,
             _ => Self::Io(error),
         }
     }
@@ -76,9 +78,13 @@ fn open_file(dir: &Dir, name: &Path) -> Result<(File, Stamp), GuardError> {
     let mut options = OpenOptions::new();
     // Without `nonblock`, a pipe swapped in would hold this thread until somebody writes to it.
     options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = dir.open_with(name, &options)?.into_std();
+    let file = dir.open_with(name, &options)?;
     let metadata = file.metadata()?;
-    if metadata.is_file() { Ok((file, Stamp::new(&metadata))) } else { Err(GuardError::NotRegular) }
+    if metadata.is_file() {
+        Ok((file.into_std(), Stamp::new(&metadata)))
+    } else {
+        Err(GuardError::NotRegular)
+    }
 }
 
 #[cfg(test)]
@@ -120,8 +126,18 @@ mod tests {
             assert!(matches!(open(&location(&share, gone)), Err(GuardError::Gone)), "{gone}");
         }
         let refused = [
-            "folder/inside/file", "folder/link", "outside", "above/secret", "above/share/folder/deep/file",
-            "../secret", "/etc/passwd", "", ".", "folder", "pipe", "folder/deep/file/more",
+            "folder/inside/file",
+            "folder/link",
+            "outside",
+            "above/secret",
+            "above/share/folder/deep/file",
+            "../secret",
+            "/etc/passwd",
+            "",
+            ".",
+            "folder",
+            "pipe",
+            "folder/deep/file/more",
         ];
         for path in refused {
             let opened = open(&location(&share, path)).map(drop);

@@ -21,8 +21,13 @@ impl HashCache {
         Self { state }
     }
 
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// The identity of a file with exactly this stamp.
-    pub(super) fn root(&self, stamp: &Stamp) -> Result<Option<FileId>, StateError> {
+    pub(super) fn file(&self, stamp: &Stamp) -> Result<Option<FileId>, StateError> {
         let root: Option<[u8; 32]> = self.state.with(|connection| {
             connection
                 .prepare_cached(
@@ -144,7 +149,7 @@ mod tests {
         let layer = layer(&vec![3; 5 << 20]);
         let stamp = stamp(7, 5 << 20);
         cache.put(&stamp, &layer).unwrap();
-        assert_eq!(cache.root(&stamp).unwrap(), Some(layer.file()));
+        assert_eq!(cache.file(&stamp).unwrap(), Some(layer.file()));
         assert_eq!(cache.layer(&stamp, &layer.file()).unwrap().as_ref(), Some(&layer));
         for other in [
             Stamp { device: 1, ..stamp },
@@ -153,7 +158,7 @@ mod tests {
             Stamp { mtime_ns: 0, ..stamp },
             Stamp { ctime_ns: 0, ..stamp },
         ] {
-            assert_eq!(cache.root(&other).unwrap(), None, "{other:?}");
+            assert_eq!(cache.file(&other).unwrap(), None, "{other:?}");
             assert_eq!(cache.layer(&other, &layer.file()).unwrap(), None, "{other:?}");
         }
     }
@@ -164,10 +169,13 @@ mod tests {
         let layer = layer(&vec![3; 5 << 20]);
         let stamp = stamp(7, 5 << 20);
         cache.put(&stamp, &layer).unwrap();
-        cache.state.with(|connection| connection.execute("UPDATE hash_cache SET layer = zeroblob(160)", [])).unwrap();
+        cache
+            .state
+            .with(|connection| connection.execute("UPDATE hash_cache SET layer = zeroblob(160)", []))
+            .unwrap();
         assert_eq!(cache.layer(&stamp, &layer.file()).unwrap(), None);
         cache.forget(&stamp).unwrap();
-        assert_eq!(cache.root(&stamp).unwrap(), None);
+        assert_eq!(cache.file(&stamp).unwrap(), None);
     }
 
     #[test]
@@ -185,7 +193,7 @@ mod tests {
         assert_eq!(cache.prune_above(shared(), 7).unwrap(), 8);
         assert_eq!(cache.prune(shared()).unwrap(), 0);
         for inode in 0..3 {
-            assert!(cache.root(&stamp(inode, 1)).unwrap().is_some());
+            assert!(cache.file(&stamp(inode, 1)).unwrap().is_some());
         }
     }
 }

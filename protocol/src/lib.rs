@@ -17,6 +17,7 @@ pub mod introduction;
 pub mod limits;
 pub mod link;
 pub mod match_rule;
+mod merkle;
 pub mod paths;
 pub mod problem;
 pub mod root;

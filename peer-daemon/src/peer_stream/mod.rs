@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  requester (TLS client, HTTP client)                 target (TLS server, HTTP server)
-//!  listen ── ConnectionGate ◀──────── TCP ──────────── dial ── DialRules, DialBudget
+//!  listen ── gate::ConnectionGate ◀──────── TCP ──────────── dial ── DialRules, DialBudget
 //!  client::Requester ─────────── TLS, HTTP/1.1 ──────▶ server::serve ── Shelf
 //! ```
 //!
@@ -12,6 +12,7 @@
 pub mod client;
 pub mod dial;
 pub mod dial_rules;
+pub mod gate;
 pub mod listen;
 pub mod server;
 pub mod shelf;

@@ -27,7 +27,7 @@ mod session;
 mod supervisor;
 
 #[cfg(test)]
-mod fake_coordinator;
+pub(crate) mod fake_coordinator;
 #[cfg(test)]
 mod tests;
 

@@ -98,8 +98,6 @@ impl PollState {
                 self.went_well();
                 Next::Deliver
             }
-            // The cursor of an empty batch is not worth taking: nothing in it is left to acknowledge.
-            Outcome::Batch { .. } => self.back_off("the coordinator's answers make no sense", None, random),
             Outcome::Quiet { retry_after: Some(asked), .. } => {
                 self.went_well();
                 Next::PollAfter(self.backoff.clone().next_at_least(Some(asked), random))
@@ -113,7 +111,10 @@ impl PollState {
             }
             Outcome::Superseded => self.back_off("another poll of this session took over", None, random),
             Outcome::CursorInvalid if self.cursor.take().is_some() => Next::PollAfter(Duration::ZERO),
-            Outcome::CursorInvalid => self.back_off("the coordinator's answers make no sense", None, random),
+            // Also a batch that is empty, whose cursor acknowledges nothing, or that came before.
+            Outcome::Batch { .. } | Outcome::CursorInvalid => {
+                self.back_off("the coordinator's answers make no sense", None, random)
+            }
             Outcome::Lapsed => Next::Reconnect,
             Outcome::Failed { problem, retry_after } => self.back_off(&problem, retry_after, random),
         }

@@ -14,7 +14,7 @@ use crate::{
     control::{self, ControlSocket, Controls, Network, SocketError},
     coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
     dialler::Dialler,
-    downloads::{Downloads, FolderError, Parts},
+    downloads::{self, Downloads, FolderError},
     introductions::keeper::{IdentityKeeper, KeeperError},
     library::{Library, LibraryError},
     name_tokens::NameTokens,
@@ -24,7 +24,7 @@ use crate::{
     },
     searches::Searches,
     state::{State, StateError},
-    uploads::Uploads,
+    uploads::{self, Uploads},
 };
 
 /// Tasks get this long to end by themselves.
@@ -105,7 +105,7 @@ impl Daemon {
 
     async fn run(self, tracker: &TaskTracker, token: &CancellationToken) -> Result<(), StartError> {
         let library =
-            Library::start(self.state.clone(), self.config.shares.clone(), tracker, token.child_token())?;
+            Library::start(self.state.clone(), &self.config.shares, tracker, token.child_token())?;
         let identities = IdentityKeeper::new(self.state.clone());
         tracker.spawn(renew_identity(identities.clone(), token.child_token()));
         let (download_port, upload_port) = (self.download_listener.port(), self.upload_listener.port());
@@ -184,8 +184,9 @@ impl Started {
             Arc::new(self.library.clone()),
             self.identities.answer_keys(),
             &self.tracker,
+            self.token.clone(),
         );
-        let parts = Parts {
+        let parts = downloads::Parts {
             link: link.clone(),
             searches: searches.clone(),
             identities: self.identities.clone(),
@@ -196,15 +197,14 @@ impl Started {
             token: self.token.clone(),
         };
         let downloads = Downloads::start(parts, download_listener)?;
-        let uploads = Uploads::start(
-            link.clone(),
-            self.library,
-            self.identities,
-            Arc::clone(&dialler),
-            upload_listener,
-            &self.tracker,
-            self.token.clone(),
-        );
+        let parts = uploads::Parts {
+            link: link.clone(),
+            library: self.library,
+            identities: self.identities,
+            dialler: Arc::clone(&dialler),
+            public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
+        };
+        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
         let network = Network { coordinator, link, searches, downloads, uploads };
         self.tracker.spawn(dispatch(events, network.clone(), dialler, url));
         Ok(Some(network))

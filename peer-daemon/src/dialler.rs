@@ -56,7 +56,7 @@ impl Dialler {
 
     /// The address was right: its dial does not count.
     pub(crate) fn established(&self, ticket: DialTicket) {
-        lock(&self.budget).forgive(ticket);
+        lock(&self.budget).forgive(&ticket);
     }
 }
 

@@ -23,9 +23,10 @@ impl TransferRate {
         while self.samples.len() > 1 && now.saturating_duration_since(self.samples[1].0) >= WINDOW {
             self.samples.pop_front();
         }
+        let is_followed = self.samples.len() > 1;
         match self.samples.back_mut() {
             Some((moment, last))
-                if self.samples.len() > 1 && now.saturating_duration_since(*moment) < RESOLUTION =>
+                if is_followed && now.saturating_duration_since(*moment) < RESOLUTION =>
             {
                 *last = total;
             }

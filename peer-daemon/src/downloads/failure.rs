@@ -80,8 +80,12 @@ impl Failure {
         match &error {
             StreamError::Refused { code: Code::SourceChanged, .. } => Self::SourceChanged,
             StreamError::Refused { code: Code::FileGone, .. } => Self::FileGone,
-            _ if error.is_loss() => Self::StreamLost { tries: 1, source: error },
-            _ => Self::Protocol(error),
+            StreamError::Lost | StreamError::Idle => Self::StreamLost { tries: 1, source: error },
+            StreamError::Handshake(_)
+            | StreamError::Pin
+            | StreamError::NotAccepted
+            | StreamError::Refused { .. }
+            | StreamError::Protocol(_) => Self::Protocol(error),
         }
     }
 }

@@ -52,7 +52,8 @@ impl Route<'_> {
                 () = self.progress.reached(Phase::Verified) => None,
             }
         };
-        let ended = tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
+        let ended =
+            tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
         match ended {
             Some(ended) => {
                 let served = ended?;

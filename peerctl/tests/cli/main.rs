@@ -1,4 +1,6 @@
 //! `peerctl` as scripts see it: exit codes, stdout and stderr, against a control socket with canned answers.
+// A harness that can't go on fails the test.
+#![allow(clippy::unwrap_used)]
 
 mod fake_daemon;
 mod start;

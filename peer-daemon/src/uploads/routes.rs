@@ -14,7 +14,10 @@ use crate::{
     dialler::{DialFailed, Dialler},
     introductions::identity::Identity,
     library::Library,
-    peer_stream::server::{Offer, Phase, ServeError, ServeProgress, Served, serve},
+    peer_stream::{
+        progress::{Phase, ServeProgress},
+        server::{Offer, ServeError, Served, serve},
+    },
 };
 
 /// Why a way did not lead to a stream.
@@ -56,11 +59,11 @@ impl Route<'_> {
         match ended {
             Some(ended) => {
                 let served = ended?;
-                self.dialler.established(ticket);
+                self.dialler.established(&ticket);
                 Ok(served)
             }
             None => {
-                self.dialler.established(ticket);
+                self.dialler.established(&ticket);
                 Ok(serving.await?)
             }
         }
@@ -89,8 +92,8 @@ impl Route<'_> {
     }
 
     async fn serve(&self, stream: tokio::net::TcpStream) -> Result<Served, ServeError> {
-        let shelf = Arc::new(self.library.clone());
+        let library = Arc::new(self.library.clone());
         let progress = Arc::clone(self.progress);
-        serve(stream, self.identity, self.offer.clone(), shelf, progress, self.stop.clone()).await
+        serve(stream, self.identity, self.offer.clone(), library, progress, self.stop.clone()).await
     }
 }

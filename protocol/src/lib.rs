@@ -11,6 +11,7 @@
 pub mod byte_range;
 pub mod control;
 pub mod event;
+mod fold;
 mod hex_bytes;
 pub mod id;
 pub mod introduction;
@@ -19,6 +20,7 @@ pub mod link;
 pub mod match_rule;
 pub mod paths;
 pub mod problem;
+mod redacted;
 pub mod root;
 pub mod safe_name;
 pub mod search;

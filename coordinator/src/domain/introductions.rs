@@ -83,10 +83,6 @@ impl Introductions {
         Self { rules, known: HashMap::new(), by_requester: HashMap::new(), deadlines: Deadlines::new() }
     }
 
-    pub(crate) fn rules(&self) -> &IntroductionRules {
-        &self.rules
-    }
-
     /// Whose introduction this is, if it is known.
     pub(crate) fn requester(&self, id: IntroductionId) -> Option<SessionId> {
         self.known.get(&id).map(|known| known.requester)

@@ -30,10 +30,6 @@ impl SearchRing {
         Self { entries: VecDeque::new(), youngest: 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// The highest number that a cursor can name.
     pub(crate) fn youngest(&self) -> u64 {
         self.youngest

@@ -88,10 +88,6 @@ impl Searches {
         Self { rules, known: HashMap::new(), deadlines: Deadlines::new() }
     }
 
-    pub(crate) fn rules(&self) -> &SearchRules {
-        &self.rules
-    }
-
     /// Opens a search; `None` when the same call opened it before, otherwise its deadline.
     pub(crate) fn open(
         &mut self,

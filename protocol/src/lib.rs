@@ -18,6 +18,7 @@ pub mod introduction;
 pub mod limits;
 pub mod link;
 pub mod match_rule;
+mod merkle;
 pub mod paths;
 pub mod problem;
 mod redacted;

@@ -207,3 +207,13 @@ async fn another_server_is_not_taken_for_a_coordinator() {
     assert!(sentence.contains("no coordinator") && !sentence.contains("wifi"), "{sentence}");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn no_more_of_an_answer_is_read_than_a_coordinator_sends() {
+    let fake = FakeCoordinator::start().await;
+    fake.fault(CONNECT, Fault::Foreign(200, " ".repeat(1 << 20)));
+    let daemon = Daemon::start(fake.config());
+    let refusal = daemon.link.connect(name("alice")).await;
+    assert_eq!(refusal, Err(ConnectError::Unreachable("the coordinator's answer is too large".to_owned())));
+    daemon.stop().await;
+}

@@ -1,0 +1,1 @@
+//! The programs as their users meet them: real binaries, a real nginx, real files.

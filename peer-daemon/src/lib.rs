@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod coordinator_link;
+pub mod downloads;
 pub mod introductions;
 pub mod library;
 pub mod peer_stream;

@@ -24,10 +24,12 @@ pub struct Coordinator {
     folder: TempDir,
 }
 
-/// What every test needs otherwise than an operator: all peers share one address here, so claims of names
-/// and introductions for one address are not rare.
+/// What every test needs otherwise than an operator: nginx is the proxy, and all peers share one address, so
+/// that claims of names and introductions for one address are not rare.
 const BASE_CONFIGURATION: &str = "\
-trusted_proxies = [\"127.0.0.1/32\"]
+trusted_proxies = [\"127.0.0.1\"]
+limits.claims_per_minute = 100000
+limits.handed_out_per_minute = 100000
 ";
 
 impl Coordinator {
@@ -35,7 +37,7 @@ impl Coordinator {
         Self::configured("").await
     }
 
-    /// With more lines of TOML in its configuration.
+    /// With more lines of TOML in its configuration; keys of tables are dotted (`limits.searches = 1`).
     pub async fn configured(lines: &str) -> Self {
         let folder = TempDir::with_prefix("hearsay-coordinator-").expect("a temporary folder");
         fs::write(folder.path().join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))

@@ -175,6 +175,11 @@ impl Peer {
         assert!(!names.iter().any(|name| name.contains(".part")), "a partial file stays: {names:?}");
     }
 
+    /// Waits until the daemon ends by itself.
+    pub async fn exit_code(&mut self) -> i32 {
+        self.program.exit_code().await
+    }
+
     /// SIGKILL, and the same daemon again over the same folders.
     pub async fn kill_and_start_again(self) -> Self {
         let Self { program, home, downloads, settings } = self;
@@ -192,15 +197,24 @@ impl Peer {
 
 /// A daemon's command over the folders in `home`, on free ports.
 pub fn command(home: &Path) -> Command {
+    command_with(home, "", "")
+}
+
+/// The same with another value for one flag.
+pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
     let mut command = Command::new(binaries::find("peer-daemon"));
-    command
-        .args(["--listen", "127.0.0.1", "--download-port", "0", "--upload-port", "0", "--gui", "off"])
-        .arg("--state-dir")
-        .arg(home.join("state"))
-        .arg("--download-dir")
-        .arg(home.join("downloads"))
-        .arg("--socket")
-        .arg(socket_in(home));
+    for (usual_flag, usual_value) in [
+        ("--listen", "127.0.0.1".into()),
+        ("--download-port", "0".into()),
+        ("--upload-port", "0".into()),
+        ("--gui", "off".into()),
+        ("--state-dir", home.join("state")),
+        ("--download-dir", home.join("downloads")),
+        ("--socket", socket_in(home)),
+    ] {
+        let value = if usual_flag == flag { value.into() } else { usual_value };
+        command.arg(usual_flag).arg(value);
+    }
     command
 }
 

@@ -64,6 +64,11 @@ impl Session {
         &self.client
     }
 
+    /// The username under the coordinator's seal.
+    pub fn name_token(&self) -> &str {
+        self.name_token.reveal()
+    }
+
     /// Adds the session's token to a request.
     pub fn authorise(&self, request: RequestBuilder) -> RequestBuilder {
         request.bearer_auth(self.token.reveal().as_str())

@@ -150,7 +150,10 @@ fn write_certificates(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Code;
+
     use super::*;
+    use crate::api_client::send;
 
     #[test]
     fn the_shipped_file_keeps_its_promises_when_it_is_placed() {
@@ -163,6 +166,25 @@ mod tests {
             ["access_log off;", "proxy_set_header X-Forwarded-For $remote_addr;", "proxy_buffering off;"]
         {
             assert!(placed.contains(promise), "{promise} is gone");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_far_too_large_is_refused_in_the_coordinators_words_and_nothing_is_logged() {
+        for scheme in [Scheme::Http, Scheme::Https] {
+            // Nobody is behind it: neither is needed for this answer.
+            let nginx = Nginx::in_front_of(free_address().await, scheme).await;
+            let mut client = reqwest::Client::builder().no_proxy();
+            if scheme == Scheme::Https {
+                let authority = fs::read(nginx.authority()).unwrap();
+                client = client.tls_certs_only([reqwest::Certificate::from_pem(&authority).unwrap()]);
+            }
+            let client = client.build().unwrap();
+            let large = client.post(format!("{}/v1/sessions", nginx.url())).body("x".repeat(300 * 1024));
+            send(large).await.expect(413).expect_problem(Code::BodyTooLarge);
+            let _ = send(client.get(nginx.url())).await.expect(502);
+            assert_eq!(nginx.log(), "");
+            nginx.stop().await;
         }
     }
 }

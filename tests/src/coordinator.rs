@@ -86,7 +86,7 @@ impl Stopped {
 
 /// A command with nothing set, for tests of bad ones.
 pub fn command() -> Command {
-    Command::new(binaries::find("coordinator"))
+    binaries::command("coordinator")
 }
 
 async fn launch(folder: &Path, at: Addresses) -> (Program, Addresses) {

@@ -202,7 +202,7 @@ pub fn command(home: &Path) -> Command {
 
 /// The same with another value for one flag.
 pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
-    let mut command = Command::new(binaries::find("peer-daemon"));
+    let mut command = binaries::command("peer-daemon");
     for (usual_flag, usual_value) in [
         ("--listen", "127.0.0.1".into()),
         ("--download-port", "0".into()),

@@ -39,7 +39,7 @@ impl Output {
 
 /// Runs `peerctl --socket SOCKET ARGUMENTS…`.
 pub async fn run(socket: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(binaries::find("peerctl"));
+    let mut command = Command::from(binaries::command("peerctl"));
     command.arg("--socket").arg(socket).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let command_line = format!("peerctl {}", arguments.join(" "));
     let output = within(&command_line, RUN, command.output()).await.expect("peerctl runs");

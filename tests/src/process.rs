@@ -27,16 +27,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `command` with its stderr in `folder`. The variables of this environment that the programs
-    /// would read are not passed on.
+    /// Starts `command` with its stderr in `folder`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
         let stderr = folder.join(format!("{name}.stderr"));
         let log = File::options().create(true).append(true).open(&stderr).expect("a file for stderr");
-        for (variable, _) in std::env::vars_os() {
-            if variable.to_string_lossy().starts_with("HEARSAY_") {
-                command.env_remove(variable);
-            }
-        }
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -100,7 +100,7 @@ async fn bodies_that_are_not_what_they_should_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn routes_and_methods_that_are_not_there() {
+async fn routes_and_methods_that_are_not_there_and_health_that_is_elsewhere() {
     let scene = Scene::start().await;
     let client = scene.client();
     for path in
@@ -115,6 +115,10 @@ async fn routes_and_methods_that_are_not_there() {
         (Method::PUT, "/v1/session"),
     ] {
         refused(path, client.request(method, path), Code::MethodNotAllowed).await;
+    }
+    let ops = ApiClient::to(&scene.coordinator.ops_url());
+    for path in ["/livez", "/readyz"] {
+        let _ = send(ops.get(path)).await.expect(200);
     }
     scene.stop().await;
 }

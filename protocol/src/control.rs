@@ -225,14 +225,13 @@ impl From<Cause> for ExitCode {
             | Cause::NeitherReachable
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::Declined => Self::Permission,
             Cause::FileGone => Self::NotFound,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,
             Cause::VersionMismatch => Self::VersionMismatch,
             Cause::NoSpace => Self::NoSpace,
-            Cause::Permission => Self::Permission,
+            Cause::Declined | Cause::Permission => Self::Permission,
             Cause::TimedOut => Self::TimedOut,
             Cause::Other => Self::Other,
         }

@@ -37,4 +37,4 @@ pub const STREAM_IDLE: Duration = Duration::from_secs(30);
 /// A waiting requester sends its introduction again this often, which keeps its place.
 pub const PLACE_RENEWAL: Duration = Duration::from_secs(45);
 /// A place in the upload queue is kept this long after the introduction was last sent.
-pub const PLACE_LIFETIME: Duration = Duration::from_secs(180);
+pub const PLACE_LIFETIME: Duration = Duration::from_mins(3);

@@ -30,7 +30,7 @@ use crate::{
 /// Tasks get this long to end by themselves.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// How often the identity's age is looked at.
-const IDENTITY_CHECK: Duration = Duration::from_secs(600);
+const IDENTITY_CHECK: Duration = Duration::from_mins(10);
 
 /// Why the daemon does not start or run. Each sentence names the way out.
 #[derive(Debug, Error)]

@@ -55,8 +55,8 @@ impl Dialler {
     }
 
     /// The address was right: its dial does not count.
-    pub(crate) fn established(&self, ticket: DialTicket) {
-        lock(&self.budget).forgive(&ticket);
+    pub(crate) fn established(&self, ticket: &DialTicket) {
+        lock(&self.budget).forgive(ticket);
     }
 }
 

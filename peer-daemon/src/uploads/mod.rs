@@ -43,7 +43,8 @@ use crate::{
     library::Library,
     peer_stream::{
         listen::PortListener,
-        server::{Ended, Offer, ServeProgress, Served},
+        progress::ServeProgress,
+        server::{Ended, Offer, Served},
     },
 };
 
@@ -175,7 +176,7 @@ impl Uploads {
             let served = self.serve(&place, &progress, &stop).await;
             let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
             let outcome = outcome(served);
-            info!(outcome = outcome.as_deref().err().unwrap_or("finished"), "an upload ended");
+            info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");
             self.desk().end(place, is_deferred, outcome, &self.shared.library);
         }
     }

@@ -14,7 +14,10 @@ use crate::{
     dialler::{DialFailed, Dialler},
     introductions::identity::Identity,
     library::Library,
-    peer_stream::server::{Offer, Phase, ServeError, ServeProgress, Served, serve},
+    peer_stream::{
+        progress::{Phase, ServeProgress},
+        server::{Offer, ServeError, Served, serve},
+    },
 };
 
 /// Why a way did not lead to a stream.
@@ -54,17 +57,14 @@ impl Route<'_> {
         };
         let ended =
             tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
-        match ended {
-            Some(ended) => {
-                let served = ended?;
-                self.dialler.established(ticket);
-                Ok(served)
-            }
-            None => {
-                self.dialler.established(ticket);
-                Ok(serving.await?)
-            }
+        if let Some(ended) = ended {
+            // So short a stream that its end was noticed first.
+            let served = ended?;
+            self.dialler.established(&ticket);
+            return Ok(served);
         }
+        self.dialler.established(&ticket);
+        Ok(serving.await?)
     }
 
     /// Serves the first connection that shows the requester's certificate.
@@ -90,8 +90,8 @@ impl Route<'_> {
     }
 
     async fn serve(&self, stream: tokio::net::TcpStream) -> Result<Served, ServeError> {
-        let shelf = Arc::new(self.library.clone());
+        let library = Arc::new(self.library.clone());
         let progress = Arc::clone(self.progress);
-        serve(stream, self.identity, self.offer.clone(), shelf, progress, self.stop.clone()).await
+        serve(stream, self.identity, self.offer.clone(), library, progress, self.stop.clone()).await
     }
 }

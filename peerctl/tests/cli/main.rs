@@ -118,17 +118,21 @@ fn a_search_gathers_what_comes_and_prints_it_in_fields() {
 
 #[test]
 fn a_stream_of_results_has_each_once_in_order_of_arrival() {
-    let (first, second) = (result(1, "substring", "a song.mp3"), result(2, "exact", "song.mp3"));
+    let (first, second, third) = (
+        result(1, "substring", "a song.mp3"),
+        result(2, "substring", "songs.mp3"),
+        result(3, "exact", "song.mp3"),
+    );
     let daemon = FakeDaemon::start()
         .answers("POST /v1/searches", 201, search(false, std::slice::from_ref(&first)))
-        .answers("GET /v1/searches/7", 200, search(true, &[second, first]));
+        .answers("GET /v1/searches/7", 200, search(true, &[third, first, second]));
     let ran = daemon.peerctl(&["search", "song", "--ndjson"]).exits(0);
     let numbers: Vec<Value> = ran
         .stdout
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["number"].clone())
         .collect();
-    assert_eq!(numbers, [json!(1), json!(2)]);
+    assert_eq!(numbers, [json!(1), json!(2), json!(3)]);
 }
 
 #[test]

@@ -146,10 +146,13 @@ fn way_out(code: Code) -> Option<&'static str> {
     }
 }
 
+/// A detail says itself what to do about it.
 fn problem_sentence(problem: &Problem) -> String {
-    let detail = problem.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-    let way_out = way_out(problem.code).map(|way_out| format!("; {way_out}")).unwrap_or_default();
-    format!("{}{detail}{way_out}", problem.title)
+    match (&problem.detail, way_out(problem.code)) {
+        (Some(detail), _) => format!("{}: {detail}", problem.title),
+        (None, Some(way_out)) => format!("{}; {way_out}", problem.title),
+        (None, None) => problem.title.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -191,11 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_told_with_its_detail_and_the_way_out() {
-        let problem = Problem::new(Code::NotConnected).with_detail("the link is down");
+    fn a_problem_is_told_with_the_way_out() {
+        let problem = Problem::new(Code::NotConnected);
         assert_eq!(
             problem_sentence(&problem),
-            "not connected to a coordinator: the link is down; connect with: peerctl connect USERNAME"
+            "not connected to a coordinator; connect with: peerctl connect USERNAME"
         );
+        let problem = problem.with_detail("wait a moment");
+        assert_eq!(problem_sentence(&problem), "not connected to a coordinator: wait a moment");
     }
 }

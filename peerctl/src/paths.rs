@@ -14,8 +14,11 @@ pub(crate) fn default_socket() -> Result<PathBuf, Error> {
     ))
 }
 
-/// The daemon's state directory where nothing else is said.
+/// The daemon's state directory where its arguments don't name one; it reads the same variable.
 pub(crate) fn default_state_dir() -> Result<PathBuf, Error> {
+    if let Some(dir) = variable("HEARSAY_STATE_DIR") {
+        return Ok(dir);
+    }
     Ok(protocol::paths::state_dir(variable("XDG_STATE_HOME").as_deref(), &home()?))
 }
 

@@ -73,6 +73,8 @@ fn spawn(socket: &Path, arguments: &[OsString], log: &Log) -> Result<Child, Erro
         .arg("--socket")
         .arg(socket)
         .args(arguments)
+        // What it writes goes to a file.
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(log.writer()?)
         .stderr(log.writer()?)

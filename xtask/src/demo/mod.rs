@@ -15,10 +15,7 @@ use protocol::control::SearchResult;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::{offer::Offered, peer::Peer, stage::Stage};
-use crate::{
-    steps::{self, quoted},
-    workspace::Workspace,
-};
+use crate::{steps, workspace::Workspace};
 
 pub(crate) struct Options {
     /// A folder to share instead of copies of the toolchain's files.
@@ -45,13 +42,16 @@ async fn perform(options: &Options, workspace: &Workspace) -> Result<()> {
     let mut stage = Stage::set(workspace)?;
     let outcome = tokio::select! {
         biased;
-        () = interrupted() => Err(anyhow::anyhow!("interrupted; everything that was started is ended")),
+        () = interrupted() => {
+            stage.end().await;
+            bail!("interrupted; everything that was started is ended");
+        }
         outcome = play(options, &mut stage) => outcome,
     };
     match outcome {
         Ok(bob) if options.keep => {
             println!("\nEverything is left running. Go on as bob, for instance:");
-            println!("  export HEARSAY_SOCKET={}", quoted(&bob.socket().to_string_lossy()));
+            println!("  {}", bob.export());
             for arguments in ["status", "search WORDS", "get NUMBER", "downloads"] {
                 println!("  {} {arguments}", stage.program("peerctl"));
             }
@@ -89,6 +89,7 @@ async fn play(options: &Options, stage: &mut Stage) -> Result<Peer> {
     alice.wait_until_connected(stage, CONNECT_LIMIT).await?;
     alice.wait_until_scanned(stage, SCAN_LIMIT).await?;
     bob.wait_until_connected(stage, CONNECT_LIMIT).await?;
+    println!("   $ {}", bob.export());
     bob.show(&["status"]).await?;
 
     println!("\n3. bob searches. The coordinator asks alice's daemon; there is no list to look in.");
@@ -138,10 +139,7 @@ async fn find(bob: &Peer, offered: &Offered) -> Result<SearchResult> {
         |result: &SearchResult| (result.root, result.size) == (offered.file.root, offered.file.size);
     match search.results.into_iter().find(is_offered) {
         Some(result) => {
-            println!(
-                "   {count} results; number {} is {} of {}",
-                result.number, result.name, result.username
-            );
+            println!("   number {} of {count} is {} of {}", result.number, result.name, result.username);
             Ok(result)
         }
         None => bail!(

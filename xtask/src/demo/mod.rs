@@ -8,7 +8,10 @@ mod offer;
 mod peer;
 mod stage;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use protocol::control::SearchResult;
@@ -30,12 +33,15 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 const SCAN_LIMIT: Duration = Duration::from_mins(30);
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    // Before the build: nobody waits minutes to hear of a slip.
+    let share = options.share.as_deref().map(resolved).transpose()?;
+    let options = Options { share, ..*options };
     let workspace = Workspace::read()?;
     println!("Building the programs (the first time this takes some minutes) …");
     steps::run(&mut steps::cargo(["build", "--workspace", "--bins", "--locked"]))
         .context("the programs don't build: what the compiler says above is to be put right first")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(perform(options, &workspace))
+    runtime.block_on(perform(&options, &workspace))
 }
 
 async fn perform(options: &Options, workspace: &Workspace) -> Result<()> {
@@ -114,13 +120,17 @@ async fn play(options: &Options, stage: &mut Stage) -> Result<Peer> {
     Ok(bob)
 }
 
+fn resolved(folder: &Path) -> Result<PathBuf> {
+    folder
+        .canonicalize()
+        .with_context(|| format!("{} can't be shared: name a folder that is there", folder.display()))
+}
+
+/// What alice shares, and the file in it that bob will fetch.
 fn prepare(options: &Options, stage: &Stage) -> Result<(PathBuf, Offered)> {
     if let Some(folder) = &options.share {
-        let folder = folder
-            .canonicalize()
-            .with_context(|| format!("{} can't be shared: name a folder that is there", folder.display()))?;
-        let offered = offer::choose_in(&folder)?;
-        return Ok((folder, offered));
+        let offered = offer::choose_in(folder)?;
+        return Ok((folder.clone(), offered));
     }
     let folder = stage.make_folder("shared-by-alice")?;
     println!("\nalice shares copies of these files of the Rust toolchain (`--share DIR` shares your own):");

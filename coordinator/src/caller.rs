@@ -51,8 +51,7 @@ impl FromRequest for Named {
         async move {
             let app = app(&request)?;
             let caller = authenticate(app, &request).await?;
-            let username =
-                held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
+            let username = held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
             Ok(Self { caller, username })
         }
         .boxed_local()

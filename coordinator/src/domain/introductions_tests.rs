@@ -2,7 +2,7 @@ use protocol::introduction::QueueReason;
 
 use super::*;
 
-const RULES: IntroductionRules = IntroductionRules { lifetime: Duration::from_secs(60), pending_max: 3 };
+const RULES: IntroductionRules = IntroductionRules { lifetime: Duration::from_mins(1), pending_max: 3 };
 const REQUESTER: SessionId = SessionId([1; 16]);
 const OTHER: SessionId = SessionId([2; 16]);
 

@@ -125,7 +125,7 @@ proptest! {
 #[test]
 fn results_give_way_to_words_and_the_loss_is_told_until_acknowledged() {
     let now = crate::clock::now();
-    let expires = now + Duration::from_secs(60);
+    let expires = now + Duration::from_mins(1);
     let mut mailbox = Mailbox::new();
     for number in 0..6 {
         let weight = if number == 0 { Weight::Word } else { Weight::Result };
@@ -146,7 +146,7 @@ fn a_batch_is_cut_and_the_rest_comes_next() {
     let now = crate::clock::now();
     let mut mailbox = Mailbox::new();
     for number in 0..4 {
-        mailbox.push(mail(number, 40, Weight::Word, now + Duration::from_secs(60)), &LIMITS);
+        mailbox.push(mail(number, 40, Weight::Word, now + Duration::from_mins(1)), &LIMITS);
     }
     let (first, _, upto) = read(&mailbox, now, 100);
     assert_eq!(first, [0, 1]);

@@ -1,6 +1,6 @@
 use super::*;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn sessions(takeover_until: Option<Instant>) -> Sessions {
     Sessions::new(SessionRules { lease: LEASE, sessions_max: 3, takeover_until })
@@ -55,7 +55,7 @@ fn the_lease_runs_from_the_end_of_the_last_poll() {
     sessions.expire(now);
     let session = sessions.get_mut(holder.session, now).expect("a polling session does not lapse");
     session.end_poll(ticket, now + LEASE);
-    sessions.expire(now + LEASE - Duration::from_secs(1));
+    sessions.expire(now + LEASE / 2);
     assert_eq!(sessions.len(), 1);
     sessions.expire(now + 2 * LEASE);
     assert_eq!((sessions.len(), sessions.by_skeleton.len()), (0, 0));
@@ -104,13 +104,13 @@ fn the_same_lineage_takes_over_at_once_and_no_other() {
 #[test]
 fn after_a_restart_a_proof_from_before_outweighs_a_claim_without_one() {
     let now = crate::clock::now();
-    let mut sessions = sessions(Some(now + Duration::from_secs(120)));
+    let mut sessions = sessions(Some(now + Duration::from_mins(2)));
     let squatter = claim(1, ALICE, 7, Proof::None);
     sessions.claim(&squatter, 0, now).unwrap();
     // The squatter's own, recent name token does not make it the rightful holder.
     sessions.claim(&claim(1, ALICE, 7, Proof::Recent), 0, now).unwrap();
     let rightful = claim(2, ALICE, 1, Proof::BeforeStart);
-    let too_late = now + Duration::from_secs(120);
+    let too_late = now + Duration::from_mins(2);
     sessions.get_mut(squatter.session, now).unwrap().begin_poll();
     assert_eq!(sessions.claim(&rightful, 0, too_late), Err(ClaimError::Taken));
     assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(squatter.session)));

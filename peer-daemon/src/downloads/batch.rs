@@ -37,16 +37,16 @@ impl Batch {
         }
     }
 
-    pub(super) fn update(&self, id: DownloadId, state: DownloadState, reason: Option<String>) {
+    pub(super) fn update(&self, id: DownloadId, state: DownloadState, reason: Option<&str>) {
         if let Some(entry) = self.downloads.book().get_mut(id) {
-            entry.move_to(state, reason);
+            entry.move_to(state, reason.map(str::to_owned));
         }
         self.downloads.note_change();
     }
 
-    pub(super) fn update_all(&self, state: DownloadState, reason: Option<String>) {
+    pub(super) fn update_all(&self, state: DownloadState, reason: Option<&str>) {
         for (id, _) in &self.files {
-            self.update(*id, state, reason.clone());
+            self.update(*id, state, reason);
         }
     }
 

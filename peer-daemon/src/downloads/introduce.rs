@@ -20,12 +20,10 @@ use super::{
     failure::Failure,
     pending::{News, Ticket},
 };
-use crate::{
-    clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester,
-};
+use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester};
 
 /// How long a download waits for the coordinator to come back.
-const COORDINATOR_PATIENCE: Duration = Duration::from_secs(120);
+const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
 
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
@@ -60,16 +58,13 @@ impl<'a> Introducing<'a> {
             }
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
-            self.batch.update_all(DownloadState::Waiting, Some("another download is running".to_owned()));
+            self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
             drop(slot.acquire().await);
         }
     }
 
     /// Seals and sends. A coordinator that is away is waited for.
-    async fn send(
-        &self,
-        sessions: &mut watch::Receiver<u64>,
-    ) -> Result<(), Failure> {
+    async fn send(&self, sessions: &mut watch::Receiver<u64>) -> Result<(), Failure> {
         let parts = &self.downloads.shared.parts;
         let give_up = Instant::from_std(clock::now() + COORDINATOR_PATIENCE);
         loop {
@@ -77,11 +72,13 @@ impl<'a> Introducing<'a> {
             match parts.link.introduce(self.ticket.id(), &request).await {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
-                    self.batch.update_all(DownloadState::Requesting, Some(error.to_string()));
+                    self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
                     let back = tokio::time::timeout_at(give_up, sessions.changed()).await;
                     back.map_err(|_elapsed| Failure::Coordinator(error))?.map_err(|_| Failure::Worker)?;
                 }
-                Err(CallError::RateLimited { retry_after }) if clock::now() + retry_after < give_up.into_std() => {
+                Err(CallError::RateLimited { retry_after })
+                    if clock::now() + retry_after < give_up.into_std() =>
+                {
                     tokio::time::sleep(retry_after).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -105,10 +102,7 @@ impl<'a> Introducing<'a> {
     }
 
     /// Waits for the target's words and a stream.
-    async fn await_stream(
-        &mut self,
-        sessions: &mut watch::Receiver<u64>,
-    ) -> Result<Next, Failure> {
+    async fn await_stream(&mut self, sessions: &mut watch::Receiver<u64>) -> Result<Next, Failure> {
         let sent = Instant::from_std(clock::now());
         let mut waiting_for = WaitingFor::Word;
         let mut deadline = sent + INTRODUCTION_WORD;
@@ -134,13 +128,12 @@ impl<'a> Introducing<'a> {
                     (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
                 }
                 News::Word(HeardReply::Accepted {}) => {
-                    let reason = Some("the source dials this peer".to_owned());
-                    self.batch.update_all(DownloadState::Requesting, reason);
+                    self.batch.update_all(DownloadState::Requesting, Some("the source dials this peer"));
                     (waiting_for, deadline) = (WaitingFor::Stream, hold());
                 }
                 News::Word(HeardReply::DialMe { endpoint }) => {
-                    let reason = Some("the source could not reach this peer; it is dialled now".to_owned());
-                    self.batch.update_all(DownloadState::Requesting, reason);
+                    let reason = "the source could not reach this peer; it is dialled now";
+                    self.batch.update_all(DownloadState::Requesting, Some(reason));
                     (waiting_for, deadline) = (WaitingFor::Stream, hold());
                     let source = self.batch.source().ok_or(Failure::SourceGone)?;
                     dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);
@@ -169,5 +162,3 @@ enum WaitingFor {
 fn hold() -> Instant {
     Instant::from_std(clock::now() + ROUTE_HOLD)
 }
-
-

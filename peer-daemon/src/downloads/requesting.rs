@@ -160,7 +160,7 @@ impl SourceTask {
                     return batch.fail_all(&Failure::StreamLost { tries, source }).await;
                 }
                 let reason = format!("{source}; trying again ({} of {LOST_STREAMS_MAX})", tries + 1);
-                batch.update_all(DownloadState::Waiting, Some(reason));
+                batch.update_all(DownloadState::Waiting, Some(&reason));
                 tokio::select! {
                     () = tokio::time::sleep(LOST_STREAM_PAUSE * 2_u32.pow(tries - 1)) => {}
                     () = batch.all_cancelled() => {}

@@ -15,6 +15,7 @@ mod index;
 mod path_guard;
 mod scanner;
 mod schedule;
+mod seams;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -237,7 +237,7 @@ mod tests {
         fn the_index_answers_as_a_plain_list_would(
             files in prop::collection::vec((0..4_u8, names(), 0..6_u8), 0..40),
             subject in subjects(),
-            limit in 0..12_usize,
+            limit in prop_oneof![0..4_usize, Just(100)],
         ) {
             let mut at = BTreeSet::new();
             let entries: Vec<_> = files
@@ -264,6 +264,18 @@ mod tests {
             let offers: BTreeSet<_> = entries.iter().map(|entry| entry.offer()).collect();
             prop_assert_eq!(index.offered().count(), offers.len());
         }
+    }
+
+    #[test]
+    fn an_exact_match_comes_first_even_behind_more_substrings_than_fit() {
+        let others = (0..50).map(|content| entry(0, &format!("a summer rain {content}.txt"), content));
+        let exact = [entry(1, "Summer Rain.flac", 60), entry(2, "summer_rain", 61)];
+        let index = Index::new(others.chain(exact).collect());
+        let subject = Subject::Query(Query::parse("summer rain").unwrap());
+        let names: Vec<_> =
+            index.search(&subject, 3).into_iter().map(|found| String::from(found.name)).collect();
+        assert_eq!(names[..2], ["Summer Rain.flac", "summer_rain"]);
+        assert_eq!(names.len(), 3);
     }
 
     #[test]

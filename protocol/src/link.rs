@@ -69,7 +69,7 @@ fn percent_encode(text: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Resu
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                f.write_char(byte.into())?
+                f.write_char(byte.into())?;
             }
             _ => write!(f, "%{byte:02X}")?,
         }

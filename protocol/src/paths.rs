@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn the_socket_is_in_the_runtime_directory_or_beside_the_state() {
-        let (home, relative, run) = (Path::new("/home/ann"), Path::new("x"), Path::new("/run/user/7"));
+        let (home, relative, run) = (Path::new("/users/ann"), Path::new("x"), Path::new("/run/user/7"));
         let socket = |runtime, state| control_socket(runtime, state, home).display().to_string();
         assert_eq!(socket(Some(run), Some(Path::new("/s"))), "/run/user/7/hearsay/control.sock");
         assert_eq!(socket(None, Some(Path::new("/s"))), "/s/hearsay/control.sock");
-        assert_eq!(socket(Some(relative), None), "/home/ann/.local/state/hearsay/control.sock");
+        assert_eq!(socket(Some(relative), None), "/users/ann/.local/state/hearsay/control.sock");
         assert_eq!(state_dir(Some(Path::new("")), home), home.join(".local/state/hearsay"));
     }
 }

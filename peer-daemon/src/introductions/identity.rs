@@ -1,0 +1,325 @@
+//! The key pairs that a peer is known by for a day.
+//!
+//! They belong to the username and live a day, so that neither a coordinator nor another peer can follow
+//! someone by a key across names or over time. The previous ones count for one more day: an answer given just
+//! before the change still leads somewhere.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use hpke::{Deserializable as _, Kem as _, Serializable as _, kem::X25519HkdfSha256};
+use protocol::{CertificateSha256, ReplyKey, Username};
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    sign::CertifiedKey,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// How long key pairs are the current ones, and then for how long the previous ones.
+pub const IDENTITY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) type ReplySecret = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
+
+#[derive(Debug, Error)]
+pub enum IdentityError {
+    #[error("a certificate can't be made")]
+    Certificate(#[from] rcgen::Error),
+    #[error("the TLS key can't be used")]
+    TlsKey(#[from] rustls::Error),
+    #[error("the stored identity can't be read")]
+    Stored,
+}
+
+/// One period's key pairs: X25519 for HPKE, and one for TLS with its self-signed certificate.
+pub struct Identity {
+    created: SystemTime,
+    reply_secret: ReplySecret,
+    reply_key: ReplyKey,
+    certificate_sha256: CertificateSha256,
+    tls_key_pkcs8: Zeroizing<Vec<u8>>,
+    certified_key: Arc<CertifiedKey>,
+}
+
+impl Identity {
+    /// Fresh key pairs. The certificate names nobody and tells no time: what counts is its hash.
+    pub fn generate(now: SystemTime) -> Result<Self, IdentityError> {
+        let (reply_secret, _) = X25519HkdfSha256::gen_keypair();
+        let tls_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        let certificate = parameters.self_signed(&tls_key)?.der().clone();
+        Self::from_parts(now, reply_secret, certificate, Zeroizing::new(tls_key.serialize_der()))
+    }
+
+    fn from_parts(
+        created: SystemTime,
+        reply_secret: ReplySecret,
+        certificate: CertificateDer<'static>,
+        tls_key_pkcs8: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, IdentityError> {
+        let reply_key = ReplyKey::from_bytes(X25519HkdfSha256::sk_to_pk(&reply_secret).to_bytes().into());
+        let certificate_sha256 = certificate_sha256(&certificate);
+        let private_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(tls_key_pkcs8.as_slice()));
+        let signing_key = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&private_key)?;
+        let certified_key = CertifiedKey::new(vec![certificate], signing_key);
+        certified_key.keys_match()?;
+        Ok(Self {
+            created,
+            reply_secret,
+            reply_key,
+            certificate_sha256,
+            tls_key_pkcs8,
+            certified_key: Arc::new(certified_key),
+        })
+    }
+
+    /// What others pin.
+    pub fn certificate_sha256(&self) -> CertificateSha256 {
+        self.certificate_sha256
+    }
+
+    /// What others seal to.
+    pub fn reply_key(&self) -> ReplyKey {
+        self.reply_key
+    }
+
+    pub(super) fn reply_secret(&self) -> &ReplySecret {
+        &self.reply_secret
+    }
+
+    /// Certificate and key as TLS uses them.
+    pub(crate) fn certified_key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.certified_key)
+    }
+
+    /// Secret, for the state store only.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        to_json(&StoredIdentity::from(self))
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdentityError> {
+        serde_json::from_slice::<StoredIdentity>(bytes).map_err(|_| IdentityError::Stored)?.try_into()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.certificate_sha256)
+    }
+}
+
+pub(crate) fn certificate_sha256(certificate: &CertificateDer<'_>) -> CertificateSha256 {
+    CertificateSha256::from_bytes(Sha256::digest(certificate).into())
+}
+
+/// A username's identity of today, and yesterday's.
+#[derive(Debug)]
+pub struct Identities {
+    username: Username,
+    current: Arc<Identity>,
+    previous: Option<Arc<Identity>>,
+}
+
+impl Identities {
+    /// Reads what [`Self::to_bytes`] wrote, and rotates where that is due. Fresh key pairs where nothing is
+    /// stored, where it can't be read, and for another username: a seal is bound to the name that it was made
+    /// for, so the old name's keys are of no use. Store the bytes again afterwards.
+    pub fn load_or_generate(
+        stored: Option<&[u8]>,
+        username: &Username,
+        now: SystemTime,
+    ) -> Result<Self, IdentityError> {
+        let stored = stored.and_then(|bytes| serde_json::from_slice::<StoredIdentities>(bytes).ok());
+        if let Some(stored) = stored.filter(|stored| stored.username == username.as_str())
+            && let Ok(current) = Identity::try_from(stored.current)
+        {
+            let previous = stored.previous.and_then(|previous| Identity::try_from(previous).ok());
+            let mut identities = Self {
+                username: username.clone(),
+                current: Arc::new(current),
+                previous: previous.map(Arc::new),
+            };
+            identities.rotate_if_due(now)?;
+            return Ok(identities);
+        }
+        Ok(Self { username: username.clone(), current: Arc::new(Identity::generate(now)?), previous: None })
+    }
+
+    /// Makes the current identity the previous one after a day, and forgets the previous one after another.
+    /// A date in the future (the clock was set back) counts as a day old. Tells whether something changed, so
+    /// that the bytes are to be stored again.
+    pub fn rotate_if_due(&mut self, now: SystemTime) -> Result<bool, IdentityError> {
+        let age = |identity: &Identity| now.duration_since(identity.created).unwrap_or(IDENTITY_LIFETIME);
+        let mut changed = false;
+        if age(&self.current) >= IDENTITY_LIFETIME {
+            let fresh = Arc::new(Identity::generate(now)?);
+            self.previous = Some(std::mem::replace(&mut self.current, fresh));
+            changed = true;
+        }
+        if self.previous.as_deref().is_some_and(|previous| age(previous) >= 2 * IDENTITY_LIFETIME) {
+            self.previous = None;
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    pub fn username(&self) -> &Username {
+        &self.username
+    }
+
+    /// The one to answer searches and seal with.
+    pub fn current(&self) -> &Arc<Identity> {
+        &self.current
+    }
+
+    /// Those that seals are opened with, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Identity>> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
+    /// Secret, for the state store only.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        to_json(&StoredIdentities {
+            username: self.username.as_str().to_owned(),
+            current: StoredIdentity::from(&*self.current),
+            previous: self.previous.as_deref().map(StoredIdentity::from),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredIdentities {
+    username: String,
+    current: StoredIdentity,
+    previous: Option<StoredIdentity>,
+}
+
+/// Byte strings are base64.
+#[derive(Serialize, Deserialize)]
+struct StoredIdentity {
+    created_unix_seconds: u64,
+    reply_secret: Zeroizing<String>,
+    certificate: String,
+    tls_key_pkcs8: Zeroizing<String>,
+}
+
+impl From<&Identity> for StoredIdentity {
+    fn from(identity: &Identity) -> Self {
+        let certificate = identity.certified_key.cert.first().map_or(&[][..], |certificate| certificate);
+        let since_epoch = identity.created.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            created_unix_seconds: since_epoch.as_secs(),
+            reply_secret: Zeroizing::new(BASE64.encode(identity.reply_secret.to_bytes())),
+            certificate: BASE64.encode(certificate),
+            tls_key_pkcs8: Zeroizing::new(BASE64.encode(&*identity.tls_key_pkcs8)),
+        }
+    }
+}
+
+impl TryFrom<StoredIdentity> for Identity {
+    type Error = IdentityError;
+    fn try_from(stored: StoredIdentity) -> Result<Self, IdentityError> {
+        let bytes = |text: &str| BASE64.decode(text).map(Zeroizing::new).map_err(|_| IdentityError::Stored);
+        let created = UNIX_EPOCH
+            .checked_add(Duration::from_secs(stored.created_unix_seconds))
+            .ok_or(IdentityError::Stored)?;
+        let reply_secret =
+            ReplySecret::from_bytes(&bytes(&stored.reply_secret)?).map_err(|_| IdentityError::Stored)?;
+        let certificate = CertificateDer::from(bytes(&stored.certificate)?.to_vec());
+        Self::from_parts(created, reply_secret, certificate, bytes(&stored.tls_key_pkcs8)?)
+    }
+}
+
+/// Serialising these plain structures can't fail; if it did, nothing readable would be stored and the next
+/// start would make fresh key pairs.
+fn to_json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use proptest::prelude::*;
+    use protocol::Username;
+
+    use super::{IDENTITY_LIFETIME, Identities, Identity};
+
+    fn name(text: &str) -> Username {
+        Username::parse(text).unwrap()
+    }
+    fn day(days: f64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + IDENTITY_LIFETIME.mul_f64(days)
+    }
+    fn hashes(identities: &Identities) -> Vec<String> {
+        identities.all().map(|identity| identity.certificate_sha256().to_string()).collect()
+    }
+
+    #[test]
+    fn an_identity_survives_storage_and_names_nobody() {
+        let identity = Identity::generate(day(0.0)).unwrap();
+        let again = Identity::from_bytes(&identity.to_bytes()).unwrap();
+        assert_eq!(again.certificate_sha256(), identity.certificate_sha256());
+        assert_eq!(again.reply_key(), identity.reply_key());
+        assert!(Identity::from_bytes(b"{}").is_err());
+
+        let certificate = identity.certified_key().cert[0].to_vec();
+        let text = String::from_utf8_lossy(&certificate);
+        assert!(!text.contains("rcgen") && !text.contains("hearsay"), "{text}");
+    }
+
+    #[test]
+    fn the_previous_identity_counts_for_one_more_day() {
+        let mut identities = Identities::load_or_generate(None, &name("alice"), day(0.0)).unwrap();
+        let first = hashes(&identities);
+        assert_eq!(first.len(), 1);
+        assert!(!identities.rotate_if_due(day(0.99)).unwrap());
+
+        assert!(identities.rotate_if_due(day(1.0)).unwrap());
+        let second = hashes(&identities);
+        assert_eq!(second[1], first[0]);
+        assert_ne!(second[0], first[0]);
+
+        assert!(identities.rotate_if_due(day(2.0)).unwrap());
+        assert!(!hashes(&identities).contains(&first[0]));
+    }
+
+    #[test]
+    fn identities_survive_a_restart_but_not_a_change_of_name() {
+        let mut identities = Identities::load_or_generate(None, &name("alice"), day(0.0)).unwrap();
+        identities.rotate_if_due(day(1.0)).unwrap();
+        let stored = identities.to_bytes();
+        let load = |username: &str, at| {
+            hashes(&Identities::load_or_generate(Some(&stored), &name(username), at).unwrap())
+        };
+        assert_eq!(load("alice", day(1.5)), hashes(&identities));
+        assert!(load("bob", day(1.5)).iter().all(|hash| !hashes(&identities).contains(hash)));
+        assert_eq!(load("alice", day(9.0)).len(), 1, "what is long past is forgotten");
+        let fresh = Identities::load_or_generate(Some(b"torn"), &name("alice"), day(1.5)).unwrap();
+        assert_eq!(hashes(&fresh).len(), 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// Whatever the clock does: the current identity is less than a day old and none over two.
+        #[test]
+        fn no_identity_outlives_two_days(steps in prop::collection::vec(-1.5..2.5f64, 1..20)) {
+            let mut identities = Identities::load_or_generate(None, &name("alice"), day(100.0)).unwrap();
+            let mut now = 100.0;
+            for step in steps {
+                now += step;
+                identities.rotate_if_due(day(now)).unwrap();
+                let age = |identity: &Identity| day(now).duration_since(identity.created).unwrap_or_default();
+                prop_assert!(age(identities.current()) < IDENTITY_LIFETIME);
+                prop_assert!(identities.all().all(|identity| age(identity) < 2 * IDENTITY_LIFETIME));
+            }
+        }
+    }
+}

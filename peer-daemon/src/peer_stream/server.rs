@@ -1,0 +1,141 @@
+//! The target's side of a stream: it serves the files of one introduction, to the requester that sealed it.
+//!
+//! ```text
+//!  connected ──ClientHello, pinned certificate──▶ verified ──GET a file──▶ asked ──▶ ended
+//!      └── anything else: ServeError                 └── closed: the requester defers
+//! ```
+
+use std::{error::Error as _, io, sync::Arc};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::{CertificateSha256, FileId, IntroductionId, MessageKey};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX, StreamLimits},
+    progress::{Phase, ServeProgress},
+    responses::Answers,
+    shelf::Shelf,
+    stall_guard::StallGuard,
+    tls::{TlsError, start_as_target},
+};
+use crate::introductions::identity::Identity;
+
+/// What one introduction entitles its requester to.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub id: IntroductionId,
+    pub message_key: MessageKey,
+    pub requester_certificate: CertificateSha256,
+    pub files: Vec<FileId>,
+}
+
+/// Why a stream ended that had been verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The requester closed it.
+    Closed,
+    /// No request or byte for too long.
+    Idle,
+    /// The token was cancelled.
+    Stopped,
+    /// The connection broke off, or the requester broke the protocol.
+    Lost,
+    /// A file changed while it was being sent.
+    SourceChanged,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    pub ended: Ended,
+    /// `false`: the requester closed before it asked for a file, which is how it defers.
+    pub asked: bool,
+    pub bytes_sent: u64,
+}
+
+/// The stream was never verified.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("stopped before the requester was verified")]
+    Stopped,
+}
+
+/// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or `stop` is
+/// cancelled. `identity` is the one that the seal was made for.
+pub async fn serve<IO, S>(
+    io: IO,
+    identity: &Identity,
+    offer: Offer,
+    shelf: Arc<S>,
+    progress: Arc<ServeProgress>,
+    stop: CancellationToken,
+) -> Result<Served, ServeError>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Shelf,
+{
+    serve_within(StreamLimits::default(), io, identity, offer, shelf, progress, stop).await
+}
+
+/// [`serve`], with other limits.
+pub async fn serve_within<IO, S>(
+    limits: StreamLimits,
+    io: IO,
+    identity: &Identity,
+    offer: Offer,
+    shelf: Arc<S>,
+    progress: Arc<ServeProgress>,
+    stop: CancellationToken,
+) -> Result<Served, ServeError>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Shelf,
+{
+    let io = StallGuard::new(io, limits.idle);
+    let tls = tokio::select! {
+        tls = start_as_target(io, identity, offer.requester_certificate, limits.handshake) => tls?,
+        () = stop.cancelled() => return Err(ServeError::Stopped),
+    };
+    progress.advance(Phase::Verified);
+
+    let readers = TaskTracker::new();
+    let answers =
+        Arc::new(Answers { offer, shelf, progress: Arc::clone(&progress), readers: readers.clone() });
+    let service = service_fn(move |request| {
+        let answers = Arc::clone(&answers);
+        async move { answers.answer(request).await }
+    });
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .timer(TokioTimer::new())
+        // Also the time between two requests.
+        .header_read_timeout(limits.idle)
+        .serve_connection(TokioIo::new(tls), service);
+    let ended = tokio::select! {
+        result = connection => how_it_ended(result, &progress),
+        () = stop.cancelled() => Ended::Stopped,
+    };
+    // The connection is gone, and the bodies with it: readers end with their next chunk.
+    readers.close();
+    readers.wait().await;
+    Ok(Served { ended, asked: progress.phase() >= Phase::Asked, bytes_sent: progress.bytes_sent() })
+}
+
+fn how_it_ended(result: hyper::Result<()>, progress: &ServeProgress) -> Ended {
+    let Err(error) = result else { return Ended::Closed };
+    let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if progress.is_source_changed() {
+        Ended::SourceChanged
+    } else if error.is_timeout() || io_error.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        Ended::Idle
+    } else {
+        Ended::Lost
+    }
+}

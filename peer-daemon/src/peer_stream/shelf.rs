@@ -1,0 +1,30 @@
+//! Where the target's files come from: the seam between the peer stream and the library.
+
+use std::{fs::File, io, sync::Arc};
+
+use protocol::{FileId, root::PieceLayer};
+use thiserror::Error;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ShelfError {
+    #[error("the file is not there any more")]
+    Gone,
+    #[error("the file has changed since it was offered")]
+    Changed,
+    #[error("the file can't be read")]
+    Unreadable,
+}
+
+/// Opens files by their identity.
+pub trait Shelf: Send + Sync + 'static {
+    type File: ShelfFile;
+    fn open(&self, file: &FileId) -> impl Future<Output = Result<Self::File, ShelfError>> + Send;
+}
+
+/// An open file that was unchanged when it was opened.
+pub trait ShelfFile: Send + 'static {
+    fn file(&self) -> &File;
+    fn layer(&self) -> Arc<PieceLayer>;
+    /// Asked after reading, before what was read is sent.
+    fn is_unchanged(&self) -> io::Result<bool>;
+}

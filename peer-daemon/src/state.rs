@@ -1,1 +1,0 @@
-//! The state directory: an SQLite database that survives crashes.

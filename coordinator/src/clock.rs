@@ -4,12 +4,12 @@ use std::time::{Instant, SystemTime};
 
 /// For durations and deadlines.
 #[allow(clippy::disallowed_methods)]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// For ages that outlive the process.
 #[allow(clippy::disallowed_methods)]
-pub fn wall() -> SystemTime {
+pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }

@@ -1,1 +1,24 @@
-//! coordinator
+//! The coordinator: it introduces peers to each other and remembers nothing.
+//!
+//! From the outside in: [`server`] binds and drains; `routes` is the API as a table; `handlers` check and
+//! answer; `exchange` is the seam behind which sessions and events live; `domain` decides, without clock,
+//! randomness or I/O. `seal` is why no readable list of users exists: names are kept as keyed hashes, and each
+//! peer carries its own name, sealed. `client_address` is why nobody can be named as someone else's address.
+
+mod app;
+mod caller;
+pub mod cli;
+mod client_address;
+mod clock;
+pub mod config;
+mod domain;
+mod error;
+mod exchange;
+mod handlers;
+mod ops;
+pub mod process;
+mod rate_limit;
+pub mod routes;
+mod seal;
+pub mod server;
+pub mod telemetry;

@@ -11,6 +11,7 @@
 pub mod byte_range;
 pub mod control;
 pub mod event;
+mod fold;
 mod hex_bytes;
 pub mod id;
 pub mod introduction;
@@ -20,6 +21,7 @@ pub mod match_rule;
 mod merkle;
 pub mod paths;
 pub mod problem;
+mod redacted;
 pub mod root;
 pub mod safe_name;
 pub mod search;

@@ -1,4 +1,24 @@
-//! Names of headers and of routes that clients and servers must spell alike.
+//! Names of headers, of routes and of default paths that two programs must spell alike.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the daemon's state: `$XDG_STATE_HOME/hearsay`, by default `~/.local/state/hearsay`.
+pub fn state_dir(state_home: Option<&Path>, home: &Path) -> PathBuf {
+    absolute(state_home).map_or_else(|| home.join(".local/state"), Path::to_path_buf).join("hearsay")
+}
+
+/// Where daemon and peerctl meet unless told otherwise: `$XDG_RUNTIME_DIR/hearsay/control.sock`, and in the
+/// state directory where a system has no runtime directory.
+pub fn control_socket(runtime_dir: Option<&Path>, state_home: Option<&Path>, home: &Path) -> PathBuf {
+    absolute(runtime_dir)
+        .map_or_else(|| state_dir(state_home, home), |dir| dir.join("hearsay"))
+        .join("control.sock")
+}
+
+/// The XDG Base Directory Specification has relative paths, and so empty ones, ignored.
+fn absolute(path: Option<&Path>) -> Option<&Path> {
+    path.filter(|path| path.is_absolute())
+}
 
 /// Carries the caller's username, sealed by the coordinator as its `name_token`.
 pub const NAME_HEADER: &str = "Hearsay-Name";
@@ -40,4 +60,20 @@ pub mod control {
     pub const DOWNLOAD: &str = "/v1/downloads/{id}";
     pub const UPLOADS: &str = "/v1/uploads";
     pub const SHUTDOWN: &str = "/v1/shutdown";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{control_socket, state_dir};
+    use std::path::Path;
+
+    #[test]
+    fn the_socket_is_in_the_runtime_directory_or_beside_the_state() {
+        let (home, relative, run) = (Path::new("/users/ann"), Path::new("x"), Path::new("/run/user/7"));
+        let socket = |runtime, state| control_socket(runtime, state, home).display().to_string();
+        assert_eq!(socket(Some(run), Some(Path::new("/s"))), "/run/user/7/hearsay/control.sock");
+        assert_eq!(socket(None, Some(Path::new("/s"))), "/s/hearsay/control.sock");
+        assert_eq!(socket(Some(relative), None), "/users/ann/.local/state/hearsay/control.sock");
+        assert_eq!(state_dir(Some(Path::new("")), home), home.join(".local/state/hearsay"));
+    }
 }

@@ -1,1 +1,54 @@
-fn main() {}
+//! The repository's own tool. `cargo xtask demo` shows Hearsay at work, `cargo xtask test` is what CI runs,
+//! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
+#![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
+
+mod clock;
+mod demo;
+mod prerequisites;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The repository's own tool")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a coordinator and two peers here, search, fetch a file and compare it.
+    Demo {
+        /// A folder that the first peer shares (default: copies of files of the Rust toolchain).
+        #[arg(long, value_name = "DIR")]
+        share: Option<PathBuf>,
+        /// Leave everything running, and tell how to go on and how to stop it.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Install what tests need, build once, and run all checks and tests.
+    Test,
+    /// Check dependency direction, sizes of files, and paths named in texts.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
+        Command::Test => test::run(),
+        Command::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,6 +1,36 @@
-//! The shared files: found, hashed, named, opened again unchanged.
+//! The shared files: found, hashed, named, and opened again only if unchanged.
+//!
+//! ```text
+//! start, rescan, note_changed ─▶ agenda ─▶ schedule ─▶ scanner ─▶ walker, hasher, hash cache (store)
+//!                                                         │
+//! search, find, summary ◀── index (a snapshot) ◀──────────┘
+//! open ◀── index ─▶ path_guard: the file behind an entry, if it is still the one that was hashed
+//! ```
+//!
+//! Others only ever name a file by its identity; a path never comes from outside.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+mod agenda;
+mod hasher;
+mod index;
+mod path_guard;
+mod scanner;
+mod schedule;
+mod seams;
+mod store;
+#[cfg(test)]
+mod tests;
+mod walker;
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use protocol::{
     FileId, SafeName,
@@ -8,25 +38,41 @@ use protocol::{
     search::{Match, Subject},
 };
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{
+    agenda::Agenda,
+    hasher::Stamp,
+    index::{Entry, Index},
+    path_guard::GuardError,
+    store::HashCache,
+};
 use crate::state::State;
 
 /// A handle to the shared files, cheap to clone.
 #[derive(Clone)]
-pub struct Library {}
-
-#[derive(Debug, Error)]
-pub enum LibraryError {
-    #[error("the share {} does not exist: create it or take it out of the configuration", path.display())]
-    Missing { path: PathBuf },
+pub struct Library {
+    shared: Arc<Shared>,
 }
 
+/// A share that can't be offered. The daemon does not start: a typing error would go unnoticed otherwise.
+#[derive(Debug, Error)]
+pub enum LibraryError {
+    #[error("the share {} does not exist: create the folder, or don't share it", path.display())]
+    Missing { path: PathBuf },
+    #[error("the share {} is not a folder: share the folder that it is in", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("the share {} can't be read ({source}): let this user read it, or don't share it", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+}
+
+/// What is offered, as others see it: one file for each content and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LibrarySummary {
     pub files: u64,
     pub bytes: u64,
-    /// Whether shares are being read right now.
+    /// Whether shares are being read right now, or about to be.
     pub scanning: bool,
 }
 
@@ -44,7 +90,7 @@ pub enum OpenError {
     #[error("the file changed since it was hashed")]
     Changed,
     #[error("the file can't be read")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }
 
 /// A shared file, opened for reading, that was unchanged when it was opened.
@@ -53,48 +99,185 @@ pub struct OpenFile {
     pub file: File,
     pub shared: SharedFile,
     pub layer: Arc<PieceLayer>,
+    stamp: Stamp,
 }
 
 impl OpenFile {
-    /// Whether the file is still what was hashed: asked after reading, before what was read is sent.
-    pub fn is_unchanged(&self) -> std::io::Result<bool> {
-        todo!()
+    /// Whether the file is still what was hashed. To be asked after reading and before what was read is sent:
+    /// then bytes of a changed file are never sent as this file's. One `fstat`, so it needs no blocking
+    /// thread of its own beside the read.
+    pub fn is_unchanged(&self) -> io::Result<bool> {
+        Ok(Stamp::of(&self.file)? == self.stamp)
     }
 }
 
 impl Library {
-    /// Checks that the shares are there and starts to scan them on the tracker.
+    /// Checks that the shares are there and starts to scan them on the tracker, until the token is cancelled.
     pub fn start(
-        _state: State,
-        _shares: Vec<PathBuf>,
-        _tracker: &TaskTracker,
-        _token: CancellationToken,
+        state: State,
+        shares: &[PathBuf],
+        tracker: &TaskTracker,
+        token: CancellationToken,
     ) -> Result<Self, LibraryError> {
-        todo!()
+        let folders: BTreeSet<_> = shares.iter().map(|path| check_share(path)).collect::<Result<_, _>>()?;
+        let mut agenda = Agenda::default();
+        agenda.ask_everything();
+        let library = Self {
+            shared: Arc::new(Shared {
+                folders: folders.into_iter().collect(),
+                index: RwLock::default(),
+                agenda: watch::Sender::new(agenda),
+                cache: HashCache::new(state),
+                tracker: tracker.clone(),
+                hashed_bytes: AtomicU64::new(0),
+            }),
+        };
+        tracker.spawn(schedule::run(Arc::clone(&library.shared), token));
+        Ok(library)
     }
+
     pub fn summary(&self) -> LibrarySummary {
-        todo!()
+        let scanning = {
+            let agenda = self.shared.agenda.borrow();
+            !agenda.is_settled(agenda.last())
+        };
+        let index = self.shared.index();
+        LibrarySummary { files: index.offered().count() as u64, bytes: index.offered_bytes(), scanning }
     }
-    /// Waits until what was asked to be scanned so far has been scanned, or the library has stopped.
+
+    /// Waits until what was asked to be scanned so far has been scanned, or the library has stopped. A file
+    /// that changed while it was hashed is not waited for.
     pub async fn settled(&self) {
-        todo!()
+        let mut agenda = self.shared.agenda.subscribe();
+        let asked = agenda.borrow().last();
+        // An error would mean that the sender is gone, and `self` holds it.
+        let _ = agenda.wait_for(|agenda| agenda.is_settled(asked)).await;
     }
-    /// What answers a search, exact matches first. Blocks for the time of a linear scan (see the index).
-    pub fn search(&self, _subject: &Subject, _limit: usize) -> Vec<Match> {
-        todo!()
+
+    /// What answers a search, at most `limit`, exact matches first. Synchronous, and linear in the number of
+    /// files: see the index for what that costs.
+    pub fn search(&self, subject: &Subject, limit: usize) -> Vec<Match> {
+        self.shared.index().search(subject, limit)
     }
-    pub fn find(&self, _file: &FileId) -> Option<SharedFile> {
-        todo!()
+
+    pub fn find(&self, file: &FileId) -> Option<SharedFile> {
+        self.shared.index().of_file(file).next().map(|entry| shared_file(entry))
     }
-    pub async fn open(&self, _file: &FileId) -> Result<OpenFile, OpenError> {
-        todo!()
+
+    /// Opens a file by its identity, from whichever of its paths still holds it. Paths that don't are looked
+    /// at anew by themselves.
+    pub async fn open(&self, file: &FileId) -> Result<OpenFile, OpenError> {
+        let (shared, file) = (Arc::clone(&self.shared), *file);
+        let opening = self.shared.tracker.spawn_blocking(move || shared.open(&file));
+        opening.await.unwrap_or_else(|error| Err(OpenError::Io(io::Error::other(error))))
     }
+
     /// Looks at all shares again soon.
     pub fn rescan(&self) {
-        todo!()
+        self.shared.agenda.send_modify(Agenda::ask_everything);
     }
+
     /// Looks at the paths of this file again soon: it was found changed.
-    pub fn note_changed(&self, _file: &FileId) {
-        todo!()
+    pub fn note_changed(&self, file: &FileId) {
+        let index = self.shared.index();
+        let locations = index.of_file(file).map(|entry| entry.location.clone());
+        self.shared.agenda.send_modify(|agenda| agenda.ask(locations));
     }
+
+    /// Bytes of the files that were hashed since the start.
+    pub fn hashed_bytes(&self) -> u64 {
+        self.shared.hashed_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// What the handles and the scan loop have in common.
+struct Shared {
+    /// The shares, absolute, each once.
+    folders: Vec<Arc<Path>>,
+    /// Replaced as a whole. The lock is held to take or put the pointer, never during a search or a scan.
+    index: RwLock<Arc<Index>>,
+    agenda: watch::Sender<Agenda>,
+    cache: HashCache,
+    tracker: TaskTracker,
+    hashed_bytes: AtomicU64,
+}
+
+impl Shared {
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn publish(&self, index: Index) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
+    }
+
+    fn note(&self, report: &scanner::Report) {
+        self.hashed_bytes.fetch_add(report.hashed_bytes, Ordering::Relaxed);
+        tracing::info!(
+            files = self.index().entries().len(),
+            hashed_files = report.hashed_files,
+            hashed_bytes = report.hashed_bytes,
+            unreadable = report.unreadable,
+            beyond_limits = report.beyond_limits,
+            changing = report.restless.len(),
+            "scanned the shares"
+        );
+    }
+
+    fn open(&self, file: &FileId) -> Result<OpenFile, OpenError> {
+        let index = self.index();
+        let mut outdated = Vec::new();
+        let mut opened = Err(OpenError::Gone);
+        for entry in index.of_file(file) {
+            match self.open_entry(entry) {
+                Ok(open) => {
+                    opened = Ok(open);
+                    break;
+                }
+                Err(error) => {
+                    outdated.push(entry.location.clone());
+                    // That one path is gone says less than that another one changed.
+                    if !matches!(error, OpenError::Gone) {
+                        opened = Err(error);
+                    }
+                }
+            }
+        }
+        if !outdated.is_empty() {
+            self.agenda.send_modify(|agenda| agenda.ask(outdated));
+        }
+        opened
+    }
+
+    fn open_entry(&self, entry: &Entry) -> Result<OpenFile, OpenError> {
+        let (file, stamp) = path_guard::open(&entry.location).map_err(|error| match error {
+            GuardError::Gone => OpenError::Gone,
+            GuardError::NotRegular => OpenError::Changed,
+            GuardError::Io(error) => OpenError::Io(error),
+        })?;
+        if stamp != entry.stamp {
+            return Err(OpenError::Changed);
+        }
+        let Some(layer) = self.cache.layer(&stamp, &entry.file).map_err(io::Error::other)? else {
+            // The record is damaged or gone. Forgotten, it is made anew by the scan that follows.
+            self.cache.forget(&stamp).map_err(io::Error::other)?;
+            return Err(OpenError::Changed);
+        };
+        Ok(OpenFile { file, shared: shared_file(entry), layer: Arc::new(layer), stamp })
+    }
+}
+
+fn shared_file(entry: &Entry) -> SharedFile {
+    SharedFile { name: entry.name.clone(), file: entry.file }
+}
+
+fn check_share(path: &Path) -> Result<Arc<Path>, LibraryError> {
+    let unusable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => LibraryError::Missing { path: path.to_owned() },
+        io::ErrorKind::NotADirectory => LibraryError::NotAFolder { path: path.to_owned() },
+        _ => LibraryError::Unreadable { path: path.to_owned(), source },
+    };
+    let absolute = path.canonicalize().map_err(unusable)?;
+    absolute.read_dir().map_err(unusable)?;
+    Ok(absolute.into())
 }

@@ -1,0 +1,38 @@
+//! What all handlers share.
+
+use std::time::SystemTime;
+
+use actix_web::HttpRequest;
+use std::net::IpAddr;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client_address::{FORWARDED_HEADER, ProxyRule, SocketPeer},
+    config::Config,
+    exchange::SharedExchange,
+    rate_limit::Limiter,
+    seal::Keys,
+};
+
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) proxies: ProxyRule,
+    pub(crate) keys: Keys,
+    pub(crate) exchange: SharedExchange,
+    pub(crate) limiter: Limiter,
+    /// Name tokens from before are proof that a peer held its name then.
+    pub(crate) started: SystemTime,
+    /// Cancelled when the server begins to end: parked polls are answered, new calls are not taken.
+    pub(crate) draining: CancellationToken,
+}
+
+impl App {
+    /// The caller's address as observed, or `None` when it can't be.
+    pub(crate) fn client_address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
+        // `get_all` keeps the order of arrival, but runs forwards only.
+        let values: Vec<&[u8]> =
+            request.headers().get_all(FORWARDED_HEADER).map(actix_web::http::header::HeaderValue::as_bytes).collect();
+        self.proxies.observe(peer, values.into_iter())
+    }
+}

@@ -1,0 +1,84 @@
+//! Who makes a call: the session by its token, and its username where a call needs it, opened from the seal
+//! that the caller brings along and dropped with the call.
+
+use std::ops::Deref;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use protocol::{Code, SessionToken, Username, paths::NAME_HEADER};
+use zeroize::Zeroizing;
+
+use crate::{
+    app::App,
+    clock,
+    error::ApiError,
+    exchange::Caller,
+    seal::{hash_lineage, session_id},
+};
+
+/// The session whose token the call carries.
+pub(crate) struct Authenticated(Caller);
+
+/// The same, with its username.
+pub(crate) struct Named {
+    pub(crate) caller: Caller,
+    pub(crate) username: Username,
+}
+
+impl Deref for Authenticated {
+    type Target = Caller;
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl FromRequest for Authenticated {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { authenticate(app(&request)?, &request).await.map(Self) }.boxed_local()
+    }
+}
+
+impl FromRequest for Named {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let app = app(&request)?;
+            let caller = authenticate(app, &request).await?;
+            let username =
+                held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
+            Ok(Self { caller, username })
+        }
+        .boxed_local()
+    }
+}
+
+fn app(request: &HttpRequest) -> Result<&App, ApiError> {
+    request.app_data::<web::Data<App>>().map(|app| app.get_ref()).ok_or(ApiError::new(Code::Internal))
+}
+
+async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {
+    let token = bearer_token(request).ok_or(ApiError::new(Code::TokenInvalid))?;
+    app.exchange.caller(session_id(&token)).await.ok_or(ApiError::new(Code::TokenInvalid))
+}
+
+fn bearer_token(request: &HttpRequest) -> Option<SessionToken> {
+    let value = Zeroizing::new(request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.to_owned());
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.parse().ok())?
+}
+
+/// The name in the caller's seal, if it is the one that its session holds.
+fn held_name(app: &App, request: &HttpRequest, caller: Caller) -> Option<Username> {
+    let token = request.headers().get(NAME_HEADER)?.to_str().ok()?;
+    let sealed = app.keys.open_name(token, app.config.lifetimes.name_token, clock::wall())?;
+    let belongs = app.keys.hash_name(&sealed.username) == caller.name
+        && hash_lineage(&sealed.lineage) == caller.lineage;
+    belongs.then_some(sealed.username)
+}

@@ -1,0 +1,41 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+use crate::config::{Listen, TrustedProxy};
+
+/// Introduces peers to each other and remembers nothing.
+#[derive(Debug, Default, Parser)]
+#[command(version)]
+pub struct Cli {
+    /// Where peers, or the proxy before them, connect: ADDRESS:PORT or unix:PATH
+    #[arg(long, value_name = "ADDR|unix:PATH", env = "HEARSAY_LISTEN")]
+    pub listen: Option<Listen>,
+
+    /// Where /livez, /readyz and /metrics are served
+    #[arg(long, value_name = "ADDR", env = "HEARSAY_OPS_LISTEN")]
+    pub ops_listen: Option<SocketAddr>,
+
+    /// A proxy whose X-Forwarded-For is believed; `unix` for whoever opens the Unix socket
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "CIDR",
+        env = "HEARSAY_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<TrustedProxy>,
+
+    /// A TOML file with these and all other settings
+    #[arg(long, value_name = "FILE", env = "HEARSAY_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// Keeps the key of name tokens, so that peers get their names back after a restart
+    #[arg(long, value_name = "FILE", env = "HEARSAY_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+
+    /// Written once the server listens: {"listen": "…", "ops_listen": "…"}
+    #[arg(long, value_name = "FILE", env = "HEARSAY_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+}

@@ -1,0 +1,365 @@
+//! What the coordinator decides, as a value without clock, randomness or I/O: time is an argument.
+//!
+//! [`Domain`] is the sum of the parts: an operation here touches several of them (a search goes into the ring,
+//! results into a mailbox). Whoever must wake up is noted in [`Wakes`]; waking is the shell's work.
+
+pub(crate) mod batch;
+mod deadlines;
+pub(crate) mod introductions;
+pub(crate) mod mailbox;
+pub(crate) mod search_ring;
+pub(crate) mod searches;
+pub(crate) mod sessions;
+
+use std::{
+    collections::HashSet,
+    mem,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use protocol::{
+    Event, IntroductionId, SearchId, Username,
+    introduction::{HeardReply, Reply, Sealed},
+    search::{AnswerRequest, ClassedMatch, Subject},
+};
+use thiserror::Error;
+
+use self::{
+    batch::{Batch, BatchBuilder, Cursor},
+    introductions::{IntroduceError, IntroductionOver, IntroductionRules, Introductions},
+    mailbox::{Mail, MailboxLimits, Weight},
+    search_ring::SearchRing,
+    searches::{SearchError, SearchOver, SearchRules, Searches},
+    sessions::{Claim, ClaimError, HashedName, PollTicket, Session, SessionId, SessionRules, Sessions},
+};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) sessions: SessionRules,
+    pub(crate) searches: SearchRules,
+    pub(crate) introductions: IntroductionRules,
+    pub(crate) mailbox: MailboxLimits,
+    /// How long words wait in a mailbox.
+    pub(crate) event_lifetime: Duration,
+    pub(crate) batch_bytes: usize,
+}
+
+/// Who has something to read since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    pub(crate) sessions: Vec<SessionId>,
+    /// All sessions: there is a new search.
+    pub(crate) everyone: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum PollError {
+    #[error("the session has ended")]
+    SessionEnded,
+    #[error("the cursor is not one of this session")]
+    CursorInvalid,
+    #[error("a newer poll of the session took over")]
+    Superseded,
+}
+
+/// A requester's word on its way to the target.
+#[derive(Debug)]
+pub(crate) struct Introduction {
+    pub(crate) id: IntroductionId,
+    pub(crate) from: Username,
+    pub(crate) to: HashedName,
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) sealed: Sealed,
+}
+
+#[derive(Debug)]
+pub(crate) struct Domain {
+    rules: Rules,
+    sessions: Sessions,
+    ring: SearchRing,
+    searches: Searches,
+    introductions: Introductions,
+    /// Sessions whose mailbox holds something: only these are looked at when events expire.
+    holding: HashSet<SessionId>,
+    wakes: Wakes,
+}
+
+impl Domain {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            sessions: Sessions::new(rules.sessions),
+            ring: SearchRing::new(),
+            searches: Searches::new(rules.searches),
+            introductions: Introductions::new(rules.introductions),
+            holding: HashSet::new(),
+            wakes: Wakes::default(),
+        }
+    }
+
+    pub(crate) fn take_wakes(&mut self) -> Wakes {
+        mem::take(&mut self.wakes)
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn polling_count(&self) -> usize {
+        self.sessions.polling()
+    }
+
+    // Sessions.
+
+    pub(crate) fn claim(&mut self, claim: &Claim, now: Instant) -> Result<(), ClaimError> {
+        let replaced = self.sessions.claim(claim, self.ring.youngest(), now)?;
+        self.wakes.sessions.extend(replaced);
+        Ok(())
+    }
+
+    pub(crate) fn session(&self, id: SessionId, now: Instant) -> Option<&Session> {
+        self.sessions.get(id, now)
+    }
+
+    pub(crate) fn release(&mut self, id: SessionId) {
+        if self.sessions.remove(id).is_some() {
+            self.wakes.sessions.push(id);
+        }
+    }
+
+    // Polls.
+
+    /// Acknowledges what the cursor names and makes this the session's live poll: an older one reads no more.
+    pub(crate) fn begin_poll(
+        &mut self,
+        id: SessionId,
+        cursor: Option<Cursor>,
+        now: Instant,
+    ) -> Result<PollTicket, PollError> {
+        let ring_youngest = self.ring.youngest();
+        let session = self.sessions.get_mut(id, now).ok_or(PollError::SessionEnded)?;
+        if let Some(cursor) = cursor {
+            if !session.knows(cursor, ring_youngest) {
+                return Err(PollError::CursorInvalid);
+            }
+            session.acknowledge(cursor);
+            if session.mailbox.is_empty() {
+                self.holding.remove(&id);
+            }
+        }
+        Ok(session.begin_poll())
+    }
+
+    /// What there is to read; `None` when there is nothing. Takes nothing out.
+    pub(crate) fn read(
+        &self,
+        id: SessionId,
+        ticket: PollTicket,
+        now: Instant,
+    ) -> Result<Option<Batch>, PollError> {
+        let session = self.sessions.get(id, now).ok_or(PollError::SessionEnded)?;
+        if !session.is_live(ticket) {
+            return Err(PollError::Superseded);
+        }
+        let mut builder = BatchBuilder::new(self.rules.batch_bytes);
+        let mailbox = session.mailbox.read(now, &mut builder);
+        let ring = self.ring.read(session.ring, id, now, &mut builder);
+        let events = builder.finish();
+        Ok((!events.is_empty()).then(|| Batch { cursor: session.cursor(mailbox, ring), events }))
+    }
+
+    pub(crate) fn end_poll(&mut self, id: SessionId, ticket: PollTicket, now: Instant) {
+        let lease_until = now + self.sessions.lease();
+        if let Some(session) = self.sessions.get_mut(id, now) {
+            session.end_poll(ticket, lease_until);
+        }
+    }
+
+    // Searches.
+
+    pub(crate) fn open_search(
+        &mut self,
+        searcher: SessionId,
+        id: SearchId,
+        subject: &Subject,
+        now: Instant,
+    ) -> Result<(), SearchError> {
+        if let Some(deadline) = self.searches.open(id, searcher, subject, now)? {
+            let spread_milliseconds = spread_milliseconds(self.sessions.len());
+            let event = Event::Search { id, subject: subject.clone(), spread_milliseconds };
+            self.ring.push(id, searcher, wire(&event), deadline);
+            self.wakes.everyone = true;
+        }
+        Ok(())
+    }
+
+    /// What an answer has to match; `None` when the caller answered before.
+    pub(crate) fn subject_for_answer(
+        &self,
+        session: SessionId,
+        name: HashedName,
+        id: SearchId,
+        now: Instant,
+    ) -> Result<Option<Arc<Subject>>, SearchOver> {
+        self.searches.subject_for(id, name, session, now)
+    }
+
+    /// Passes the matches of an answer on, as far as they fit. `matches` went through
+    /// [`classify`](searches::classify).
+    pub(crate) fn answer(
+        &mut self,
+        id: SearchId,
+        name: HashedName,
+        username: Username,
+        answer: &AnswerRequest,
+        matches: Vec<ClassedMatch>,
+        now: Instant,
+    ) -> Result<(), SearchOver> {
+        let Some(admitted) = self.searches.admit(id, name, matches, now)? else { return Ok(()) };
+        if !admitted.matches.is_empty() {
+            let event = Event::SearchResults {
+                id,
+                username,
+                reply_key: answer.reply_key,
+                certificate_sha256: answer.certificate_sha256,
+                matches: admitted.matches,
+            };
+            self.deliver(admitted.searcher, &event, Weight::Result, admitted.expires, now);
+        }
+        if admitted.search_is_full {
+            self.finish_search(id, now);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn withdraw_search(
+        &mut self,
+        searcher: SessionId,
+        id: SearchId,
+        now: Instant,
+    ) -> Result<(), SearchOver> {
+        if self.searches.withdraw(id, searcher)? {
+            self.finish_search(id, now);
+        }
+        Ok(())
+    }
+
+    fn finish_search(&mut self, id: SearchId, now: Instant) {
+        self.ring.remove(id);
+        if let Some((searcher, expires)) = self.searches.finish(id) {
+            self.deliver(searcher, &Event::SearchFinished { id }, Weight::Word, expires, now);
+        }
+    }
+
+    // Introductions.
+
+    /// Carries an introduction to its target, if anyone holds that name. Nothing in the result or in the work
+    /// done tells whether.
+    pub(crate) fn introduce(
+        &mut self,
+        requester: SessionId,
+        introduction: Introduction,
+        now: Instant,
+    ) -> Result<(), IntroduceError> {
+        let Introduction { id, from, to, endpoint, sealed } = introduction;
+        // The maker's session was replaced by its next one: the introduction moves on with the name.
+        if self.introductions.requester(id).is_some_and(|maker| self.sessions.get(maker, now).is_none()) {
+            self.introductions.forget(id);
+        }
+        let replaced = self.introductions.send(id, requester, to, now)?;
+        let target = self.sessions.find(to, now);
+        let expires = now + self.rules.introductions.lifetime.min(self.rules.event_lifetime);
+        let event = wire(&Event::Introduction { id, from, endpoint, sealed });
+        if let Some(target) = target {
+            if let Some(replaced) = replaced {
+                let withdrawn = Event::IntroductionWithdrawn { id: replaced };
+                self.deliver(target, &withdrawn, Weight::Word, expires, now);
+            }
+            self.deliver_json(target, event, Weight::Word, expires, now);
+        }
+        Ok(())
+    }
+
+    /// Carries the target's word back. `endpoint` is the target's observed address with the port of a
+    /// `dial_me`.
+    pub(crate) fn reply(
+        &mut self,
+        target: HashedName,
+        id: IntroductionId,
+        reply: &Reply,
+        heard: HeardReply,
+        now: Instant,
+    ) -> Result<(), IntroductionOver> {
+        if let Some(requester) = self.introductions.reply(id, target, reply, now)? {
+            let expires = now + self.rules.event_lifetime;
+            let event = Event::IntroductionReply { id, reply: heard };
+            self.deliver(requester, &event, Weight::Word, expires, now);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn withdraw_introduction(
+        &mut self,
+        requester: SessionId,
+        id: IntroductionId,
+        now: Instant,
+    ) -> Result<(), IntroductionOver> {
+        let target = self.introductions.withdraw(id, requester)?;
+        if let Some(target) = target.and_then(|target| self.sessions.find(target, now)) {
+            let expires = now + self.rules.event_lifetime;
+            self.deliver(target, &Event::IntroductionWithdrawn { id }, Weight::Word, expires, now);
+        }
+        Ok(())
+    }
+
+    // Time.
+
+    /// Drops everything whose time is over, and tells searchers whose search has ended.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        while let Some(id) = self.searches.next_due(now) {
+            self.finish_search(id, now);
+        }
+        self.ring.expire(now);
+        self.introductions.expire(now);
+        self.sessions.expire(now);
+        let Self { holding, sessions, .. } = self;
+        holding.retain(|id| {
+            let Some(session) = sessions.get_mut(*id, now) else { return false };
+            session.mailbox.expire(now);
+            !session.mailbox.is_empty()
+        });
+    }
+
+    fn deliver(&mut self, to: SessionId, event: &Event, weight: Weight, expires: Instant, now: Instant) {
+        self.deliver_json(to, wire(event), weight, expires, now);
+    }
+
+    fn deliver_json(&mut self, to: SessionId, json: Arc<str>, weight: Weight, expires: Instant, now: Instant) {
+        if let Some(session) = self.sessions.get_mut(to, now) {
+            session.mailbox.push(Mail { json, weight, expires }, &self.rules.mailbox);
+            self.holding.insert(to);
+            self.wakes.sessions.push(to);
+        }
+    }
+}
+
+/// An event as it travels.
+fn wire(event: &Event) -> Arc<str> {
+    // Events consist of strings and numbers, for which serialisation can't fail; an event that peers pass over
+    // stands in, so that a batch is valid whatever happens.
+    serde_json::to_string(event).unwrap_or_else(|_| r#"{"type":"unknown"}"#.to_owned()).into()
+}
+
+/// Up to this many sessions may answer in one instant.
+const SESSIONS_WITHOUT_SPREAD: usize = 500;
+/// Beyond, each millisecond of spread takes so many more.
+const SESSIONS_A_MILLISECOND: usize = 10;
+const SPREAD_MILLISECONDS_MAX: usize = 1_000;
+
+/// Over how long peers spread their answers to one search.
+fn spread_milliseconds(sessions: usize) -> u64 {
+    let beyond = sessions.saturating_sub(SESSIONS_WITHOUT_SPREAD);
+    (beyond / SESSIONS_A_MILLISECOND).min(SPREAD_MILLISECONDS_MAX) as u64
+}

@@ -1,0 +1,264 @@
+//! Who holds which name, without knowing the name: a row has keyed hashes only.
+//!
+//! ```text
+//!              claim                 poll begins
+//!   (no row) ────────▶ leased until ─────────────▶ polling
+//!       ▲                   │  ▲                      │
+//!       └──lapsed, released─┘  └──────poll ended──────┘   (and the lease starts anew)
+//! ```
+//! A claim of a held name is refused and does not touch the holder, with two exceptions: the same session
+//! again, and a claim with proof of the holder's lineage.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+
+use super::{
+    batch::Cursor,
+    deadlines::Deadlines,
+    mailbox::Mailbox,
+};
+
+/// A session is known by the hash of its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SessionId(pub(crate) [u8; 16]);
+
+/// A username as the coordinator remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct HashedName {
+    /// Keyed hash of the skeleton: names that look alike have the same one.
+    pub(crate) skeleton: [u8; 16],
+    /// Keyed hash of the comparison key: the same name only.
+    pub(crate) exact: [u8; 16],
+}
+
+/// Hash of a lineage: the chain of sessions of one peer under one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LineageHash(pub(crate) [u8; 16]);
+
+/// A wish to hold a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) session: SessionId,
+    pub(crate) name: HashedName,
+    pub(crate) lineage: LineageHash,
+    pub(crate) proof: Proof,
+    /// Random, for the session's cursors.
+    pub(crate) epoch: u64,
+}
+
+/// What the claimant showed for its lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Proof {
+    /// Nothing: the lineage begins here.
+    None,
+    /// A name token that this process issued.
+    Recent,
+    /// A name token from before this process started: the peer held the name then.
+    BeforeStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum ClaimError {
+    #[error("the name, or one that looks like it, is held by another session")]
+    Taken,
+    #[error("the session holds another name")]
+    SessionInUse,
+    #[error("no further session fits")]
+    Full,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionRules {
+    pub(crate) lease: Duration,
+    pub(crate) sessions_max: usize,
+    /// Until then a proof from before the start outweighs a claim made without one. Only where the sealing
+    /// key outlives the process, as otherwise there is no such proof.
+    pub(crate) takeover_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) name: HashedName,
+    pub(crate) lineage: LineageHash,
+    proof: Proof,
+    lease_until: Instant,
+    live_poll: Option<PollTicket>,
+    polls_begun: u64,
+    epoch: u64,
+    pub(crate) mailbox: Mailbox,
+    /// The last search that was acknowledged.
+    pub(crate) ring: u64,
+}
+
+/// Tells one poll of a session from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PollTicket(u64);
+
+impl Session {
+    fn has_lapsed(&self, now: Instant) -> bool {
+        self.live_poll.is_none() && self.lease_until <= now
+    }
+
+    pub(crate) fn begin_poll(&mut self) -> PollTicket {
+        self.polls_begun += 1;
+        let ticket = PollTicket(self.polls_begun);
+        self.live_poll = Some(ticket);
+        ticket
+    }
+
+    pub(crate) fn is_live(&self, ticket: PollTicket) -> bool {
+        self.live_poll == Some(ticket)
+    }
+
+    pub(crate) fn end_poll(&mut self, ticket: PollTicket, lease_until: Instant) {
+        if self.is_live(ticket) {
+            self.live_poll = None;
+            self.lease_until = lease_until;
+        }
+    }
+
+    pub(crate) fn cursor(&self, mailbox: u64, ring: u64) -> Cursor {
+        Cursor { epoch: self.epoch, mailbox, ring }
+    }
+
+    /// Whether this session can have been given the cursor.
+    pub(crate) fn knows(&self, cursor: Cursor, ring_youngest: u64) -> bool {
+        cursor.epoch == self.epoch
+            && cursor.mailbox <= self.mailbox.youngest()
+            && cursor.ring <= ring_youngest
+    }
+
+    pub(crate) fn acknowledge(&mut self, cursor: Cursor) {
+        self.mailbox.acknowledge(cursor.mailbox);
+        self.ring = self.ring.max(cursor.ring);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    rules: SessionRules,
+    rows: HashMap<SessionId, Session>,
+    by_skeleton: HashMap<[u8; 16], SessionId>,
+    leases: Deadlines<SessionId>,
+}
+
+impl Sessions {
+    pub(crate) fn new(rules: SessionRules) -> Self {
+        Self { rules, rows: HashMap::new(), by_skeleton: HashMap::new(), leases: Deadlines::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn polling(&self) -> usize {
+        self.rows.values().filter(|session| session.live_poll.is_some()).count()
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.rules.lease
+    }
+
+    /// Gives the name to the claimant; the session that had to go for it, if any, is told.
+    /// `ring` is where the new session begins to read searches.
+    pub(crate) fn claim(
+        &mut self,
+        claim: &Claim,
+        ring: u64,
+        now: Instant,
+    ) -> Result<Option<SessionId>, ClaimError> {
+        if self.rows.get(&claim.session).is_some_and(|row| row.has_lapsed(now)) {
+            self.remove(claim.session);
+        }
+        let lease_until = now + self.rules.lease;
+        if let Some(row) = self.rows.get_mut(&claim.session) {
+            if row.name != claim.name {
+                return Err(ClaimError::SessionInUse);
+            }
+            row.lineage = claim.lineage;
+            row.proof = row.proof.max(claim.proof);
+            row.lease_until = lease_until;
+            return Ok(None);
+        }
+        let holder = self.by_skeleton.get(&claim.name.skeleton).copied();
+        if let Some(row) = holder.and_then(|holder| self.rows.get(&holder))
+            && !row.has_lapsed(now)
+            && !self.may_replace(row, claim, now)
+        {
+            return Err(ClaimError::Taken);
+        }
+        if holder.is_none() && self.rows.len() >= self.rules.sessions_max {
+            return Err(ClaimError::Full);
+        }
+        if let Some(holder) = holder {
+            self.remove(holder);
+        }
+        self.insert(claim, ring, lease_until);
+        Ok(holder)
+    }
+
+    fn insert(&mut self, claim: &Claim, ring: u64, lease_until: Instant) {
+        let session = Session {
+            name: claim.name,
+            lineage: claim.lineage,
+            proof: claim.proof,
+            lease_until,
+            live_poll: None,
+            polls_begun: 0,
+            epoch: claim.epoch,
+            mailbox: Mailbox::new(),
+            ring,
+        };
+        self.rows.insert(claim.session, session);
+        self.by_skeleton.insert(claim.name.skeleton, claim.session);
+        self.leases.schedule(lease_until, claim.session);
+    }
+
+    fn may_replace(&self, holder: &Session, claim: &Claim, now: Instant) -> bool {
+        let same_lineage = claim.proof > Proof::None && holder.lineage == claim.lineage;
+        let in_takeover = self.rules.takeover_until.is_some_and(|until| now < until);
+        same_lineage
+            || in_takeover && claim.proof == Proof::BeforeStart && holder.proof < Proof::BeforeStart
+    }
+
+    pub(crate) fn get(&self, id: SessionId, now: Instant) -> Option<&Session> {
+        self.rows.get(&id).filter(|session| !session.has_lapsed(now))
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SessionId, now: Instant) -> Option<&mut Session> {
+        self.rows.get_mut(&id).filter(|session| !session.has_lapsed(now))
+    }
+
+    /// The session that holds exactly this name; one that merely looks alike is not it.
+    pub(crate) fn find(&self, name: HashedName, now: Instant) -> Option<SessionId> {
+        let id = *self.by_skeleton.get(&name.skeleton)?;
+        self.get(id, now).filter(|session| session.name == name).map(|_| id)
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.rows.remove(&id)?;
+        self.by_skeleton.remove(&session.name.skeleton);
+        Some(session)
+    }
+
+    /// Drops sessions whose lease has lapsed.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while let Some(id) = self.leases.pop_due(now) {
+            let Some(session) = self.rows.get(&id) else { continue };
+            if session.has_lapsed(now) {
+                self.remove(id);
+            } else {
+                let again = if session.live_poll.is_some() { now + self.rules.lease } else { session.lease_until };
+                self.leases.schedule(again, id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

@@ -1,0 +1,228 @@
+//! The exchange of a single process: the domain under a mutex, and what wakes parked polls.
+//!
+//! A plain mutex, because every operation is short and none waits while holding it; the longest part of an
+//! answer, the match rule, runs outside.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use protocol::{
+    IntroductionId, SearchId, Username,
+    introduction::{HeardReply, Reply},
+    search::{AnswerRequest, Subject},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{Caller, Exchange, Load};
+use crate::{
+    clock,
+    domain::{
+        Domain, Introduction, PollError, Rules,
+        batch::{Batch, Cursor},
+        introductions::{IntroduceError, IntroductionOver},
+        searches::{self, SearchError, SearchOver},
+        sessions::{Claim, ClaimError, PollTicket, SessionId},
+    },
+};
+
+/// How often the sweep looks at what is due: deadlines are kept within this.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
+
+pub(crate) struct MemoryExchange {
+    state: Mutex<State>,
+    /// There is a new search for everyone.
+    new_search: Notify,
+}
+
+struct State {
+    domain: Domain,
+    /// What wakes the live poll of each session that has one.
+    parked: HashMap<SessionId, Arc<Notify>>,
+}
+
+impl MemoryExchange {
+    pub(crate) fn new(rules: Rules) -> Self {
+        let state = State { domain: Domain::new(rules), parked: HashMap::new() };
+        Self { state: Mutex::new(state), new_search: Notify::new() }
+    }
+
+    /// Drops what has expired, until the token says stop.
+    pub(crate) async fn sweep_until(&self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.with(Domain::sweep);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one operation of the domain and wakes whom it concerns.
+    fn with<T>(&self, operation: impl FnOnce(&mut Domain, Instant) -> T) -> T {
+        let mut state = self.lock();
+        let result = operation(&mut state.domain, clock::now());
+        let wakes = state.domain.take_wakes();
+        for session in wakes.sessions {
+            if let Some(poll) = state.parked.get(&session) {
+                poll.notify_one();
+            }
+        }
+        drop(state);
+        if wakes.everyone {
+            self.new_search.notify_waiters();
+        }
+        result
+    }
+
+    fn park(&self, session: SessionId, cursor: Option<Cursor>) -> Result<Parked<'_>, PollError> {
+        let mut state = self.lock();
+        let ticket = state.domain.begin_poll(session, cursor, clock::now())?;
+        let woken = Arc::new(Notify::new());
+        if let Some(older) = state.parked.insert(session, Arc::clone(&woken)) {
+            older.notify_one();
+        }
+        Ok(Parked { exchange: self, session, ticket, woken })
+    }
+}
+
+/// A live poll. However it ends, also when the client is gone and the handler is dropped, the lease begins
+/// anew then.
+struct Parked<'a> {
+    exchange: &'a MemoryExchange,
+    session: SessionId,
+    ticket: PollTicket,
+    woken: Arc<Notify>,
+}
+
+impl Parked<'_> {
+    fn read(&self) -> Result<Option<Batch>, PollError> {
+        self.exchange.lock().domain.read(self.session, self.ticket, clock::now())
+    }
+
+    async fn wait(&self, until: Instant) -> Result<Option<Batch>, PollError> {
+        let mut deadline = pin!(tokio::time::sleep_until(until.into()));
+        loop {
+            let mut new_search = pin!(self.exchange.new_search.notified());
+            // Listening begins before the look, so that nothing that comes in between is missed.
+            new_search.as_mut().enable();
+            if let Some(batch) = self.read()? {
+                return Ok(Some(batch));
+            }
+            tokio::select! {
+                () = new_search => {}
+                () = self.woken.notified() => {}
+                () = &mut deadline => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        let mut state = self.exchange.lock();
+        if state.parked.get(&self.session).is_some_and(|woken| Arc::ptr_eq(woken, &self.woken)) {
+            state.parked.remove(&self.session);
+        }
+        state.domain.end_poll(self.session, self.ticket, clock::now());
+    }
+}
+
+impl Exchange for MemoryExchange {
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<(), ClaimError>> {
+        async move { self.with(|domain, now| domain.claim(&claim, now)) }.boxed()
+    }
+
+    fn caller(&self, session: SessionId) -> BoxFuture<'_, Option<Caller>> {
+        async move {
+            let state = self.lock();
+            let row = state.domain.session(session, clock::now())?;
+            Some(Caller { session, name: row.name, lineage: row.lineage })
+        }
+        .boxed()
+    }
+
+    fn release(&self, caller: Caller) -> BoxFuture<'_, ()> {
+        async move { self.with(|domain, _| domain.release(caller.session)) }.boxed()
+    }
+
+    fn wait(
+        &self,
+        caller: Caller,
+        cursor: Option<Cursor>,
+        until: Instant,
+    ) -> BoxFuture<'_, Result<Option<Batch>, PollError>> {
+        async move { self.park(caller.session, cursor)?.wait(until).await }.boxed()
+    }
+
+    fn open_search(
+        &self,
+        caller: Caller,
+        id: SearchId,
+        subject: Subject,
+    ) -> BoxFuture<'_, Result<(), SearchError>> {
+        async move { self.with(|domain, now| domain.open_search(caller.session, id, &subject, now)) }.boxed()
+    }
+
+    fn answer(
+        &self,
+        caller: Caller,
+        id: SearchId,
+        username: Username,
+        mut answer: AnswerRequest,
+    ) -> BoxFuture<'_, Result<(), SearchOver>> {
+        async move {
+            let subject = self
+                .with(|domain, now| domain.subject_for_answer(caller.session, caller.name, id, now))?;
+            let Some(subject) = subject else { return Ok(()) };
+            let matches = searches::classify(&subject, std::mem::take(&mut answer.matches));
+            self.with(|domain, now| domain.answer(id, caller.name, username, &answer, matches, now))
+        }
+        .boxed()
+    }
+
+    fn withdraw_search(&self, caller: Caller, id: SearchId) -> BoxFuture<'_, Result<(), SearchOver>> {
+        async move { self.with(|domain, now| domain.withdraw_search(caller.session, id, now)) }.boxed()
+    }
+
+    fn introduce(
+        &self,
+        caller: Caller,
+        introduction: Introduction,
+    ) -> BoxFuture<'_, Result<(), IntroduceError>> {
+        async move { self.with(|domain, now| domain.introduce(caller.session, introduction, now)) }.boxed()
+    }
+
+    fn reply(
+        &self,
+        caller: Caller,
+        id: IntroductionId,
+        reply: Reply,
+        heard: HeardReply,
+    ) -> BoxFuture<'_, Result<(), IntroductionOver>> {
+        async move { self.with(|domain, now| domain.reply(caller.name, id, &reply, heard, now)) }.boxed()
+    }
+
+    fn withdraw_introduction(
+        &self,
+        caller: Caller,
+        id: IntroductionId,
+    ) -> BoxFuture<'_, Result<(), IntroductionOver>> {
+        async move { self.with(|domain, now| domain.withdraw_introduction(caller.session, id, now)) }.boxed()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Load> {
+        async move {
+            let state = self.lock();
+            Load { sessions: state.domain.session_count(), parked_polls: state.domain.polling_count() }
+        }
+        .boxed()
+    }
+}

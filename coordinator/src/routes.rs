@@ -1,0 +1,90 @@
+//! The API as one table: it configures the router, and a test holds it against `openapi.yaml`.
+
+use actix_web::{
+    HttpResponse, Route as Handler,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    error::ResponseError as _,
+    http::{
+        Method,
+        header::{ALLOW, CACHE_CONTROL, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use protocol::{Code, paths::coordinator as paths};
+
+use crate::{
+    app::App,
+    error::{self, ApiError, jitter},
+    handlers::{events, introductions, searches, sessions},
+};
+
+/// One call of the API.
+#[derive(Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    handler: fn() -> Handler,
+}
+
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    Route { method: "POST", path: paths::SESSIONS, handler: || web::post().to(sessions::connect) },
+    Route { method: "DELETE", path: paths::SESSION, handler: || web::delete().to(sessions::disconnect) },
+    Route { method: "GET", path: paths::EVENTS, handler: || web::get().to(events::poll) },
+    Route { method: "PUT", path: paths::SEARCH, handler: || web::put().to(searches::open) },
+    Route { method: "DELETE", path: paths::SEARCH, handler: || web::delete().to(searches::withdraw) },
+    Route { method: "POST", path: paths::ANSWER, handler: || web::post().to(searches::answer) },
+    Route { method: "PUT", path: paths::INTRODUCTION, handler: || web::put().to(introductions::send) },
+    Route { method: "DELETE", path: paths::INTRODUCTION, handler: || web::delete().to(introductions::withdraw) },
+    Route { method: "PUT", path: paths::REPLY, handler: || web::put().to(introductions::reply) },
+];
+
+/// Puts the table into the router, with our own errors in place of the framework's.
+pub(crate) fn configure(config: &mut web::ServiceConfig, body_bytes_max: usize) {
+    config
+        .app_data(web::JsonConfig::default().limit(body_bytes_max).error_handler(error::json_error))
+        .app_data(web::PathConfig::default().error_handler(error::path_error))
+        .app_data(web::QueryConfig::default().error_handler(error::query_error))
+        .default_service(web::to(|| async { ApiError::new(Code::RouteUnknown).error_response() }));
+    let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    paths.dedup();
+    for path in paths {
+        let of_path = || ROUTES.iter().filter(move |route| route.path == path);
+        let allowed = of_path().map(|route| route.method).collect::<Vec<_>>().join(", ");
+        let mut resource = web::resource(path);
+        for route in of_path() {
+            resource = resource.route((route.handler)());
+        }
+        config.service(resource.default_service(web::to(move || method_not_allowed(allowed.clone()))));
+    }
+}
+
+async fn method_not_allowed(allowed: String) -> HttpResponse {
+    let mut response = ApiError::new(Code::MethodNotAllowed).error_response();
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// Around every call: none is begun while the server ends, and no answer is kept by a cache.
+pub(crate) async fn around_calls(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let draining = app.filter(|app| app.draining.is_cancelled());
+    // Ending a session is the one call that makes less work for later.
+    let mut response = match draining {
+        Some(app) if request.method() != Method::DELETE => {
+            let wait = jitter(app.config.lifetimes.drain_spread);
+            let error = ApiError::new(Code::Draining).after(wait);
+            request.into_response(error.error_response()).map_into_right_body()
+        }
+        _ => next.call(request).await?.map_into_left_body(),
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,266 @@
+//! The server as a value: bound first, then run until told to stop.
+//!
+//! ```text
+//!   bind ──▶ serving ──token──▶ draining ──drain time──▶ closing ──▶ ended
+//! ```
+//! Draining: parked polls are answered, new calls are refused, `readyz` says so. Closing: no more connections,
+//! and those in flight are finished.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use actix_web::{App as ActixApp, HttpServer, dev, middleware, web};
+use thiserror::Error;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::App,
+    client_address::ProxyRule,
+    clock,
+    config::{Config, Lifetimes, Limits, Listen},
+    domain::{
+        Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
+        sessions::SessionRules,
+    },
+    exchange::memory::MemoryExchange,
+    ops,
+    rate_limit::Limiter,
+    routes,
+    seal::{KeyFileError, Keys},
+};
+
+/// Requests in flight get so long to finish once connections are closed.
+const CLOSE_SECONDS: u64 = 5;
+
+#[derive(Debug, Error)]
+pub enum BindError {
+    #[error("{listen} is in use: stop what listens there, or choose another address with {option}")]
+    InUse { listen: String, option: &'static str },
+    #[error("can't listen on {listen} ({source}): choose an address of this machine with {option}")]
+    Listen { listen: String, option: &'static str, source: io::Error },
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error("can't write the ready file {path}: {source}")]
+    ReadyFile { path: PathBuf, source: io::Error },
+}
+
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error("the server failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A bound coordinator.
+pub struct Server {
+    app: web::Data<App>,
+    exchange: Arc<MemoryExchange>,
+    main: dev::Server,
+    ops: Option<dev::Server>,
+    listen: Listen,
+    ops_listen: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Takes the addresses; nothing is answered before [`run_until`](Self::run_until).
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        let keys = match &config.key_file {
+            Some(path) => Keys::from_file(path)?,
+            None => Keys::random(),
+        };
+        let exchange = Arc::new(MemoryExchange::new(rules(&config)));
+        let app = web::Data::new(App {
+            proxies: ProxyRule {
+                trusted: config.trusted_proxies.clone(),
+                hops: usize::from(config.proxy_hops.get()),
+            },
+            keys,
+            exchange: exchange.clone(),
+            limiter: Limiter::new(&config.limits, clock::now()),
+            started: clock::wall(),
+            draining: CancellationToken::new(),
+            config,
+        });
+        let (main, listen) = bind_main(&app)?;
+        let (ops, ops_listen) = match app.config.ops_listen {
+            Some(address) => bind_ops(&app, address).map(|(server, address)| (Some(server), Some(address)))?,
+            None => (None, None),
+        };
+        let server = Self { app, exchange, main, ops, listen, ops_listen };
+        if let Some(path) = &server.app.config.ready_file {
+            server
+                .write_ready_file(path)
+                .map_err(|source| BindError::ReadyFile { path: path.clone(), source })?;
+        }
+        Ok(server)
+    }
+
+    /// Where peers connect; with the real port where 0 was asked for.
+    pub fn addr(&self) -> &Listen {
+        &self.listen
+    }
+
+    pub fn ops_addr(&self) -> Option<SocketAddr> {
+        self.ops_listen
+    }
+
+    /// Serves until the token is cancelled, then drains and ends.
+    pub async fn run_until(self, stop: CancellationToken) -> Result<(), ServeError> {
+        let tasks = TaskTracker::new();
+        let ended = CancellationToken::new();
+        let sweeper = self.exchange;
+        let sweep_end = ended.clone();
+        tasks.spawn(async move { sweeper.sweep_until(sweep_end).await });
+
+        let main_handle = self.main.handle();
+        let app = self.app;
+        let drain = async {
+            stop.cancelled().await;
+            app.draining.cancel();
+            tokio::time::sleep(app.config.lifetimes.drain).await;
+            main_handle.stop(true).await;
+        };
+        let ops_handle = self.ops.as_ref().map(dev::Server::handle);
+        let serve_ops = async {
+            match self.ops {
+                Some(ops) => ops.await,
+                None => Ok(()),
+            }
+        };
+        let serve_main = async {
+            // Should the server end by itself, the rest ends with it.
+            let outcome = self.main.await;
+            stop.cancel();
+            if let Some(ops) = ops_handle {
+                ops.stop(true).await;
+            }
+            outcome
+        };
+        let ((), served, ops_served) = tokio::join!(drain, serve_main, serve_ops);
+        ended.cancel();
+        tasks.close();
+        tasks.wait().await;
+        if let Listen::Unix(path) = &self.listen {
+            // A socket that is left over is recognised and replaced at the next start.
+            let _ = fs::remove_file(path);
+        }
+        served?;
+        ops_served?;
+        Ok(())
+    }
+
+    /// Tells where the server listens, in one step: whoever sees the file sees all of it.
+    fn write_ready_file(&self, path: &Path) -> io::Result<()> {
+        let ready = serde_json::json!({
+            "listen": self.listen.to_string(),
+            "ops_listen": self.ops_listen.map(|address| address.to_string()),
+        });
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".part");
+        fs::write(&partial, ready.to_string())?;
+        fs::rename(&partial, path)
+    }
+}
+
+fn bind_main(app: &web::Data<App>) -> Result<(dev::Server, Listen), BindError> {
+    let config = &app.config;
+    let limits = &config.limits;
+    let shared = app.clone();
+    let body_bytes = limits.body_bytes;
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(shared.clone())
+            .wrap(middleware::from_fn(routes::around_calls))
+            .configure(|service| routes::configure(service, body_bytes))
+    })
+    .workers(config.workers.get())
+    .backlog(limits.backlog)
+    .max_connections(limits.connections_a_worker)
+    .keep_alive(config.lifetimes.keep_alive)
+    .client_request_timeout(config.lifetimes.headers)
+    // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(CLOSE_SECONDS)
+    .disable_signals();
+
+    let failed = |source| bind_error(&config.listen, "--listen", source);
+    match &config.listen {
+        Listen::Tcp(address) => {
+            let server = server.bind(address).map_err(failed)?;
+            let bound = server.addrs().first().copied().unwrap_or(*address);
+            Ok((server.run(), Listen::Tcp(bound)))
+        }
+        Listen::Unix(path) => {
+            let listener = bind_unix(path).map_err(failed)?;
+            Ok((server.listen_uds(listener).map_err(failed)?.run(), config.listen.clone()))
+        }
+    }
+}
+
+fn bind_ops(app: &web::Data<App>, address: SocketAddr) -> Result<(dev::Server, SocketAddr), BindError> {
+    let failed = |source| bind_error(&Listen::Tcp(address), "--ops-listen", source);
+    let shared = app.clone();
+    let server = HttpServer::new(move || ActixApp::new().app_data(shared.clone()).configure(ops::configure))
+        .workers(1)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .bind(address)
+        .map_err(failed)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
+
+/// Binds a Unix socket. One that nobody answers on is left over from a crash and is replaced.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            match UnixStream::connect(path) {
+                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                    fs::remove_file(path)?;
+                    UnixListener::bind(path)
+                }
+                _ => Err(error),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+fn bind_error(listen: &Listen, option: &'static str, source: io::Error) -> BindError {
+    let listen = listen.to_string();
+    if source.kind() == io::ErrorKind::AddrInUse {
+        BindError::InUse { listen, option }
+    } else {
+        BindError::Listen { listen, option, source }
+    }
+}
+
+/// The configuration in the domain's terms.
+fn rules(config: &Config) -> Rules {
+    let Config { lifetimes, limits, .. } = config;
+    let Lifetimes { lease, search, search_grace, introduction, event, takeover, .. } = *lifetimes;
+    let Limits { mailbox_events, mailbox_bytes, batch_bytes, pending_introductions, .. } = *limits;
+    Rules {
+        sessions: SessionRules {
+            lease,
+            sessions_max: limits.sessions,
+            takeover_until: config.key_file.is_some().then(|| clock::now() + takeover),
+        },
+        searches: SearchRules {
+            lifetime: search,
+            grace: search_grace,
+            running_max: limits.searches,
+            substring_results: limits.substring_results,
+            substring_results_a_peer: limits.substring_results_a_peer,
+            exact_results: limits.exact_results,
+        },
+        introductions: IntroductionRules { lifetime: introduction, pending_max: pending_introductions },
+        mailbox: MailboxLimits { events: mailbox_events, bytes: mailbox_bytes },
+        event_lifetime: event,
+        batch_bytes,
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line and its environment variables. Flags win over the environment, both over the file.
+
+use std::{net::IpAddr, path::PathBuf, str::FromStr};
+
+use clap::Parser;
+
+/// Shares folders, searches and fetches: Hearsay's background program.
+///
+/// Examples:
+///   peer-daemon --coordinator https://hearsay.example --username nightingale --share ~/Music
+///   peer-daemon --config ~/.config/hearsay/peer-daemon.toml
+///
+/// Steer it with `peerctl`.
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment)]
+pub struct Cli {
+    /// The coordinator's address; http:// only on loopback
+    #[arg(long, value_name = "URL", env = "HEARSAY_COORDINATOR")]
+    pub coordinator: Option<String>,
+    /// Connect under this username at the start
+    #[arg(long, value_name = "NAME", env = "HEARSAY_USERNAME")]
+    pub username: Option<String>,
+    /// A folder to share; may repeat
+    #[arg(long, value_name = "DIR", env = "HEARSAY_SHARE", value_delimiter = ':')]
+    pub share: Vec<PathBuf>,
+    /// Where downloads go [default: ~/Downloads]
+    #[arg(long, value_name = "DIR", env = "HEARSAY_DOWNLOAD_DIR")]
+    pub download_dir: Option<PathBuf>,
+    /// Address to listen on; may repeat [default: all, IPv6 and IPv4]
+    #[arg(long, value_name = "IP", env = "HEARSAY_LISTEN", value_delimiter = ',')]
+    pub listen: Vec<IpAddr>,
+    /// TCP port that dial-backs come in on; 0 picks a free one [default: 4821]
+    #[arg(long, value_name = "N", env = "HEARSAY_DOWNLOAD_PORT")]
+    pub download_port: Option<u16>,
+    /// TCP port that uploads leave from; 0 picks a free one [default: 4822]
+    #[arg(long, value_name = "N", env = "HEARSAY_UPLOAD_PORT")]
+    pub upload_port: Option<u16>,
+    /// The download port as others reach it, where a router maps it
+    #[arg(long, value_name = "N", env = "HEARSAY_PUBLIC_DOWNLOAD_PORT")]
+    pub public_download_port: Option<u16>,
+    /// The upload port as others reach it, where a router maps it
+    #[arg(long, value_name = "N", env = "HEARSAY_PUBLIC_UPLOAD_PORT")]
+    pub public_upload_port: Option<u16>,
+    /// Loopback address of the web page, or `off`
+    #[arg(long, value_name = "ADDR|off", env = "HEARSAY_GUI")]
+    pub gui: Option<GuiAddress>,
+    /// Where the daemon keeps its state [default: ~/.local/state/hearsay]
+    #[arg(long, value_name = "DIR", env = "HEARSAY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The control socket [default: $XDG_RUNTIME_DIR/hearsay/control.sock]
+    #[arg(long, value_name = "PATH", env = "HEARSAY_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// Further CA certificate to trust for the coordinator (PEM)
+    #[arg(long, value_name = "FILE", env = "HEARSAY_CA")]
+    pub ca: Option<PathBuf>,
+    /// Configuration file (TOML) [default: ~/.config/hearsay/peer-daemon.toml, when it is there]
+    #[arg(long, value_name = "FILE", env = "HEARSAY_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where the web page listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuiAddress {
+    Off,
+    At(std::net::SocketAddr),
+}
+
+impl FromStr for GuiAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| "expected an address such as 127.0.0.1:4823, or off")
+    }
+}

@@ -1,0 +1,25 @@
+//! The control API's routes, in one table.
+
+use actix_web::web::{self, ServiceConfig, delete, get, post, put};
+use protocol::paths::control::{
+    CONNECTION, DOWNLOAD, DOWNLOADS, SEARCH, SEARCHES, SHUTDOWN, STATUS, UPLOADS,
+};
+
+use super::{error::method_not_allowed, handlers as to};
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    let table = [
+        (STATUS, vec![get().to(to::status)]),
+        (CONNECTION, vec![put().to(to::connect), delete().to(to::disconnect)]),
+        (SEARCHES, vec![post().to(to::start_search)]),
+        (SEARCH, vec![get().to(to::view_search)]),
+        (DOWNLOADS, vec![get().to(to::list_downloads), post().to(to::add_downloads)]),
+        (DOWNLOAD, vec![get().to(to::show_download), delete().to(to::cancel_download)]),
+        (UPLOADS, vec![get().to(to::list_uploads)]),
+        (SHUTDOWN, vec![post().to(to::shut_down)]),
+    ];
+    for (path, routes) in table {
+        let resource = web::resource(path).default_service(web::route().to(method_not_allowed));
+        config.service(routes.into_iter().fold(resource, actix_web::Resource::route));
+    }
+}

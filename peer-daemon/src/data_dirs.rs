@@ -1,0 +1,60 @@
+//! Where the daemon keeps things when nobody says otherwise (XDG base directories).
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// The environment's word on where a user's files go.
+#[derive(Debug, Clone, Default)]
+pub struct DataDirs {
+    home: Option<PathBuf>,
+    runtime: Option<PathBuf>,
+    state: Option<PathBuf>,
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("HOME is not set; name --state-dir, --socket and --download-dir")]
+pub struct NoHome;
+
+impl DataDirs {
+    pub fn from_env() -> Self {
+        let dir = |name| env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+        Self {
+            home: dir("HOME"),
+            runtime: dir("XDG_RUNTIME_DIR"),
+            state: dir("XDG_STATE_HOME"),
+            config: dir("XDG_CONFIG_HOME"),
+        }
+    }
+
+    /// All below one folder, as for a user whose home it is.
+    pub fn under(home: &Path) -> Self {
+        Self { home: Some(home.to_owned()), ..Self::default() }
+    }
+
+    pub fn state_dir(&self) -> Result<PathBuf, NoHome> {
+        Ok(protocol::paths::state_dir(self.state.as_deref(), self.home()?))
+    }
+
+    pub fn control_socket(&self) -> Result<PathBuf, NoHome> {
+        Ok(protocol::paths::control_socket(self.runtime.as_deref(), self.state.as_deref(), self.home()?))
+    }
+
+    pub fn download_dir(&self) -> Result<PathBuf, NoHome> {
+        Ok(self.home()?.join("Downloads"))
+    }
+
+    /// `None` without a home: then there is no file to look for.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let base = self.config.clone().or_else(|| Some(self.home.as_ref()?.join(".config")))?;
+        Some(base.join("hearsay").join("peer-daemon.toml"))
+    }
+
+    fn home(&self) -> Result<&Path, NoHome> {
+        self.home.as_deref().ok_or(NoHome)
+    }
+}

@@ -1,0 +1,100 @@
+//! All downloads of this daemon, and which of them a source is asked for.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    time::Instant,
+};
+
+use protocol::{
+    FileId, Username,
+    control::{Download, DownloadState},
+    limits::FILES_PER_INTRODUCTION_MAX,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::entry::{DownloadId, Entry};
+use crate::searches::Source;
+
+/// Downloads that are still listed; the oldest ended ones go first.
+const LISTED_MAX: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    entries: BTreeMap<DownloadId, Entry>,
+    last_id: u64,
+    /// Sources that a task is asking.
+    asked: HashSet<Username>,
+}
+
+/// There are as many downloads as the daemon keeps, and none of them has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BookFull;
+
+impl Book {
+    /// Adds a download. One of the same file that has not ended is the same download.
+    pub(super) fn add(
+        &mut self,
+        source: Source,
+        directory: &Path,
+        token: CancellationToken,
+    ) -> Result<DownloadId, BookFull> {
+        if let Some((id, _)) = self
+            .entries
+            .iter()
+            .find(|(_, entry)| entry.source.file == source.file && !entry.state().has_ended())
+        {
+            return Ok(*id);
+        }
+        self.make_room()?;
+        self.last_id += 1;
+        let id = DownloadId(self.last_id);
+        let path = directory.join(source.name.as_str());
+        self.entries.insert(id, Entry::new(id, source, path, token));
+        Ok(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: DownloadId) -> Option<&mut Entry> {
+        self.entries.get_mut(&id)
+    }
+
+    pub(super) fn list(&mut self, now: Instant) -> Vec<Download> {
+        self.entries.values_mut().map(|entry| entry.view(now)).collect()
+    }
+
+    /// The one that is transferring.
+    pub(super) fn current(&mut self, now: Instant) -> Option<Download> {
+        let transferring = |entry: &&mut Entry| {
+            matches!(entry.state(), DownloadState::Transferring | DownloadState::Verifying)
+        };
+        self.entries.values_mut().find(transferring).map(|entry| entry.view(now))
+    }
+
+    /// Whether a task is to be started that asks this source: at most one at a time does.
+    pub(super) fn begin_asking(&mut self, username: &Username) -> bool {
+        self.asked.insert(username.clone())
+    }
+
+    /// What the source's task asks for next; with nothing left, the task is over.
+    pub(super) fn next_batch(&mut self, username: &Username) -> Vec<(DownloadId, FileId)> {
+        let batch: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.source.username == *username && entry.state() == DownloadState::Queued)
+            .map(|(id, entry)| (*id, entry.source.file))
+            .take(FILES_PER_INTRODUCTION_MAX)
+            .collect();
+        if batch.is_empty() {
+            self.asked.remove(username);
+        }
+        batch
+    }
+
+    fn make_room(&mut self) -> Result<(), BookFull> {
+        if self.entries.len() < LISTED_MAX {
+            return Ok(());
+        }
+        let ended = self.entries.iter().find(|(_, entry)| entry.state().has_ended()).map(|(id, _)| *id);
+        ended.and_then(|id| self.entries.remove(&id)).map(|_| ()).ok_or(BookFull)
+    }
+}

@@ -1,0 +1,164 @@
+//! One introduction from its first sending to a stream in the download slot.
+
+use std::time::Duration;
+
+use protocol::{
+    Username,
+    control::DownloadState,
+    introduction::{HeardReply, IntroductionRequest, Invitation},
+    limits::{INTRODUCTION_WORD, PLACE_RENEWAL, ROUTE_HOLD},
+};
+use tokio::{
+    sync::{SemaphorePermit, watch},
+    time::Instant,
+};
+
+use super::{
+    Downloads,
+    batch::Batch,
+    dial_me::dial_target,
+    failure::Failure,
+    pending::{News, Ticket},
+};
+use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester};
+
+/// How long a download waits for the coordinator to come back.
+const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
+
+/// An introduction under way.
+pub(super) struct Introducing<'a> {
+    pub(super) downloads: &'a Downloads,
+    pub(super) batch: &'a Batch,
+    pub(super) username: &'a Username,
+    pub(super) ticket: Ticket,
+}
+
+/// What follows after waiting for a stream.
+enum Next {
+    Stream(Box<Requester>),
+    SendAgain,
+}
+
+impl<'a> Introducing<'a> {
+    /// Sends the introduction until a stream is there and the one slot is ours.
+    pub(super) async fn run(mut self) -> Result<(Requester, SemaphorePermit<'a>), Failure> {
+        let downloads = self.downloads;
+        let mut sessions = downloads.shared.sessions.subscribe();
+        self.batch.update_all(DownloadState::Requesting, None);
+        loop {
+            sessions.borrow_and_update();
+            self.send(&mut sessions).await?;
+            let stream = match self.await_stream(&mut sessions).await? {
+                Next::Stream(stream) => *stream,
+                Next::SendAgain => continue,
+            };
+            let slot = &downloads.shared.slot;
+            if let Ok(permit) = slot.try_acquire() {
+                return Ok((stream, permit));
+            }
+            // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
+            stream.close().await;
+            self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
+            drop(slot.acquire().await);
+        }
+    }
+
+    /// Seals and sends. A coordinator that is away is waited for.
+    async fn send(&self, sessions: &mut watch::Receiver<u64>) -> Result<(), Failure> {
+        let parts = &self.downloads.shared.parts;
+        let give_up = Instant::from_std(clock::now() + COORDINATOR_PATIENCE);
+        loop {
+            let request = self.seal_request()?;
+            match parts.link.introduce(self.ticket.id(), &request).await {
+                Ok(_lifetime) => return Ok(()),
+                Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
+                    self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
+                    let back = tokio::time::timeout_at(give_up, sessions.changed()).await;
+                    back.map_err(|_elapsed| Failure::Coordinator(error))?.map_err(|_| Failure::Worker)?;
+                }
+                Err(CallError::RateLimited { retry_after })
+                    if clock::now() + retry_after < give_up.into_std() =>
+                {
+                    tokio::time::sleep(retry_after).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn seal_request(&self) -> Result<IntroductionRequest, Failure> {
+        let parts = &self.downloads.shared.parts;
+        let (requester, identity) = parts.identities.current().ok_or(CallError::NotConnected)?;
+        let source = self.batch.source().ok_or(Failure::SourceGone)?;
+        let invitation = Invitation {
+            message_key: self.ticket.message_key(source.certificate_sha256),
+            files: self.batch.files.iter().map(|(_, file)| *file).collect(),
+            certificate_sha256: identity.certificate_sha256(),
+            version: protocol::VERSION,
+        };
+        let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), &requester, self.username)
+            .map_err(|_| Failure::Seal)?;
+        Ok(IntroductionRequest { to: self.username.clone(), port: parts.public_port, sealed })
+    }
+
+    /// Waits for the target's words and a stream.
+    async fn await_stream(&mut self, sessions: &mut watch::Receiver<u64>) -> Result<Next, Failure> {
+        let sent = Instant::from_std(clock::now());
+        let mut waiting_for = WaitingFor::Word;
+        let mut deadline = sent + INTRODUCTION_WORD;
+        let mut shown_wrong = false;
+        loop {
+            let news = tokio::select! {
+                news = self.ticket.news() => news.ok_or(Failure::Worker)?,
+                changed = sessions.changed() => {
+                    return changed.map(|()| Next::SendAgain).map_err(|_| Failure::Worker);
+                }
+                () = tokio::time::sleep_until(deadline) => match waiting_for {
+                    WaitingFor::Place => return Ok(Next::SendAgain),
+                    WaitingFor::Word => return Err(Failure::SourceGone),
+                    WaitingFor::Stream if shown_wrong => return Err(Failure::WrongKey),
+                    WaitingFor::Stream => return Err(self.neither_reachable()),
+                },
+            };
+            match news {
+                News::Stream(stream) => return Ok(Next::Stream(stream)),
+                News::WrongKey => shown_wrong = true,
+                News::Word(HeardReply::Queued { position, reason }) => {
+                    self.batch.wait_at(position, reason);
+                    (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
+                }
+                News::Word(HeardReply::Accepted {}) => {
+                    self.batch.update_all(DownloadState::Requesting, Some("the source dials this peer"));
+                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
+                }
+                News::Word(HeardReply::DialMe { endpoint }) => {
+                    let reason = "the source could not reach this peer; it is dialled now";
+                    self.batch.update_all(DownloadState::Requesting, Some(reason));
+                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
+                    let source = self.batch.source().ok_or(Failure::SourceGone)?;
+                    dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);
+                }
+                News::Word(HeardReply::Declined { reason }) => return Err(Failure::Declined(reason)),
+                News::Word(HeardReply::Unknown) => {}
+            }
+        }
+    }
+
+    fn neither_reachable(&self) -> Failure {
+        Failure::NeitherReachable { download_port: self.downloads.shared.parts.public_port }
+    }
+}
+
+/// What the next deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WaitingFor {
+    Word,
+    /// In the source's queue: the introduction is sent again.
+    Place,
+    Stream,
+}
+
+/// Until when the slot is held for a way to each other.
+fn hold() -> Instant {
+    Instant::from_std(clock::now() + ROUTE_HOLD)
+}

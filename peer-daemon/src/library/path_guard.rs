@@ -1,0 +1,147 @@
+//! Opens files inside a share and nowhere else.
+//!
+//! A share is a folder that its owner chose; what happens inside may be another user's or program's doing. So
+//! a path is followed one component at a time from the share's directory, no symbolic link is followed, not
+//! even one that stays inside, and only a regular file is opened. A link swapped in at any moment, for the
+//! file or for any folder above it, is refused by the system call itself.
+
+use std::{
+    fs::File,
+    io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions},
+};
+use rustix::io::Errno;
+use thiserror::Error;
+
+use super::hasher::Stamp;
+
+/// Where a file is: in which share, and under which path in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Location {
+    pub(super) share: Arc<Path>,
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, Error)]
+pub(super) enum GuardError {
+    #[error("there is nothing at the path")]
+    Gone,
+    /// A link, a folder or a device is there, or a link on the way.
+    #[error("there is no regular file at the path")]
+    NotRegular,
+    #[error("the path can't be opened")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for GuardError {
+    fn from(error: io::Error) -> Self {
+        // What the kernel says to a link that must not be followed.
+        let is_link = Errno::from_io_error(&error) == Some(Errno::LOOP);
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Gone,
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::NotRegular,
+            _ if is_link => Self::NotRegular,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// The share's directory. It is opened for each use: a handle that is kept would keep its disk from being
+/// unmounted, and would miss a folder put back in its place.
+pub(super) fn open_share(share: &Path) -> io::Result<Dir> {
+    Dir::open_ambient_dir(share, ambient_authority())
+}
+
+/// Opens the regular file at a location, for reading.
+pub(super) fn open(location: &Location) -> Result<(File, Stamp), GuardError> {
+    let mut dir = open_share(&location.share)?;
+    let mut components = location.path.components().peekable();
+    while let Some(component) = components.next() {
+        // The path came from a directory listing; anything but names is a bug, and still leads nowhere.
+        let Component::Normal(name) = component else { return Err(GuardError::NotRegular) };
+        if components.peek().is_none() {
+            return open_file(&dir, Path::new(name));
+        }
+        dir = dir.open_dir_nofollow(name)?;
+    }
+    Err(GuardError::NotRegular)
+}
+
+fn open_file(dir: &Dir, name: &Path) -> Result<(File, Stamp), GuardError> {
+    let mut options = OpenOptions::new();
+    // Without `nonblock`, a pipe swapped in would hold this thread until somebody writes to it.
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = dir.open_with(name, &options)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file.into_std(), Stamp::new(&metadata)))
+    } else {
+        Err(GuardError::NotRegular)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Read as _, os::unix::fs::symlink, path::Path};
+
+    use super::{GuardError, Location, open};
+
+    fn location(share: &Path, path: &str) -> Location {
+        Location { share: share.into(), path: path.into() }
+    }
+
+    #[test]
+    fn a_file_opens_and_what_is_not_a_file_in_the_share_does_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let share = parent.path().join("share");
+        fs::create_dir_all(share.join("folder/deep")).unwrap();
+        fs::write(parent.path().join("secret"), "secret").unwrap();
+        fs::write(share.join("folder/deep/file"), "content").unwrap();
+        symlink("deep", share.join("folder/inside")).unwrap();
+        symlink("deep/file", share.join("folder/link")).unwrap();
+        symlink("../secret", share.join("outside")).unwrap();
+        symlink(parent.path(), share.join("above")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            share.join("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+
+        let (mut file, stamp) = open(&location(&share, "folder/deep/file")).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), stamp.size), ("content", 7));
+
+        for gone in ["nothing", "folder/nothing/file"] {
+            assert!(matches!(open(&location(&share, gone)), Err(GuardError::Gone)), "{gone}");
+        }
+        let refused = [
+            "folder/inside/file",
+            "folder/link",
+            "outside",
+            "above/secret",
+            "above/share/folder/deep/file",
+            "../secret",
+            "/etc/passwd",
+            "",
+            ".",
+            "folder",
+            "pipe",
+            "folder/deep/file/more",
+        ];
+        for path in refused {
+            let opened = open(&location(&share, path)).map(drop);
+            assert!(matches!(opened, Err(GuardError::NotRegular)), "{path}: {opened:?}");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Searches: own ones with their results, and the answers to those of others.

@@ -1,0 +1,176 @@
+//! What the uploads' task and its readers share: the queue, the upload in the slot, and those that ended.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use protocol::{
+    FileId, IntroductionId, SafeName, Username,
+    control::{Upload, UploadState},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Request,
+    queue::{Place, UploadQueue},
+};
+use crate::{
+    library::Library,
+    peer_stream::progress::{Phase, ServeProgress},
+    transfer_rate::TransferRate,
+};
+
+/// Ended uploads that are still listed.
+const ENDED_KEPT: usize = 50;
+
+pub(crate) struct Desk {
+    queue: UploadQueue<Request>,
+    active: Option<Active>,
+    ended: VecDeque<Upload>,
+}
+
+/// The upload in the slot.
+struct Active {
+    id: IntroductionId,
+    username: Username,
+    files: Vec<FileId>,
+    progress: Arc<ServeProgress>,
+    stop: CancellationToken,
+    rate: TransferRate,
+}
+
+/// What became of a sent introduction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The slot is free: it is served at once.
+    Next,
+    /// It is being served already.
+    BeingServed,
+    /// Its position.
+    Waits(u32),
+    Full,
+}
+
+/// A place, taken out of the queue to be served.
+pub(crate) type Begun = (Place<Request>, Arc<ServeProgress>, CancellationToken);
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self { queue: UploadQueue::new(), active: None, ended: VecDeque::new() }
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        id: IntroductionId,
+        username: Username,
+        request: Request,
+    ) -> Sent {
+        if let Some(active) = &self.active
+            && active.id == id
+            && active.username == username
+        {
+            if active.progress.phase() < Phase::Asked {
+                return Sent::BeingServed;
+            }
+            // Whoever has a working stream does not send again: the old one is lost to the requester.
+            active.stop.cancel();
+        }
+        match self.queue.send(now, id, username, request) {
+            Ok(1) if self.active.is_none() => Sent::Next,
+            Ok(position) => Sent::Waits(position),
+            Err(_full) => Sent::Full,
+        }
+    }
+
+    /// Takes the next place and puts it into the slot.
+    pub(crate) fn begin_next(&mut self, now: Instant, token: &CancellationToken) -> Option<Begun> {
+        let place = self.queue.take_next(now)?;
+        let progress = Arc::new(ServeProgress::default());
+        let stop = token.child_token();
+        self.active = Some(Active {
+            id: place.id,
+            username: place.username.clone(),
+            files: place.request.invitation.files.clone(),
+            progress: Arc::clone(&progress),
+            stop: stop.clone(),
+            rate: TransferRate::default(),
+        });
+        Some((place, progress, stop))
+    }
+
+    /// Frees the slot.
+    pub(crate) fn end(
+        &mut self,
+        place: Place<Request>,
+        deferred: bool,
+        outcome: Result<(), String>,
+        library: &Library,
+    ) {
+        let Some(mut active) = self.active.take() else { return };
+        if deferred && !active.stop.is_cancelled() {
+            self.queue.defer(place);
+            return;
+        }
+        let mut upload = active.view(crate::clock::now(), library);
+        upload.bytes_per_second = 0;
+        upload.state = if outcome.is_ok() { UploadState::Finished } else { UploadState::Failed };
+        upload.reason = outcome.err();
+        self.ended.truncate(ENDED_KEPT - 1);
+        self.ended.push_front(upload);
+    }
+
+    pub(crate) fn withdraw(&mut self, id: IntroductionId) {
+        self.queue.withdraw(id);
+        if let Some(active) = &self.active
+            && active.id == id
+        {
+            active.stop.cancel();
+        }
+    }
+
+    pub(crate) fn current(&mut self, now: Instant, library: &Library) -> Option<Upload> {
+        self.active.as_mut().map(|active| active.view(now, library))
+    }
+
+    pub(crate) fn list(&mut self, now: Instant, library: &Library) -> Vec<Upload> {
+        let current = self.active.as_mut().map(|active| active.view(now, library));
+        let waiting = self.queue.places(now).zip(1..).map(|(place, position)| Upload {
+            position: Some(position),
+            reason: Some("the upload slot is taken".to_owned()),
+            ..upload(place.id, place.username.clone(), place.request.invitation.files.first(), library)
+        });
+        current.into_iter().chain(waiting).chain(self.ended.iter().cloned()).collect()
+    }
+}
+
+impl Active {
+    fn view(&mut self, now: Instant, library: &Library) -> Upload {
+        self.rate.record(now, self.progress.bytes_sent());
+        let current = self.progress.current_file();
+        let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
+        let is_asked = self.progress.phase() >= Phase::Asked;
+        Upload {
+            sent: current.map_or(0, |current| current.sent),
+            state: if is_asked { UploadState::Transferring } else { UploadState::Dialling },
+            bytes_per_second: self.rate.bytes_per_second(now),
+            ..upload(self.id, self.username.clone(), file.as_ref(), library)
+        }
+    }
+}
+
+/// A waiting upload of this file. A file that is not shared any more is shown without its name.
+fn upload(id: IntroductionId, username: Username, file: Option<&FileId>, library: &Library) -> Upload {
+    let name = file
+        .and_then(|file| library.find(file))
+        .map_or_else(|| SafeName::sanitise("(no longer shared)"), |shared| shared.name);
+    Upload {
+        id: id.to_string(),
+        name,
+        size: file.map_or(0, |file| file.size),
+        sent: 0,
+        state: UploadState::Queued,
+        username,
+        bytes_per_second: 0,
+        position: None,
+        reason: None,
+    }
+}

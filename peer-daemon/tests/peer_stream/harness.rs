@@ -33,9 +33,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Long enough for any honest step, short enough that a hanging test is seen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// For tests that wait for a limit to strike.
-pub const SHORT: StreamLimits = StreamLimits {
+pub(crate) const SHORT: StreamLimits = StreamLimits {
     handshake: Duration::from_millis(300),
     proof: Duration::from_millis(300),
     idle: Duration::from_millis(300),
@@ -44,11 +44,11 @@ pub const SHORT: StreamLimits = StreamLimits {
 };
 
 /// Bytes that differ from piece to piece.
-pub fn content(size: usize) -> Vec<u8> {
+pub(crate) fn content(size: usize) -> Vec<u8> {
     (0..size).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 ^ (at >> 20) as u8).collect()
 }
 
-pub fn identify(content: &[u8]) -> (FileId, PieceLayer) {
+pub(crate) fn identify(content: &[u8]) -> (FileId, PieceLayer) {
     let mut hasher = FileHasher::new(content.len() as u64);
     hasher.update(content);
     hasher.finish().unwrap()
@@ -56,19 +56,19 @@ pub fn identify(content: &[u8]) -> (FileId, PieceLayer) {
 
 /// Files on disk, by identity.
 #[derive(Default)]
-pub struct TestShelf {
+pub(crate) struct TestShelf {
     files: Mutex<HashMap<FileId, Result<TestFile, ShelfError>>>,
 }
 
 #[derive(Clone)]
-pub struct TestFile {
+pub(crate) struct TestFile {
     file: Arc<File>,
     layer: Arc<PieceLayer>,
     is_changed: Arc<AtomicBool>,
 }
 
 impl TestShelf {
-    pub fn add(&self, content: &[u8]) -> FileId {
+    pub(crate) fn add(&self, content: &[u8]) -> FileId {
         let (id, layer) = identify(content);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
@@ -77,11 +77,11 @@ impl TestShelf {
         id
     }
     /// From now on the file can't be opened.
-    pub fn fail(&self, id: FileId, error: ShelfError) {
+    pub(crate) fn fail(&self, id: FileId, error: ShelfError) {
         self.files.lock().unwrap().insert(id, Err(error));
     }
     /// The file changes, also for those who have it open.
-    pub fn change(&self, id: FileId) {
+    pub(crate) fn change(&self, id: FileId) {
         if let Some(Ok(file)) = self.files.lock().unwrap().get(&id) {
             file.is_changed.store(true, Ordering::SeqCst);
         }
@@ -108,20 +108,20 @@ impl ShelfFile for TestFile {
 }
 
 /// A requester and a target that have been introduced.
-pub struct Peers {
-    pub requester: Identity,
-    pub target: Arc<Identity>,
-    pub shelf: Arc<TestShelf>,
-    pub offer: Offer,
-    pub progress: Arc<ServeProgress>,
-    pub stop: CancellationToken,
-    pub limits: StreamLimits,
+pub(crate) struct Peers {
+    pub(crate) requester: Identity,
+    pub(crate) target: Arc<Identity>,
+    pub(crate) shelf: Arc<TestShelf>,
+    pub(crate) offer: Offer,
+    pub(crate) progress: Arc<ServeProgress>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) limits: StreamLimits,
 }
 
-pub type Serving = JoinHandle<Result<Served, ServeError>>;
+pub(crate) type Serving = JoinHandle<Result<Served, ServeError>>;
 
 impl Peers {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = SystemTime::UNIX_EPOCH;
         let requester = Identity::generate(now).unwrap();
         let offer = Offer {
@@ -141,24 +141,24 @@ impl Peers {
         }
     }
 
-    pub fn with_limits(limits: StreamLimits) -> Self {
+    pub(crate) fn with_limits(limits: StreamLimits) -> Self {
         Self { limits, ..Self::new() }
     }
 
-    pub fn offering(content: &[u8]) -> (Self, FileId) {
+    pub(crate) fn offering(content: &[u8]) -> (Self, FileId) {
         let mut peers = Self::new();
         let file = peers.offer(content);
         (peers, file)
     }
 
-    pub fn offer(&mut self, content: &[u8]) -> FileId {
+    pub(crate) fn offer(&mut self, content: &[u8]) -> FileId {
         let file = self.shelf.add(content);
         self.offer.files.push(file);
         file
     }
 
     /// The target serves one end of a stream.
-    pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
+    pub(crate) fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
         let (target, shelf) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
         let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
         let (stop, limits) = (self.stop.clone(), self.limits);
@@ -167,13 +167,13 @@ impl Peers {
     }
 
     /// A pipe in memory, its far end served.
-    pub fn pipe(&self) -> (DuplexStream, Serving) {
+    pub(crate) fn pipe(&self) -> (DuplexStream, Serving) {
         let (near, far) = duplex(64 * 1024);
         (near, self.serve(far))
     }
 
     /// An established stream over a pipe.
-    pub async fn connect(&self) -> (Requester, Serving) {
+    pub(crate) async fn connect(&self) -> (Requester, Serving) {
         let (near, serving) = self.pipe();
         let expected = Some(self.target.certificate_sha256());
         (Requester::establish_within(self.limits, near, &self.requester, expected).await.unwrap(), serving)
@@ -181,12 +181,12 @@ impl Peers {
 }
 
 /// Waits for the target's end, within patience.
-pub async fn ended(serving: Serving) -> Result<Served, ServeError> {
+pub(crate) async fn ended(serving: Serving) -> Result<Served, ServeError> {
     tokio::time::timeout(PATIENCE, serving).await.expect("the stream hangs").expect("the stream panicked")
 }
 
 /// Reads a whole range.
-pub async fn fetch(
+pub(crate) async fn fetch(
     requester: &mut Requester,
     file: &FileId,
     range: Range<u64>,

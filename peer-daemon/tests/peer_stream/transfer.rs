@@ -230,7 +230,7 @@ async fn a_target_that_answers_for_another_introduction_is_told_so() {
     assert_eq!(requester.naming(peers.offer.id).proof().await.unwrap().id, peers.offer.id);
 }
 
-/// Run by hand, in release mode: `cargo test --release -p peer-daemon --test peer_stream -- --ignored --nocapture`.
+/// Run by hand: `cargo test -p peer-daemon --test peer_stream throughput -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn throughput_over_loopback() {

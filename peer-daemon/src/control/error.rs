@@ -12,7 +12,7 @@ use protocol::{Code, Problem};
 
 use crate::{
     coordinator_link::{CallError, ConnectError},
-    downloads::TooMany,
+    downloads::ChangeError,
     introductions::keeper::KeeperError,
     searches::{SearchError, TargetError},
 };
@@ -104,9 +104,17 @@ impl From<TargetError> for ControlError {
     }
 }
 
-impl From<TooMany> for ControlError {
-    fn from(error: TooMany) -> Self {
-        Self::new(Code::RateLimited, error)
+impl From<ChangeError> for ControlError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unknown => Code::DownloadUnknown.into(),
+            ChangeError::TooMany => Self::new(Code::RateLimited, error),
+            ChangeError::WrongState(_) => Self::new(Code::StateWrong, error),
+            ChangeError::State(error) => {
+                tracing::error!(%error, "a download can't be saved");
+                Self::new(Code::Internal, error)
+            }
+        }
     }
 }
 

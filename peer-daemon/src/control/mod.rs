@@ -15,8 +15,6 @@ use actix_web::{App, HttpServer, middleware, web};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::handlers::{Controls, Network};
-pub(crate) use self::socket::ControlSocket;
-pub use self::socket::SocketError;
 
 /// One person steers a daemon; more workers would only cost memory.
 const WORKERS: usize = 1;

@@ -104,8 +104,7 @@ impl Daemon {
     }
 
     async fn run(self, tracker: &TaskTracker, token: &CancellationToken) -> Result<(), StartError> {
-        let library =
-            Library::start(self.state.clone(), &self.config.shares, tracker, token.child_token())?;
+        let library = Library::start(self.state.clone(), &self.config.shares, tracker, token.child_token())?;
         let identities = IdentityKeeper::new(self.state.clone());
         tracker.spawn(renew_identity(identities.clone(), token.child_token()));
         let (download_port, upload_port) = (self.download_listener.port(), self.upload_listener.port());
@@ -119,12 +118,8 @@ impl Daemon {
         let username = self.config.username.clone();
         let gui = self.config.gui;
         let socket = self.socket;
-        let network = started.network(
-            &self.config,
-            &self.state,
-            self.download_listener,
-            self.upload_listener,
-        )?;
+        let network =
+            started.network(&self.config, &self.state, self.download_listener, self.upload_listener)?;
         if gui.is_some() {
             warn!("this version has no web page yet; --gui has no effect");
         }
@@ -164,9 +159,8 @@ impl Started {
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
         let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
-        let url: Url = coordinator
-            .parse()
-            .map_err(|_| StartError::CoordinatorUrl { given: coordinator.clone() })?;
+        let url: Url =
+            coordinator.parse().map_err(|_| StartError::CoordinatorUrl { given: coordinator.clone() })?;
         let mut link_config = LinkConfig::new(url.clone());
         link_config.insecure = config.insecure_coordinator;
         link_config.ca.clone_from(&config.ca);

@@ -15,8 +15,8 @@ use actix_web::{App, HttpServer, middleware, web};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::handlers::{Controls, Network};
-pub use self::socket::SocketError;
 pub(crate) use self::socket::ControlSocket;
+pub use self::socket::SocketError;
 
 /// One person steers a daemon; more workers would only cost memory.
 const WORKERS: usize = 1;
@@ -24,7 +24,11 @@ const WORKERS: usize = 1;
 const DRAIN_SECONDS: u64 = 5;
 
 /// Serves until the token is cancelled.
-pub(crate) async fn serve(socket: ControlSocket, controls: Controls, token: CancellationToken) -> io::Result<()> {
+pub(crate) async fn serve(
+    socket: ControlSocket,
+    controls: Controls,
+    token: CancellationToken,
+) -> io::Result<()> {
     let controls = web::Data::new(controls);
     let listener = socket.listener()?;
     let server = HttpServer::new(move || {

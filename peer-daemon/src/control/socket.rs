@@ -42,7 +42,9 @@ impl ControlSocket {
         let io = |source| SocketError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-            check_folder(folder).map_err(io)?.map_err(|()| SocketError::FolderOpen { path: folder.to_owned() })?;
+            check_folder(folder)
+                .map_err(io)?
+                .map_err(|()| SocketError::FolderOpen { path: folder.to_owned() })?;
         }
         remove_stale(path)?;
         // The umask makes the file 0600 from its first instant; changing it afterwards would leave a gap.

@@ -67,7 +67,7 @@ impl CoordinatorLink {
 
     async fn call_with_deadline(&self, request: Request) -> Result<Duration, CallError> {
         let body = self.call(request).await?;
-        let accepted: Accepted = parse(&body).map_err(|failure| give_up(failure))?;
+        let accepted: Accepted = parse(&body).map_err(give_up)?;
         Ok(Duration::from_secs(accepted.deadline_seconds))
     }
 

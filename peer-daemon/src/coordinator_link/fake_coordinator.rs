@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -41,8 +40,9 @@ pub(crate) enum Fault {
     Problem(Code, Option<u64>),
     /// A status and a body of another server.
     Foreign(u16, String),
-    /// Headers that a proxy or a wrong server sends.
     Redirect(String),
+    /// Nothing, ever.
+    Silence,
 }
 
 #[derive(Default)]
@@ -200,22 +200,16 @@ async fn serve(
         Some(Fault::Redirect(to)) => {
             Ok(Response::builder().status(307).header("location", to).body(Full::default()).unwrap())
         }
+        Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::LostResponse) => {
-            let Ok(_lost) = answer(&seen, &state, &changed).await;
+            answer(&seen, &state, &changed).await;
             Err(std::io::Error::other("the response is lost"))
         }
-        None => {
-            let Ok(answer) = answer(&seen, &state, &changed).await;
-            Ok(answer)
-        }
+        None => Ok(answer(&seen, &state, &changed).await),
     }
 }
 
-async fn answer(
-    seen: &Seen,
-    state: &Mutex<State>,
-    changed: &watch::Sender<()>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(seen: &Seen, state: &Mutex<State>, changed: &watch::Sender<()>) -> Response<Full<Bytes>> {
     if seen.call.starts_with("POST /v1/sessions") {
         let token = seen.body["token"].as_str().unwrap().to_owned();
         let mut state = state.lock().unwrap();
@@ -228,13 +222,13 @@ async fn answer(
                 "introductions_burst": 10, "matches_per_answer": 2, "pending_introductions": 64,
             },
         });
-        return Ok(response(201, body.to_string()));
+        return response(201, body.to_string());
     }
     let token = seen.bearer.clone().unwrap_or_default();
     if !state.lock().unwrap().sessions.contains_key(&token) {
-        return Ok(problem(Code::TokenInvalid, None));
+        return problem(Code::TokenInvalid, None);
     }
-    Ok(match seen.call.split(['?', ' ']).collect::<Vec<_>>()[..] {
+    match seen.call.split(['?', ' ']).collect::<Vec<_>>()[..] {
         ["DELETE", "/v1/session"] => {
             state.lock().unwrap().sessions.remove(&token);
             response(204, String::new())
@@ -242,7 +236,7 @@ async fn answer(
         ["GET", "/v1/events", query] => park(&token, query, state, changed).await,
         ["PUT", path] if !path.ends_with("/reply") => response(202, r#"{"deadline_seconds":7}"#.to_owned()),
         _ => response(204, String::new()),
-    })
+    }
 }
 
 /// Holds a poll until there is an event after its cursor, or the session is gone.

@@ -44,7 +44,10 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::config::{LinkConfig, LinkConfigError, Timings};
+pub use self::{
+    backoff::BackoffRange,
+    config::{LinkConfig, LinkConfigError, Timings},
+};
 use self::{
     client::Client,
     session::{Held, Keeper, Names, Outlets},

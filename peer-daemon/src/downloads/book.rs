@@ -64,8 +64,9 @@ impl Book {
 
     /// The one that is transferring.
     pub(super) fn current(&mut self, now: Instant) -> Option<Download> {
-        let transferring =
-            |entry: &&mut Entry| matches!(entry.state(), DownloadState::Transferring | DownloadState::Verifying);
+        let transferring = |entry: &&mut Entry| {
+            matches!(entry.state(), DownloadState::Transferring | DownloadState::Verifying)
+        };
         self.entries.values_mut().find(transferring).map(|entry| entry.view(now))
     }
 

@@ -1,10 +1,6 @@
 //! Why a download could not go on: for the person a sentence, for programs a cause.
 
-use protocol::{
-    control::Cause,
-    introduction::DeclineReason,
-    problem::Code,
-};
+use protocol::{control::Cause, introduction::DeclineReason, problem::Code};
 use thiserror::Error;
 
 use super::assemble::AssembleError;
@@ -66,7 +62,9 @@ impl Failure {
             Self::Coordinator(CallError::NotConnected | CallError::Unreachable(_)) => {
                 Cause::CoordinatorUnreachable
             }
-            Self::Coordinator(CallError::Problem(_)) | Self::Disk { .. } | Self::Worker | Self::Cancelled => Cause::Other,
+            Self::Coordinator(CallError::Problem(_)) | Self::Disk { .. } | Self::Worker | Self::Cancelled => {
+                Cause::Other
+            }
         }
     }
 
@@ -97,7 +95,9 @@ fn decline_sentence(reason: DeclineReason) -> &'static str {
         DeclineReason::SourceChanged => "the file has changed there; search again",
         DeclineReason::QueueFull => "its queue is full; try again later",
         DeclineReason::AddressRefused => "it does not dial addresses like yours",
-        DeclineReason::VersionUnsupported => "it speaks another protocol version; update the older of the two",
+        DeclineReason::VersionUnsupported => {
+            "it speaks another protocol version; update the older of the two"
+        }
         DeclineReason::Other => "for a reason that this version does not know",
     }
 }

@@ -40,12 +40,8 @@ pub(super) async fn fetch(
         let Some(run) = run else { return Ok(()) };
         let bytes = lock(plan).bytes_of(&run);
         let body = stream.fetch(file, bytes).await.map_err(Failure::from_stream)?;
-        let writer = PieceWriter {
-            plan: Arc::clone(plan),
-            part: Arc::clone(part),
-            layer: Arc::clone(&layer),
-            run,
-        };
+        let writer =
+            PieceWriter { plan: Arc::clone(plan), part: Arc::clone(part), layer: Arc::clone(&layer), run };
         receive(body, writer, token).await?;
     }
     Err(Failure::Cancelled)

@@ -20,9 +20,7 @@ use super::{
     failure::Failure,
     pending::{News, Ticket},
 };
-use crate::{
-    clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester,
-};
+use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester};
 
 /// How long a download waits for the coordinator to come back.
 const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
@@ -66,10 +64,7 @@ impl<'a> Introducing<'a> {
     }
 
     /// Seals and sends. A coordinator that is away is waited for.
-    async fn send(
-        &self,
-        sessions: &mut watch::Receiver<u64>,
-    ) -> Result<(), Failure> {
+    async fn send(&self, sessions: &mut watch::Receiver<u64>) -> Result<(), Failure> {
         let parts = &self.downloads.shared.parts;
         let give_up = Instant::from_std(clock::now() + COORDINATOR_PATIENCE);
         loop {
@@ -81,7 +76,9 @@ impl<'a> Introducing<'a> {
                     let back = tokio::time::timeout_at(give_up, sessions.changed()).await;
                     back.map_err(|_elapsed| Failure::Coordinator(error))?.map_err(|_| Failure::Worker)?;
                 }
-                Err(CallError::RateLimited { retry_after }) if clock::now() + retry_after < give_up.into_std() => {
+                Err(CallError::RateLimited { retry_after })
+                    if clock::now() + retry_after < give_up.into_std() =>
+                {
                     tokio::time::sleep(retry_after).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -105,10 +102,7 @@ impl<'a> Introducing<'a> {
     }
 
     /// Waits for the target's words and a stream.
-    async fn await_stream(
-        &mut self,
-        sessions: &mut watch::Receiver<u64>,
-    ) -> Result<Next, Failure> {
+    async fn await_stream(&mut self, sessions: &mut watch::Receiver<u64>) -> Result<Next, Failure> {
         let sent = Instant::from_std(clock::now());
         let mut waiting_for = WaitingFor::Word;
         let mut deadline = sent + INTRODUCTION_WORD;
@@ -168,5 +162,3 @@ enum WaitingFor {
 fn hold() -> Instant {
     Instant::from_std(clock::now() + ROUTE_HOLD)
 }
-
-

@@ -62,8 +62,11 @@ impl PendingIntroductions {
     /// Registers an introduction before it is sent, for its dial-back may come before the coordinator's answer.
     pub(crate) fn register(&self, id: IntroductionId) -> Ticket {
         let (sender, news) = mpsc::channel(NEWS_QUEUE);
-        let pending =
-            Pending { message_key: None, target_certificate: CertificateSha256::from_bytes([0; 32]), news: sender };
+        let pending = Pending {
+            message_key: None,
+            target_certificate: CertificateSha256::from_bytes([0; 32]),
+            news: sender,
+        };
         self.lock().insert(id, pending);
         Ticket { id, pending: self.clone(), news }
     }
@@ -183,7 +186,10 @@ mod tests {
             assert!(pending.take_owner(&proof, from).is_none());
         }
         assert!(pending.take_owner(&proof(id, key.clone()), certificate(1)).is_some());
-        assert!(pending.take_owner(&proof(id, key.clone()), certificate(1)).is_none(), "a key was shown twice");
+        assert!(
+            pending.take_owner(&proof(id, key.clone()), certificate(1)).is_none(),
+            "a key was shown twice"
+        );
         assert_ne!(ticket.message_key(certificate(1)), key, "a used key went out again");
     }
 

@@ -44,11 +44,7 @@ pub(crate) async fn receive_dial_backs(
 }
 
 /// Asks for nothing but the proof, and hands the stream on if it is right.
-async fn verify(
-    stream: TcpStream,
-    pending: &PendingIntroductions,
-    identities: &IdentityKeeper,
-) {
+async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &IdentityKeeper) {
     let Some((_, identity)) = identities.current() else { return };
     let shown = async {
         let mut requester = Requester::establish(stream, &identity, None).await?;

@@ -23,7 +23,7 @@ use crate::coordinator_link::{CoordinatorLink, LinkStatus};
 
 /// Answers under way at once. More searches than that in a second or two are a flood, and a search that goes
 /// unanswered by one peer is no loss.
-const UNDER_WAY_MAX: usize = 64;
+pub(super) const UNDER_WAY_MAX: usize = 64;
 /// Searches that are remembered as answered: an event comes twice within seconds, if at all.
 const ANSWERED_MAX: usize = 1024;
 /// No coordinator spreads answers further: a search lives 10 s.
@@ -31,12 +31,12 @@ const SPREAD_MAX: Duration = Duration::from_secs(5);
 
 /// Answers what peers search for.
 pub(super) struct Answerer {
-    pub(super) link: CoordinatorLink,
-    pub(super) catalogue: Arc<dyn Catalogue>,
-    pub(super) keys: watch::Receiver<Option<AnswerKeys>>,
-    pub(super) tracker: TaskTracker,
-    pub(super) token: CancellationToken,
-    under_way: Arc<Semaphore>,
+    link: CoordinatorLink,
+    catalogue: Arc<dyn Catalogue>,
+    keys: watch::Receiver<Option<AnswerKeys>>,
+    tracker: TaskTracker,
+    token: CancellationToken,
+    pub(super) under_way: Arc<Semaphore>,
     answered: Mutex<Answered>,
 }
 

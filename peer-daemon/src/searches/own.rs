@@ -190,3 +190,167 @@ fn parse_number(text: &str) -> Result<u64, TargetError> {
         _ => Err(TargetError::Malformed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        time::{Duration, Instant},
+    };
+
+    use proptest::{collection::vec, prelude::*};
+    use protocol::{
+        CertificateSha256, FileId, ReplyKey, Root, SafeName, SearchId, Username, match_rule::MatchClass,
+        search::ClassedMatch,
+    };
+
+    use super::{Book, Heard, RESULTS_MAX, SEARCHES_MAX};
+    use crate::searches::{Source, TargetError};
+
+    const LIFE: Duration = Duration::from_secs(10);
+
+    fn start() -> Instant {
+        crate::clock::now()
+    }
+    fn id(number: u8) -> SearchId {
+        SearchId::from_bytes([number; 16])
+    }
+    fn classed(name: &str, size: u64, class: MatchClass) -> ClassedMatch {
+        ClassedMatch { name: SafeName::parse(name).unwrap(), size, root: Root::from_bytes([1; 32]), class }
+    }
+    fn hear(book: &mut Book, id: SearchId, user: &str, matches: &[ClassedMatch], now: Instant) -> bool {
+        let username = &Username::parse(user).unwrap();
+        let (reply_key, certificate_sha256) =
+            (ReplyKey::from_bytes([2; 32]), CertificateSha256::from_bytes([3; 32]));
+        book.hear(id, &Heard { username, reply_key, certificate_sha256, matches }, now)
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Hear { search: u8, user: u8, name: u8, size: u64, is_exact: bool },
+        Finish(u8),
+        Pass(Duration),
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let hear = (0..3_u8, 0..3_u8, 0..3_u8, 0..3_u64, any::<bool>()).prop_map(
+            |(search, user, name, size, is_exact)| Step::Hear { search, user, name, size, is_exact },
+        );
+        prop_oneof![
+            20 => hear,
+            1 => (0..3_u8).prop_map(Step::Finish),
+            1 => (0..4_000_u64).prop_map(|pause| Step::Pass(Duration::from_millis(pause))),
+        ]
+    }
+
+    proptest! {
+        /// The model keeps, for each search, a plain list of what came first of each kind while it was open.
+        #[test]
+        fn results_are_those_of_a_plain_list_numbered_as_they_came_and_shown_exact_first(
+            steps in vec(any_step(), 0..120),
+        ) {
+            let (mut book, mut now) = (Book::default(), start());
+            let end = now + LIFE;
+            for search in 0..3 {
+                prop_assert_eq!(book.open(id(search), "query", end), u64::from(search) + 1);
+            }
+            let mut model: [Vec<(String, String, u64, MatchClass)>; 3] = Default::default();
+            let mut is_over = [false; 3];
+            for step in steps {
+                match step {
+                    Step::Hear { search, user, name, size, is_exact } => {
+                        let class = if is_exact { MatchClass::Exact } else { MatchClass::Substring };
+                        let (user, name) = (format!("user{user}"), format!("name{name}"));
+                        let is_open = !is_over[usize::from(search)] && now < end;
+                        let heard = hear(&mut book, id(search), &user, &[classed(&name, size, class)], now);
+                        prop_assert_eq!(heard, is_open);
+                        let list = &mut model[usize::from(search)];
+                        let is_new = !list.iter().any(|(u, n, s, _)| (u, n, *s) == (&user, &name, size));
+                        if is_open && is_new {
+                            list.push((user, name, size, class));
+                        }
+                    }
+                    Step::Finish(search) => {
+                        book.finish(id(search));
+                        is_over[usize::from(search)] = true;
+                    }
+                    Step::Pass(pause) => now += pause,
+                }
+            }
+            for (search, list) in (1_u64..).zip(&model) {
+                let (document, _) = book.view(search, now).unwrap();
+                prop_assert_eq!(document.finished, is_over[usize::try_from(search - 1).unwrap()] || now >= end);
+                let numbers: BTreeSet<u32> = document.results.iter().map(|result| result.number).collect();
+                prop_assert_eq!(numbers, (1..=u32::try_from(list.len()).unwrap()).collect::<BTreeSet<_>>());
+                prop_assert!(document.results.is_sorted_by_key(|result| (result.class, result.number)));
+                for result in document.results {
+                    let (user, name, size, class) = &list[result.number as usize - 1];
+                    prop_assert_eq!(
+                        (result.username.as_str(), result.name.as_str(), result.size, result.class),
+                        (user.as_str(), name.as_str(), *size, *class)
+                    );
+                    let source = book.source(&format!("{search}.{}", result.number)).unwrap();
+                    prop_assert_eq!((source.username, source.file.size), (result.username, result.size));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_number_of_the_last_search_or_of_a_named_one() {
+        let (mut book, now) = (Book::default(), start());
+        assert_eq!(book.source("1"), Err(TargetError::SearchUnknown));
+        for search in 1..=2_u8 {
+            book.open(id(search), "query", now + LIFE);
+            hear(&mut book, id(search), "alice", &[classed("a", search.into(), MatchClass::Exact)], now);
+        }
+        let size = |source: Result<Source, TargetError>| source.map(|source| source.file.size);
+        assert_eq!(size(book.source("1")), Ok(2));
+        assert_eq!(size(book.source("1.1")), Ok(1));
+        for (target, expected) in [
+            ("2", TargetError::ResultUnknown),
+            ("1.2", TargetError::ResultUnknown),
+            ("99999999999999999999", TargetError::Malformed),
+            ("3.1", TargetError::SearchUnknown),
+        ] {
+            assert_eq!(book.source(target), Err(expected), "{target}");
+        }
+        for target in ["", "0", "-1", "+1", "1.", ".1", "1.0", "0.1", "1.1.1", "a", "1 ", "１"] {
+            assert_eq!(book.source(target), Err(TargetError::Malformed), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_search_is_forgotten_and_no_number_given_twice() {
+        let (mut book, now) = (Book::default(), start());
+        for number in 0..=SEARCHES_MAX {
+            book.open(SearchId::random(), &number.to_string(), now + LIFE);
+        }
+        assert!(book.view(1, now).is_none() && book.view(2, now).is_some());
+        book.open(id(1), "failed", now + LIFE);
+        book.remove(id(1));
+        assert_eq!(book.open(id(2), "query", now + LIFE), SEARCHES_MAX as u64 + 3);
+    }
+
+    #[test]
+    fn a_search_keeps_no_more_than_its_limit() {
+        let (mut book, now) = (Book::default(), start());
+        book.open(id(1), "query", now + LIFE);
+        let many: Vec<_> =
+            (0..2 * RESULTS_MAX as u64).map(|size| classed("a", size, MatchClass::Substring)).collect();
+        hear(&mut book, id(1), "alice", &many, now);
+        assert_eq!(book.view(1, now).unwrap().0.results.len(), RESULTS_MAX);
+    }
+
+    #[test]
+    fn a_lookup_takes_its_own_file_only() {
+        let (mut book, now) = (Book::default(), start());
+        let file = FileId::new(Root::from_bytes([1; 32]), 5).unwrap();
+        book.open_lookup(id(1), file, now + LIFE);
+        let others = [classed("a", 4, MatchClass::Exact), classed("a", 5, MatchClass::Exact)];
+        hear(&mut book, id(1), "alice", &others, now);
+        let (sources, is_finished, _) = book.lookup(id(1), now).unwrap();
+        assert_eq!(sources.iter().map(|source| source.file).collect::<Vec<_>>(), [file]);
+        assert!(!is_finished && book.lookup(id(1), now + LIFE).unwrap().1);
+    }
+}

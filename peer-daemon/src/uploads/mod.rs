@@ -174,8 +174,7 @@ impl Uploads {
                 }
             };
             let served = self.serve(&place, &progress, &stop).await;
-            let is_deferred =
-                matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
+            let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
             let outcome = outcome(served);
             info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");
             self.desk().end(place, is_deferred, outcome, &self.shared.library);

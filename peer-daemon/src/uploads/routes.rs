@@ -55,18 +55,16 @@ impl Route<'_> {
                 () = self.progress.reached(Phase::Verified) => None,
             }
         };
-        let ended = tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
-        match ended {
-            Some(ended) => {
-                let served = ended?;
-                self.dialler.established(&ticket);
-                Ok(served)
-            }
-            None => {
-                self.dialler.established(&ticket);
-                Ok(serving.await?)
-            }
+        let ended =
+            tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
+        if let Some(ended) = ended {
+            // So short a stream that its end was noticed first.
+            let served = ended?;
+            self.dialler.established(&ticket);
+            return Ok(served);
         }
+        self.dialler.established(&ticket);
+        Ok(serving.await?)
     }
 
     /// Serves the first connection that shows the requester's certificate.

@@ -90,6 +90,7 @@ fn connection(link: &CoordinatorLink) -> (Option<Username>, bool, Option<String>
     match link.status().borrow().clone() {
         LinkStatus::Idle => (None, false, None),
         LinkStatus::Connecting { username, problem } => (Some(username), false, problem),
+        LinkStatus::Refused { username, problem } => (Some(username), false, Some(problem)),
         LinkStatus::Connected { username, .. } => (Some(username), true, None),
     }
 }

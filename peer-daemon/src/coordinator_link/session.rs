@@ -119,7 +119,8 @@ impl Keeper {
                     let is_over = answer.is_some() && !error.goes_on();
                     if is_over {
                         self.outlets.held.send_replace(None);
-                        self.outlets.status.send_replace(LinkStatus::Idle);
+                        let (username, problem) = (claim.username.clone(), error.to_string());
+                        self.outlets.status.send_replace(LinkStatus::Refused { username, problem });
                     } else {
                         self.show_connecting(&claim.username, Some(error.to_string()));
                     }
@@ -139,7 +140,7 @@ impl Keeper {
     /// Ends the session at the coordinator, if there is one, within a short deadline; else it lapses by itself.
     pub(super) async fn leave(&mut self, claim: &Claim) {
         self.outlets.held.send_replace(None);
-        self.outlets.status.send_replace(LinkStatus::Idle);
+        self.show_idle();
         if let Err(failure) = self.client.disconnect(&claim.token, self.timings.farewell).await {
             tracing::debug!(?failure, "the session was not ended at the coordinator, and lapses there");
         }

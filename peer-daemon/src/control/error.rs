@@ -75,9 +75,7 @@ impl From<ConnectError> for ControlError {
 impl From<CallError> for ControlError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::NotConnected => {
-                Self::new(Code::NotConnected, "connect with: peerctl connect USERNAME")
-            }
+            CallError::NotConnected => Code::NotConnected.into(),
             CallError::Unreachable(reason) => Self::new(Code::CoordinatorUnreachable, reason),
             CallError::RateLimited { .. } => Self::new(Code::RateLimited, error),
             CallError::Problem(problem) => Self::new(Code::CoordinatorRefused, problem.title),

@@ -209,6 +209,10 @@ impl Keeper {
         }
     }
 
+    pub(super) fn show_idle(&self) {
+        self.outlets.status.send_replace(LinkStatus::Idle);
+    }
+
     fn show_connecting(&self, username: &Username, problem: Option<String>) {
         self.outlets.status.send_replace(LinkStatus::Connecting { username: username.clone(), problem });
     }

@@ -69,11 +69,15 @@ impl From<TlsError> for StreamError {
 
 impl From<hyper::Error> for StreamError {
     fn from(error: hyper::Error) -> Self {
-        let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-        if let Some(rustls::Error::AlertReceived(_)) = io_error.and_then(tls_cause) {
-            return Self::NotAccepted;
+        let first: Option<&dyn std::error::Error> = error.source();
+        let mut causes = std::iter::successors(first, |cause| (*cause).source());
+        let io_error = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+        match io_error.and_then(tls_cause) {
+            // After its handshake a target has one thing to object to.
+            Some(rustls::Error::AlertReceived(_)) => Self::NotAccepted,
+            _ if error.is_parse() => Self::Protocol("the response can't be read"),
+            _ => Self::Lost,
         }
-        if error.is_parse() { Self::Protocol("the response can't be read") } else { Self::Lost }
     }
 }
 
@@ -82,7 +86,7 @@ impl From<hyper::Error> for StreamError {
 pub struct Requester {
     send: http1::SendRequest<Empty<Bytes>>,
     /// Moves the bytes; ends with the requester.
-    connection: AbortOnDropHandle<()>,
+    connection: AbortOnDropHandle<hyper::Result<()>>,
     target_certificate: CertificateSha256,
     introduction: Option<IntroductionId>,
     limits: StreamLimits,
@@ -120,13 +124,7 @@ impl Requester {
             .max_header_size(HEAD_BYTES_MAX)
             .handshake(TokioIo::new(tls))
             .await?;
-        let task = TaskTracker::new().spawn(async move {
-            // Whoever waits for a response hears of the error there.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a peer stream ended");
-            }
-        });
-        let connection = AbortOnDropHandle::new(task);
+        let connection = AbortOnDropHandle::new(TaskTracker::new().spawn(connection));
         Ok(Self { send, connection, target_certificate, introduction: None, limits })
     }
 
@@ -224,8 +222,25 @@ impl Requester {
             .header(HOST, NO_HOST)
             .body(Empty::new())
             .map_err(|_| StreamError::Protocol("the request can't be written"))?;
-        self.send.ready().await?;
-        Ok(self.send.send_request(request).await?)
+        let response = match self.send.ready().await {
+            Ok(()) => self.send.send_request(request).await,
+            Err(error) => Err(error),
+        };
+        match response {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.why_lost(error).await),
+        }
+    }
+
+    /// A request that came too late tells only that the connection was gone; the connection tells why.
+    async fn why_lost(&mut self, error: hyper::Error) -> StreamError {
+        if !error.is_closed() && !error.is_canceled() {
+            return error.into();
+        }
+        match (&mut self.connection).await {
+            Ok(Err(cause)) => cause.into(),
+            Ok(Ok(())) | Err(_) => error.into(),
+        }
     }
 }
 

@@ -12,6 +12,9 @@ pub struct StreamLimits {
     pub proof: Duration,
     /// Without a request or a byte.
     pub idle: Duration,
+    /// For a request's whole head, between two requests or in pieces: longer than `idle`, which strikes first
+    /// where nothing comes.
+    pub head: Duration,
     /// For a whole piece layer: 512 KiB at most, at the slowest rate that is worth waiting for (8 KiB/s).
     pub piece_layer: Duration,
 }
@@ -22,6 +25,7 @@ impl Default for StreamLimits {
             handshake: limits::DIAL_FIRST_BYTES,
             proof: limits::DIAL_FIRST_BYTES,
             idle: limits::STREAM_IDLE,
+            head: 2 * limits::STREAM_IDLE,
             piece_layer: Duration::from_secs(64),
         }
     }

@@ -5,7 +5,10 @@
 //!      └── anything else: ServeError                 └── closed: the requester defers
 //! ```
 
-use std::{error::Error as _, io, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -97,6 +100,7 @@ where
     S: Shelf,
 {
     let io = StallGuard::new(io, limits.idle);
+    let has_stalled = io.has_stalled();
     let tls = tokio::select! {
         tls = start_as_target(io, identity, offer.requester_certificate, limits.handshake) => tls?,
         () = stop.cancelled() => return Err(ServeError::Stopped),
@@ -115,11 +119,11 @@ where
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_BYTES_MAX)
         .timer(TokioTimer::new())
-        // Also the time between two requests.
-        .header_read_timeout(limits.idle)
+        // For a head that trickles in; silence is up to the guard.
+        .header_read_timeout(limits.head)
         .serve_connection(TokioIo::new(tls), service);
     let ended = tokio::select! {
-        result = connection => how_it_ended(result, &progress),
+        result = connection => how_it_ended(result, &has_stalled, &progress),
         () = stop.cancelled() => Ended::Stopped,
     };
     // The connection is gone, and the bodies with it: readers end with their next chunk.
@@ -128,14 +132,19 @@ where
     Ok(Served { ended, asked: progress.phase() >= Phase::Asked, bytes_sent: progress.bytes_sent() })
 }
 
-fn how_it_ended(result: hyper::Result<()>, progress: &ServeProgress) -> Ended {
-    let Err(error) = result else { return Ended::Closed };
-    let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+fn how_it_ended(result: hyper::Result<()>, has_stalled: &AtomicBool, progress: &ServeProgress) -> Ended {
     if progress.is_source_changed() {
-        Ended::SourceChanged
-    } else if error.is_timeout() || io_error.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
-        Ended::Idle
-    } else {
-        Ended::Lost
+        return Ended::SourceChanged;
+    }
+    // The HTTP library passes over errors between two requests, so the guard is asked first.
+    if has_stalled.load(Ordering::Relaxed) {
+        return Ended::Idle;
+    }
+    match result {
+        Ok(()) => Ended::Closed,
+        // The requester was gone before it could be told goodbye.
+        Err(error) if error.is_shutdown() => Ended::Closed,
+        Err(error) if error.is_timeout() => Ended::Idle,
+        Err(_) => Ended::Lost,
     }
 }

@@ -6,6 +6,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -24,12 +28,19 @@ pub(super) struct StallGuard<IO> {
     io: IO,
     limit: Duration,
     deadline: Pin<Box<Sleep>>,
+    /// For whoever owns the stream in the end, and sees this error only through the layers between.
+    has_stalled: Arc<AtomicBool>,
 }
 
 impl<IO> StallGuard<IO> {
     /// To be called within a runtime.
     pub(super) fn new(io: IO, limit: Duration) -> Self {
-        Self { io, limit, deadline: Box::pin(sleep(limit)) }
+        Self { io, limit, deadline: Box::pin(sleep(limit)), has_stalled: Arc::default() }
+    }
+
+    /// Tells, also after the stream is gone, whether it ended for this reason.
+    pub(super) fn has_stalled(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.has_stalled)
     }
 
     /// Passes on what a read or write came to: progress moves the deadline, waiting is up to it.
@@ -39,7 +50,10 @@ impl<IO> StallGuard<IO> {
                 self.deadline.as_mut().reset(Instant::from_std(clock::now() + self.limit));
                 outcome
             }
-            Poll::Pending => self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => self.deadline.as_mut().poll(cx).map(|()| {
+                self.has_stalled.store(true, Ordering::Relaxed);
+                Err(io::ErrorKind::TimedOut.into())
+            }),
             Poll::Ready(Err(_)) => outcome,
         }
     }

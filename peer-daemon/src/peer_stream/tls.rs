@@ -67,6 +67,7 @@ impl From<io::Error> for TlsError {
             Some(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
                 Self::Pin
             }
+            None if error.kind() == io::ErrorKind::TimedOut => Self::Silent,
             _ => Self::Handshake(error),
         }
     }
@@ -77,7 +78,7 @@ impl From<FirstBytesError> for TlsError {
         match error {
             FirstBytesError::Foreign => Self::NotARequester,
             FirstBytesError::Closed => Self::Closed,
-            FirstBytesError::Lost(error) => Self::Handshake(error),
+            FirstBytesError::Lost(error) => error.into(),
         }
     }
 }

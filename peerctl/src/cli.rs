@@ -96,6 +96,21 @@ pub(crate) enum Command {
         /// As `peerctl downloads` shows it
         id: Id,
     },
+    /// Pause downloads; what was received stays
+    #[command(before_help = "Examples:\n  peerctl pause 3\n  peerctl pause --all\n")]
+    Pause(Chosen),
+    /// Go on with paused downloads
+    #[command(before_help = "Examples:\n  peerctl resume 3\n  peerctl resume --all\n")]
+    Resume(Chosen),
+    /// Try failed or cancelled downloads again, from what was received
+    #[command(before_help = "Examples:\n  peerctl retry 3\n  peerctl retry --all\n")]
+    Retry(Chosen),
+    /// Give downloads up and remove what was received of them
+    #[command(before_help = "Examples:\n  peerctl cancel 3\n  peerctl cancel --all\n")]
+    Cancel(Chosen),
+    /// Take downloads off the list, cancelled if they have not ended; finished files stay
+    #[command(before_help = "Examples:\n  peerctl rm 3\n  peerctl rm --all\n")]
+    Rm(Chosen),
     /// Show the versions of peerctl and of the running daemon
     #[command(before_help = "Example:\n  peerctl version\n")]
     Version,
@@ -104,6 +119,17 @@ pub(crate) enum Command {
         before_help = "Example:\n  peerctl completions bash > ~/.local/share/bash-completion/completions/peerctl\n"
     )]
     Completions { shell: clap_complete::Shell },
+}
+
+/// Downloads by their IDs, or all that the verb fits.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// As `peerctl downloads` shows it
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<Id>,
+    /// All that are in a state for it
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// On a terminal a table; in a pipe one line a result, its fields separated by tabs: number, match, size in

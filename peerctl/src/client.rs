@@ -32,6 +32,16 @@ pub(crate) struct Reply<T> {
     pub(crate) value: T,
 }
 
+/// What a person does to a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Pause,
+    Resume,
+    Retry,
+    Cancel,
+    Remove,
+}
+
 pub(crate) struct Client {
     http: reqwest::Client,
     socket: PathBuf,
@@ -97,6 +107,17 @@ impl Client {
     pub(crate) async fn download(&self, id: &str, wait: Duration) -> Result<Reply<Downloads>, Error> {
         let route = control::DOWNLOAD.replace("{id}", id);
         self.get(&format!("{route}?wait={}", wait.as_secs()), wait).await
+    }
+
+    pub(crate) async fn change_download(&self, id: &str, change: Change) -> Result<Reply<Downloads>, Error> {
+        let (method, route) = match change {
+            Change::Pause => (Method::POST, control::DOWNLOAD_PAUSE),
+            Change::Resume => (Method::POST, control::DOWNLOAD_RESUME),
+            Change::Retry => (Method::POST, control::DOWNLOAD_RETRY),
+            Change::Cancel => (Method::POST, control::DOWNLOAD_CANCEL),
+            Change::Remove => (Method::DELETE, control::DOWNLOAD),
+        };
+        read(self.send(method, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn uploads(&self) -> Result<Reply<Uploads>, Error> {

@@ -93,9 +93,13 @@ impl Batch {
         self.items.iter().filter_map(|item| self.change(item, count)).max().unwrap_or(1)
     }
 
-    /// Ends a download. What was written stays, for a retry.
+    /// Ends a download. What was received stays, for a retry; a partial file without any is removed.
     pub(super) fn fail(&self, item: &Item, failure: &Failure) {
-        self.change(item, |entry| entry.fail(failure));
+        if let Some((part, remains)) = self.change(item, |entry| entry.fail(failure)) {
+            let downloads = self.downloads.clone();
+            let left = remains.map(|remains| (remains.part, remains.inode));
+            self.downloads.shared.parts.tracker.spawn(async move { downloads.discard(part, left).await });
+        }
     }
 
     pub(super) fn fail_all(&self, failure: &Failure) {

@@ -140,9 +140,12 @@ impl Entry {
         self.position = Some(position);
     }
 
-    pub(crate) fn fail(&mut self, failure: &Failure) {
+    /// Ends it; answers a partial file in which nothing was received, to be removed.
+    pub(crate) fn fail(&mut self, failure: &Failure) -> (Option<Arc<PartFile>>, Option<Remains>) {
         self.move_to(DownloadState::Failed, Some(failure.to_string()));
         self.cause = Some(failure.cause());
+        let received = self.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
+        if received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
     }
 
     /// Ends it; answers what was written of it, to be removed.

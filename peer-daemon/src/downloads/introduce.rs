@@ -25,6 +25,10 @@ use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_
 /// How long a download waits for the coordinator to come back.
 const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
 
+/// A deferred place lapses after [`PLACE_LIFETIME`](protocol::limits::PLACE_LIFETIME). Each sending makes the
+/// target dial once more in vain, so it is not done more often than is safe.
+const PLACE_RENEWAL_DEFERRED: Duration = Duration::from_mins(2);
+
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
     pub(super) downloads: &'a Downloads,
@@ -59,7 +63,8 @@ impl<'a> Introducing<'a> {
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
             self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
-            drop(slot.acquire().await);
+            // Sent again in time even if the slot stays taken: the place must not lapse.
+            let _taken = tokio::time::timeout(PLACE_RENEWAL_DEFERRED, slot.acquire()).await;
         }
     }
 

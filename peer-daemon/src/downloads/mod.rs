@@ -141,6 +141,7 @@ impl Downloads {
         };
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
+        downloads.shared.parts.tracker.spawn(downloads.clone().send_again_with_new_keys());
         for username in waiting {
             downloads.ask(username);
         }
@@ -247,6 +248,19 @@ impl Downloads {
             if is_last {
                 return;
             }
+        }
+    }
+
+    /// After the daily change of identity, pending introductions go out with the new certificate: a dial-back
+    /// is answered with the current one.
+    async fn send_again_with_new_keys(self) {
+        let mut keys = self.shared.parts.identities.answer_keys();
+        loop {
+            tokio::select! {
+                next = keys.changed() => if next.is_err() { return },
+                () = self.shared.parts.token.cancelled() => return,
+            }
+            self.on_connected();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+mod change;
 mod completions;
 mod connect;
 mod disconnect;
@@ -17,7 +18,7 @@ mod wait;
 
 use crate::{
     cli::{Cli, Command},
-    client::Client,
+    client::{Change, Client},
     error::Error,
     output::Output,
     paths,
@@ -40,6 +41,11 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Downloads => downloads::run(&client, output).await,
         Command::Uploads => uploads::run(&client, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,
+        Command::Resume(chosen) => change::run(&client, Change::Resume, chosen, output).await,
+        Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
+        Command::Cancel(chosen) => change::run(&client, Change::Cancel, chosen, output).await,
+        Command::Rm(chosen) => change::run(&client, Change::Remove, chosen, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
     }

@@ -1,0 +1,98 @@
+//! `peerctl pause`, `resume`, `retry`, `cancel` and `rm`.
+
+use protocol::control::{Download, DownloadState, Downloads, SCHEMA};
+
+use super::follow::single;
+use crate::{
+    cli::Chosen,
+    client::{Change, Client},
+    error::Error,
+    output::Output,
+};
+
+pub(super) async fn run(
+    client: &Client,
+    change: Change,
+    chosen: Chosen,
+    output: &Output,
+) -> Result<(), Error> {
+    let ids = if chosen.all {
+        let downloads = client.downloads().await?.value.downloads;
+        downloads
+            .into_iter()
+            .filter(|download| fits(change, download.state))
+            .map(|download| download.id)
+            .collect()
+    } else {
+        chosen.ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let mut changed = Vec::with_capacity(ids.len());
+    for id in &ids {
+        let download = single(client.change_download(id, change).await?.value)?;
+        if !output.json() {
+            output.note(&sentence(change, &download));
+        }
+        changed.push(download);
+    }
+    if output.json() {
+        let document = Downloads { schema: SCHEMA, downloads: changed };
+        return output.document(
+            &serde_json::to_string(&document).map_err(|error| Error::Unreadable(error.to_string()))?,
+        );
+    }
+    if ids.is_empty() {
+        output.note("there is no download in a state for that");
+    }
+    Ok(())
+}
+
+/// What `--all` means for a verb.
+fn fits(change: Change, state: DownloadState) -> bool {
+    match change {
+        Change::Pause => {
+            !state.has_ended() && !matches!(state, DownloadState::Paused | DownloadState::Verifying)
+        }
+        Change::Resume => state == DownloadState::Paused,
+        Change::Retry => state == DownloadState::Failed,
+        Change::Cancel => !state.has_ended() && state != DownloadState::Verifying,
+        Change::Remove => state.has_ended(),
+    }
+}
+
+fn sentence(change: Change, download: &Download) -> String {
+    let done = match change {
+        Change::Pause => "paused",
+        Change::Resume => "goes on",
+        Change::Retry => "tries again",
+        Change::Cancel => "cancelled",
+        Change::Remove => "taken off the list",
+    };
+    format!("{}: {done}", download.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_means_those_that_the_verb_fits() {
+        use DownloadState as State;
+        let all = [
+            State::Queued,
+            State::Transferring,
+            State::Verifying,
+            State::Paused,
+            State::Failed,
+            State::Finished,
+        ];
+        let fitting = |change| all.into_iter().filter(|state| fits(change, *state)).collect::<Vec<_>>();
+        assert_eq!(fitting(Change::Pause), [State::Queued, State::Transferring]);
+        assert_eq!(fitting(Change::Resume), [State::Paused]);
+        assert_eq!(fitting(Change::Retry), [State::Failed]);
+        assert_eq!(
+            fitting(Change::Cancel),
+            [State::Queued, State::Transferring, State::Paused, State::Failed][..3]
+        );
+        assert_eq!(fitting(Change::Remove), [State::Failed, State::Finished]);
+    }
+}

@@ -1,9 +1,8 @@
 //! What all handlers share.
 
-use std::time::SystemTime;
+use std::{net::IpAddr, time::SystemTime};
 
-use actix_web::HttpRequest;
-use std::net::IpAddr;
+use actix_web::{HttpRequest, http::header::HeaderValue};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -32,7 +31,7 @@ impl App {
         let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
         // `get_all` keeps the order of arrival, but runs forwards only.
         let values: Vec<&[u8]> =
-            request.headers().get_all(FORWARDED_HEADER).map(actix_web::http::header::HeaderValue::as_bytes).collect();
+            request.headers().get_all(FORWARDED_HEADER).map(HeaderValue::as_bytes).collect();
         self.proxies.observe(peer, values.into_iter())
     }
 }

@@ -51,8 +51,7 @@ impl FromRequest for Named {
         async move {
             let app = app(&request)?;
             let caller = authenticate(app, &request).await?;
-            let username =
-                held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
+            let username = held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
             Ok(Self { caller, username })
         }
         .boxed_local()
@@ -60,7 +59,7 @@ impl FromRequest for Named {
 }
 
 fn app(request: &HttpRequest) -> Result<&App, ApiError> {
-    request.app_data::<web::Data<App>>().map(|app| app.get_ref()).ok_or(ApiError::new(Code::Internal))
+    request.app_data::<web::Data<App>>().map(web::Data::get_ref).ok_or(ApiError::new(Code::Internal))
 }
 
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {

@@ -19,12 +19,7 @@ pub struct Cli {
     pub ops_listen: Option<SocketAddr>,
 
     /// A proxy whose X-Forwarded-For is believed; `unix` for whoever opens the Unix socket
-    #[arg(
-        long = "trusted-proxy",
-        value_name = "CIDR",
-        env = "HEARSAY_TRUSTED_PROXY",
-        value_delimiter = ','
-    )]
+    #[arg(long = "trusted-proxy", value_name = "CIDR", env = "HEARSAY_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxies: Vec<TrustedProxy>,
 
     /// A TOML file with these and all other settings

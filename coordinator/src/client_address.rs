@@ -34,7 +34,8 @@ impl ProxyRule {
         forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> Option<IpAddr> {
         if self.trusts(peer) {
-            let entry = forwarded.rev().flat_map(|value| value.rsplit(|byte| *byte == b',')).nth(self.hops - 1)?;
+            let entry =
+                forwarded.rev().flat_map(|value| value.rsplit(|byte| *byte == b',')).nth(self.hops - 1)?;
             let address: IpAddr = std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']).parse().ok()?;
             return Some(address.to_canonical());
         }
@@ -46,7 +47,9 @@ impl ProxyRule {
 
     fn trusts(&self, peer: SocketPeer) -> bool {
         self.trusted.iter().any(|trusted| match (trusted, peer) {
-            (TrustedProxy::Network(network), SocketPeer::Tcp(address)) => network.contains(&address.to_canonical()),
+            (TrustedProxy::Network(network), SocketPeer::Tcp(address)) => {
+                network.contains(&address.to_canonical())
+            }
             (TrustedProxy::Unix, SocketPeer::Unix) => true,
             (TrustedProxy::Network(_), SocketPeer::Unix) | (TrustedProxy::Unix, SocketPeer::Tcp(_)) => false,
         })

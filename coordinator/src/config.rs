@@ -89,8 +89,8 @@ impl Config {
     }
 
     fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
     }
@@ -144,15 +144,15 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             wait: limits::WAIT_DEFAULT,
             wait_max: limits::WAIT_MAX,
             search: Duration::from_secs(10),
             search_grace: Duration::from_millis(4_500),
-            introduction: Duration::from_secs(60),
-            event: Duration::from_secs(60),
-            name_token: Duration::from_secs(24 * 60 * 60),
-            takeover: Duration::from_secs(120),
+            introduction: Duration::from_mins(1),
+            event: Duration::from_mins(1),
+            name_token: Duration::from_hours(24),
+            takeover: Duration::from_mins(2),
             drain: Duration::from_millis(500),
             drain_spread: Duration::from_secs(10),
             headers: Duration::from_secs(5),

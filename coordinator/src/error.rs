@@ -168,6 +168,8 @@ impl From<QueryError> for ApiError {
 
 // What actix finds wrong before a handler runs.
 
+// The framework gives errors by value.
+#[allow(clippy::needless_pass_by_value)]
 pub(crate) fn json_error(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
     let error = match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {

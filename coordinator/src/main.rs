@@ -24,22 +24,18 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = serve(config) {
+        tracing::error!("{error}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(config: Config) -> anyhow::Result<()> {
     process::forbid_core_dumps()?;
-    match process::raise_open_files()? {
-        Some(limit) => tracing::info!("open files: at most {limit}"),
-        None => tracing::info!("open files: no limit"),
-    }
+    let limit = process::raise_open_files()?.map_or("no limit".to_owned(), |limit| limit.to_string());
+    tracing::info!("open files: {limit}");
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(config)?;
@@ -57,8 +53,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::info!("draining");
         stop.cancel();
     };
-    let (served, ()) = tokio::join!(server.run_until(stop.clone()), signalled);
-    served?;
+    let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), signalled);
+    outcome?;
     tracing::info!("ended");
     Ok(())
 }

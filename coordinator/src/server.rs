@@ -87,7 +87,9 @@ impl Server {
         });
         let (main, listen) = bind_main(&app)?;
         let (ops, ops_listen) = match app.config.ops_listen {
-            Some(address) => bind_ops(&app, address).map(|(server, address)| (Some(server), Some(address)))?,
+            Some(address) => {
+                bind_ops(&app, address).map(|(server, address)| (Some(server), Some(address)))?
+            }
             None => (None, None),
         };
         let server = Self { app, exchange, main, ops, listen, ops_listen };
@@ -217,15 +219,13 @@ fn bind_ops(app: &web::Data<App>, address: SocketAddr) -> Result<(dev::Server, S
 /// Binds a Unix socket. One that nobody answers on is left over from a crash and is replaced.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            match UnixStream::connect(path) {
-                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
-                    fs::remove_file(path)?;
-                    UnixListener::bind(path)
-                }
-                _ => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?;
+                UnixListener::bind(path)
             }
-        }
+            _ => Err(error),
+        },
         outcome => outcome,
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     control::{self, ControlSocket, Controls, Network, SocketError},
     coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
     dialler::Dialler,
-    downloads::{self, Downloads, FolderError},
+    downloads::{self, Downloads, DownloadsError},
     introductions::keeper::{IdentityKeeper, KeeperError},
     library::{Library, LibraryError},
     name_tokens::NameTokens,
@@ -46,7 +46,7 @@ pub enum StartError {
     #[error(transparent)]
     Library(#[from] LibraryError),
     #[error(transparent)]
-    DownloadFolder(#[from] FolderError),
+    Downloads(#[from] DownloadsError),
     #[error("coordinator {given:?} is not a URL such as https://hearsay.example")]
     CoordinatorUrl { given: String },
     #[error(transparent)]
@@ -190,7 +190,7 @@ impl Started {
             tracker: self.tracker.clone(),
             token: self.token.clone(),
         };
-        let downloads = Downloads::start(parts, download_listener)?;
+        let downloads = Downloads::start(parts, state.clone(), download_listener)?;
         let parts = uploads::Parts {
             link: link.clone(),
             library: self.library,

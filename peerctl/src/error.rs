@@ -111,6 +111,7 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::Superseded
         | Code::IdTaken
         | Code::NotConnected
+        | Code::StateWrong
         | Code::NoCoordinator
         | Code::NoUsername => ExitCode::Conflict,
         Code::SearchOver

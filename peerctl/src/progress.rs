@@ -39,9 +39,14 @@ impl<'a> Progress<'a> {
         });
         let changed = shown.state.replace(download.state) != Some(download.state);
         if self.bars.is_some() {
-            shown.bar.set_length(download.size.max(1));
-            shown.bar.set_position(if download.size == 0 { 1 } else { download.received });
             shown.bar.set_message(printable(&sentence(download)).into_owned());
+            // An empty file is all there.
+            let (length, position) =
+                if download.size == 0 { (1, 1) } else { (download.size, download.received) };
+            shown.bar.update(|state| {
+                state.set_len(length);
+                state.set_pos(position);
+            });
         } else if changed && !self.output.json() {
             self.output.note(&format!("{}: {}", download.name, format::state_of(download)));
         }

@@ -113,7 +113,8 @@ impl Introductions {
         if let Some(replaced) = replaced {
             self.forget(replaced);
         }
-        let introduction = Introduction { requester, target, state: State::Waiting, sent: now, last_reply: None };
+        let introduction =
+            Introduction { requester, target, state: State::Waiting, sent: now, last_reply: None };
         self.known.insert(id, introduction);
         self.by_requester.entry(requester).or_default().push(id);
         self.deadlines.schedule(now + self.rules.lifetime, id);

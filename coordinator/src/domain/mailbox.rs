@@ -79,19 +79,18 @@ impl Mailbox {
     /// ones may have been read already; a result never displaces anything.
     pub(crate) fn push(&mut self, mail: Mail, limits: &MailboxLimits) {
         let size = mail.json.len();
-        let expires = mail.expires;
         while !self.has_room(size, limits) {
             let victim = match mail.weight {
                 Weight::Result => None,
                 Weight::Word => self.held.iter().rposition(|held| held.mail.weight == Weight::Result),
             };
             let Some(victim) = victim else {
-                self.count_loss(expires);
+                self.count_loss(mail.expires);
                 return;
             };
             if let Some(removed) = self.held.remove(victim) {
                 self.bytes -= removed.mail.json.len();
-                self.count_loss(expires);
+                self.count_loss(removed.mail.expires);
             }
         }
         self.youngest += 1;
@@ -150,9 +149,11 @@ impl Mailbox {
         self.held.len() < limits.events && self.bytes + size <= limits.bytes
     }
 
+    /// The loss is worth telling as long as the longest-lived of the lost events would have been.
     fn count_loss(&mut self, expires: Instant) {
         self.youngest += 1;
-        let earlier = self.loss.map_or(0, |loss| loss.count);
+        let (earlier, earlier_expires) = self.loss.map_or((0, expires), |loss| (loss.count, loss.expires));
+        let expires = expires.max(earlier_expires);
         self.loss = Some(Loss { number: self.youngest, count: earlier + 1, expires });
     }
 

@@ -336,7 +336,14 @@ impl Domain {
         self.deliver_json(to, wire(event), weight, expires, now);
     }
 
-    fn deliver_json(&mut self, to: SessionId, json: Arc<str>, weight: Weight, expires: Instant, now: Instant) {
+    fn deliver_json(
+        &mut self,
+        to: SessionId,
+        json: Arc<str>,
+        weight: Weight,
+        expires: Instant,
+        now: Instant,
+    ) {
         if let Some(session) = self.sessions.get_mut(to, now) {
             session.mailbox.push(Mail { json, weight, expires }, &self.rules.mailbox);
             self.holding.insert(to);

@@ -16,11 +16,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{
-    batch::Cursor,
-    deadlines::Deadlines,
-    mailbox::Mailbox,
-};
+use super::{batch::Cursor, deadlines::Deadlines, mailbox::Mailbox};
 
 /// A session is known by the hash of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -221,8 +217,7 @@ impl Sessions {
     fn may_replace(&self, holder: &Session, claim: &Claim, now: Instant) -> bool {
         let same_lineage = claim.proof > Proof::None && holder.lineage == claim.lineage;
         let in_takeover = self.rules.takeover_until.is_some_and(|until| now < until);
-        same_lineage
-            || in_takeover && claim.proof == Proof::BeforeStart && holder.proof < Proof::BeforeStart
+        same_lineage || in_takeover && claim.proof == Proof::BeforeStart && holder.proof < Proof::BeforeStart
     }
 
     pub(crate) fn get(&self, id: SessionId, now: Instant) -> Option<&Session> {
@@ -252,7 +247,8 @@ impl Sessions {
             if session.has_lapsed(now) {
                 self.remove(id);
             } else {
-                let again = if session.live_poll.is_some() { now + self.rules.lease } else { session.lease_until };
+                let again =
+                    if session.live_poll.is_some() { now + self.rules.lease } else { session.lease_until };
                 self.leases.schedule(again, id);
             }
         }

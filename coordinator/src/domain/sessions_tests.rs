@@ -1,1 +1,132 @@
+use super::*;
 
+const LEASE: Duration = Duration::from_mins(1);
+
+fn sessions(takeover_until: Option<Instant>) -> Sessions {
+    Sessions::new(SessionRules { lease: LEASE, sessions_max: 3, takeover_until })
+}
+
+fn name(skeleton: u8, exact: u8) -> HashedName {
+    HashedName { skeleton: [skeleton; 16], exact: [exact; 16] }
+}
+
+fn claim(session: u8, name: HashedName, lineage: u8, proof: Proof) -> Claim {
+    let session = SessionId([session; 16]);
+    Claim { session, name, lineage: LineageHash([lineage; 16]), proof, epoch: 0 }
+}
+
+const ALICE: HashedName = HashedName { skeleton: [1; 16], exact: [1; 16] };
+
+#[test]
+fn a_held_name_and_its_look_alikes_are_refused_and_the_holder_goes_on() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let holder = claim(1, ALICE, 1, Proof::None);
+    assert_eq!(sessions.claim(&holder, 0, now), Ok(None));
+    let stranger = claim(2, ALICE, 2, Proof::None);
+    assert_eq!(sessions.claim(&stranger, 0, now), Err(ClaimError::Taken));
+    let look_alike = claim(2, name(1, 9), 2, Proof::Recent);
+    assert_eq!(sessions.claim(&look_alike, 0, now), Err(ClaimError::Taken));
+    assert!(sessions.get(holder.session, now).is_some());
+    assert_eq!(sessions.find(ALICE, now), Some(holder.session));
+    assert_eq!(sessions.find(name(1, 9), now), None, "what is for a look-alike does not reach the holder");
+}
+
+#[test]
+fn a_claim_is_repeated_without_effect_and_a_token_holds_one_name() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let first = claim(1, ALICE, 1, Proof::None);
+    sessions.claim(&first, 0, now).unwrap();
+    assert_eq!(sessions.claim(&first, 0, now), Ok(None));
+    assert_eq!(sessions.len(), 1);
+    let other_name = claim(1, name(2, 2), 1, Proof::None);
+    assert_eq!(sessions.claim(&other_name, 0, now), Err(ClaimError::SessionInUse));
+}
+
+#[test]
+fn the_lease_runs_from_the_end_of_the_last_poll() {
+    let mut now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let holder = claim(1, ALICE, 1, Proof::None);
+    sessions.claim(&holder, 0, now).unwrap();
+    let ticket = sessions.get_mut(holder.session, now).unwrap().begin_poll();
+    now += 3 * LEASE;
+    sessions.expire(now);
+    let session = sessions.get_mut(holder.session, now).expect("a polling session does not lapse");
+    session.end_poll(ticket, now + LEASE);
+    sessions.expire(now + LEASE / 2);
+    assert_eq!(sessions.len(), 1);
+    sessions.expire(now + 2 * LEASE);
+    assert_eq!((sessions.len(), sessions.by_skeleton.len()), (0, 0));
+}
+
+#[test]
+fn a_lapsed_session_is_gone_before_any_sweep() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let first = claim(1, ALICE, 1, Proof::None);
+    sessions.claim(&first, 0, now).unwrap();
+    let later = now + LEASE;
+    assert!(sessions.get(first.session, later).is_none());
+    assert!(sessions.claim(&claim(2, ALICE, 2, Proof::None), 0, later).is_ok());
+    assert_eq!(sessions.len(), 1);
+}
+
+#[test]
+fn an_older_poll_ends_without_touching_the_newer() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let holder = claim(1, ALICE, 1, Proof::None);
+    sessions.claim(&holder, 0, now).unwrap();
+    let session = sessions.get_mut(holder.session, now).unwrap();
+    let (older, newer) = (session.begin_poll(), session.begin_poll());
+    assert!(!session.is_live(older) && session.is_live(newer));
+    session.end_poll(older, now);
+    assert!(session.is_live(newer));
+}
+
+#[test]
+fn the_same_lineage_takes_over_at_once_and_no_other() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let first = claim(1, ALICE, 1, Proof::None);
+    sessions.claim(&first, 0, now).unwrap();
+    for other in [claim(2, ALICE, 2, Proof::BeforeStart), claim(2, ALICE, 1, Proof::None)] {
+        assert_eq!(sessions.claim(&other, 0, now), Err(ClaimError::Taken), "{other:?}");
+    }
+    let next = claim(2, ALICE, 1, Proof::Recent);
+    assert_eq!(sessions.claim(&next, 0, now), Ok(Some(first.session)));
+    assert!(sessions.get(first.session, now).is_none());
+    assert_eq!(sessions.find(ALICE, now), Some(next.session));
+}
+
+#[test]
+fn after_a_restart_a_proof_from_before_outweighs_a_claim_without_one() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(Some(now + Duration::from_mins(2)));
+    let squatter = claim(1, ALICE, 7, Proof::None);
+    sessions.claim(&squatter, 0, now).unwrap();
+    // The squatter's own, recent name token does not make it the rightful holder.
+    sessions.claim(&claim(1, ALICE, 7, Proof::Recent), 0, now).unwrap();
+    let rightful = claim(2, ALICE, 1, Proof::BeforeStart);
+    let too_late = now + Duration::from_mins(2);
+    sessions.get_mut(squatter.session, now).unwrap().begin_poll();
+    assert_eq!(sessions.claim(&rightful, 0, too_late), Err(ClaimError::Taken));
+    assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(squatter.session)));
+    let another = claim(3, ALICE, 3, Proof::BeforeStart);
+    assert_eq!(sessions.claim(&another, 0, now), Err(ClaimError::Taken), "proof does not outweigh proof");
+}
+
+#[test]
+fn the_table_is_bounded() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    for id in 1..=3 {
+        sessions.claim(&claim(id, name(id, id), id, Proof::None), 0, now).unwrap();
+    }
+    let fourth = claim(4, name(4, 4), 4, Proof::None);
+    assert_eq!(sessions.claim(&fourth, 0, now), Err(ClaimError::Full));
+    sessions.remove(SessionId([1; 16]));
+    assert_eq!(sessions.claim(&fourth, 0, now), Ok(None));
+}

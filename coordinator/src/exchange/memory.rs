@@ -179,8 +179,8 @@ impl Exchange for MemoryExchange {
         mut answer: AnswerRequest,
     ) -> BoxFuture<'_, Result<(), SearchOver>> {
         async move {
-            let subject = self
-                .with(|domain, now| domain.subject_for_answer(caller.session, caller.name, id, now))?;
+            let subject =
+                self.with(|domain, now| domain.subject_for_answer(caller.session, caller.name, id, now))?;
             let Some(subject) = subject else { return Ok(()) };
             let matches = searches::classify(&subject, std::mem::take(&mut answer.matches));
             self.with(|domain, now| domain.answer(id, caller.name, username, &answer, matches, now))

@@ -12,7 +12,7 @@ use protocol::{Code, Problem};
 
 use crate::{
     coordinator_link::{CallError, ConnectError},
-    downloads::TooMany,
+    downloads::ChangeError,
     introductions::keeper::KeeperError,
     searches::{SearchError, TargetError},
 };
@@ -75,9 +75,7 @@ impl From<ConnectError> for ControlError {
 impl From<CallError> for ControlError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::NotConnected => {
-                Self::new(Code::NotConnected, "connect with: peerctl connect USERNAME")
-            }
+            CallError::NotConnected => Code::NotConnected.into(),
             CallError::Unreachable(reason) => Self::new(Code::CoordinatorUnreachable, reason),
             CallError::RateLimited { .. } => Self::new(Code::RateLimited, error),
             CallError::Problem(problem) => Self::new(Code::CoordinatorRefused, problem.title),
@@ -104,9 +102,17 @@ impl From<TargetError> for ControlError {
     }
 }
 
-impl From<TooMany> for ControlError {
-    fn from(error: TooMany) -> Self {
-        Self::new(Code::RateLimited, error)
+impl From<ChangeError> for ControlError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unknown => Code::DownloadUnknown.into(),
+            ChangeError::TooMany => Self::new(Code::RateLimited, error),
+            ChangeError::WrongState(_) => Self::new(Code::StateWrong, error),
+            ChangeError::State(error) => {
+                tracing::error!(%error, "a download can't be saved");
+                Self::new(Code::Internal, error)
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::ControlError;
 use crate::{
     coordinator_link::{CoordinatorLink, LinkStatus},
-    downloads::Downloads,
+    downloads::{ChangeError, DownloadId, Downloads},
     introductions::keeper::IdentityKeeper,
     library::Library,
     searches::Searches,
@@ -90,6 +90,7 @@ fn connection(link: &CoordinatorLink) -> (Option<Username>, bool, Option<String>
     match link.status().borrow().clone() {
         LinkStatus::Idle => (None, false, None),
         LinkStatus::Connecting { username, problem } => (Some(username), false, problem),
+        LinkStatus::Refused { username, problem } => (Some(username), false, Some(problem)),
         LinkStatus::Connected { username, .. } => (Some(username), true, None),
     }
 }
@@ -169,8 +170,10 @@ pub(super) async fn add_downloads(
     // All are looked up before the first is added: a mistyped number starts nothing.
     let sources: Vec<_> =
         request.targets.iter().map(|target| network.searches.source(target)).collect::<Result<_, _>>()?;
-    let downloads: Vec<_> =
-        sources.into_iter().map(|source| network.downloads.add(source)).collect::<Result<_, _>>()?;
+    let mut downloads = Vec::with_capacity(sources.len());
+    for source in sources {
+        downloads.push(network.downloads.add(source).await?);
+    }
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
 }
 
@@ -179,12 +182,29 @@ pub(super) async fn show_download(
     id: Path<String>,
     query: Query<Wait>,
 ) -> Answer<DownloadList> {
-    let download = controls.network()?.downloads.wait_for_end(&id, query.duration()).await;
-    one_download(download)
+    let downloads = &controls.network()?.downloads;
+    let download = downloads.wait_for_end(download_id(&id)?, query.duration()).await;
+    changed(download.ok_or(ChangeError::Unknown))
+}
+
+pub(super) async fn pause_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.pause(download_id(&id)?).await)
+}
+
+pub(super) async fn resume_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.resume(download_id(&id)?).await)
+}
+
+pub(super) async fn retry_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.retry(download_id(&id)?).await)
 }
 
 pub(super) async fn cancel_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
-    one_download(controls.network()?.downloads.cancel(&id))
+    changed(controls.network()?.downloads.cancel(download_id(&id)?).await)
+}
+
+pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.remove(download_id(&id)?).await)
 }
 
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
@@ -197,8 +217,13 @@ pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {
     HttpResponse::Accepted().finish()
 }
 
-fn one_download(download: Option<Download>) -> Answer<DownloadList> {
-    download.map(|download| downloads_document(vec![download])).ok_or_else(|| Code::DownloadUnknown.into())
+/// An id that can't be read names no download.
+fn download_id(id: &str) -> Result<DownloadId, ChangeError> {
+    id.parse().map_err(|_| ChangeError::Unknown)
+}
+
+fn changed(download: Result<Download, ChangeError>) -> Answer<DownloadList> {
+    Ok(downloads_document(vec![download?]))
 }
 
 fn downloads_document(downloads: Vec<Download>) -> Json<DownloadList> {

@@ -14,9 +14,10 @@ use std::io;
 use actix_web::{App, HttpServer, middleware, web};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::handlers::{Controls, Network};
-pub(crate) use self::socket::ControlSocket;
-pub use self::socket::SocketError;
+pub(crate) use self::{
+    handlers::{Controls, Network},
+    socket::{ControlSocket, SocketError},
+};
 
 /// One person steers a daemon; more workers would only cost memory.
 const WORKERS: usize = 1;

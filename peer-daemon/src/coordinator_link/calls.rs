@@ -111,7 +111,7 @@ impl CoordinatorLink {
                 return Ok(held.clone());
             }
             match &*status.borrow_and_update() {
-                LinkStatus::Idle => return Err(CallError::NotConnected),
+                LinkStatus::Idle | LinkStatus::Refused { .. } => return Err(CallError::NotConnected),
                 LinkStatus::Connecting { problem: Some(problem), .. } => {
                     return Err(CallError::Unreachable(problem.clone()));
                 }

@@ -244,15 +244,10 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 async fn read_body(mut response: Response) -> Result<Bytes, Failure> {
-    let too_large = || Failure::Unreachable("the coordinator's answer is too large".to_owned());
-    let announced = response.content_length().unwrap_or(0);
-    if announced > RESPONSE_BYTES_MAX as u64 {
-        return Err(too_large());
-    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-            return Err(too_large());
+            return Err(Failure::Unreachable("the coordinator's answer is too large".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }

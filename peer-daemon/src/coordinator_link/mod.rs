@@ -12,6 +12,7 @@
 //!    └─────────────────────┘      └─────────────────┘
 //!      refused at first, or         session lapsed, or out of reach
 //!      disconnect, or shutdown      (goes on by itself, with backoff)
+//!      (told as Refused or Idle)
 //! ```
 //!
 //! **At least once.** Events are passed on as the polls bring them. One whose response was lost comes again, as
@@ -81,12 +82,17 @@ pub enum LinkEvent {
 /// How things stand, for `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkStatus {
-    /// No username is sought.
+    /// No username is sought, nor was the last one refused.
     Idle,
     /// A username is sought; `problem` tells in a sentence why it is not held yet.
     Connecting {
         username: Username,
         problem: Option<String>,
+    },
+    /// The username that was asked for last was refused, and none is sought.
+    Refused {
+        username: Username,
+        problem: String,
     },
     Connected {
         username: Username,

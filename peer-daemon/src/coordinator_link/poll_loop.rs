@@ -5,7 +5,8 @@
 //! | 200, new events | hand them over, poll at once with the new cursor |
 //! | 204 after its wait | poll at once |
 //! | 204 with `Retry-After` (draining) | poll after that |
-//! | 200 without events, or with the cursor that was sent; 204 at once | a server or proxy gone wrong: back off |
+//! | 204 sooner than a second | poll once a second; the session is fine, but someone cuts polls short |
+//! | 200 without events, or with the cursor that was sent | a server gone wrong: back off |
 //! | 409 `superseded` | another poll with our token, which should not be: back off |
 //! | 422 `cursor_invalid` | poll at once without a cursor; if there was none, back off |
 //! | 401 `token_invalid` | the session has lapsed: connect again |
@@ -24,7 +25,8 @@ use super::{
 };
 use crate::clock;
 
-/// A 204 that comes sooner did not wait, whoever sent it; polling on at once would be a busy loop.
+/// The least time from one quiet poll to the next. A 204 that comes sooner did not wait, whoever sent it, and
+/// polling on at once would be a busy loop.
 const QUIET_MIN: Duration = Duration::from_secs(1);
 /// One failed poll is a connection that broke, which happens; from this many on, the coordinator is away, and
 /// the person is told.
@@ -102,12 +104,9 @@ impl PollState {
                 self.went_well();
                 Next::PollAfter(self.backoff.clone().next_at_least(Some(asked), random))
             }
-            Outcome::Quiet { elapsed, retry_after: None } if elapsed >= QUIET_MIN => {
+            Outcome::Quiet { elapsed, retry_after: None } => {
                 self.went_well();
-                Next::PollAfter(Duration::ZERO)
-            }
-            Outcome::Quiet { .. } => {
-                self.back_off("the coordinator, or a proxy before it, cuts polls short", None, random)
+                Next::PollAfter(QUIET_MIN.saturating_sub(elapsed))
             }
             Outcome::Superseded => self.back_off("another poll of this session took over", None, random),
             Outcome::CursorInvalid if self.cursor.take().is_some() => Next::PollAfter(Duration::ZERO),
@@ -254,9 +253,10 @@ mod tests {
                     Outcome::Batch { cursor, is_empty } => prop_assert!(*is_empty || !is_new(cursor)),
                     Outcome::Quiet { retry_after: Some(asked), .. }
                     | Outcome::Failed { retry_after: Some(asked), .. } => prop_assert!(pause >= *asked),
+                    Outcome::Quiet { elapsed, .. } => prop_assert!(*elapsed + pause >= QUIET_MIN),
                     _ => {}
                 }
-                let may_be_at_once = matches!(outcome, Outcome::Quiet { elapsed, .. } if elapsed >= QUIET_MIN)
+                let may_be_at_once = matches!(outcome, Outcome::Quiet { .. })
                     || (outcome == Outcome::CursorInvalid && before.is_some());
                 prop_assert!(may_be_at_once || pause >= RANGE.first / 2, "{pause:?} after {outcome:?}");
                 let cursor_expected = if outcome == Outcome::CursorInvalid { None } else { before };

@@ -67,6 +67,29 @@ impl PartFile {
         Ok(Self { dir, file, part, name: name.clone() })
     }
 
+    /// Opens a partial file that an earlier process left.
+    pub fn open(dir: &Dir, part: &SafeName, name: &SafeName) -> Result<Self, AssembleError> {
+        let dir = dir.try_clone()?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).follow(FollowSymlinks::No);
+        let file = dir.open_with(part.as_str(), &options)?.into_std();
+        Ok(Self { dir, file, part: part.clone(), name: name.clone() })
+    }
+
+    /// Which file this is, whatever its name.
+    pub fn inode(&self) -> Result<u64, AssembleError> {
+        Ok(std::os::unix::fs::MetadataExt::ino(&self.file.metadata()?))
+    }
+
+    /// How far anything was written.
+    pub fn written(&self) -> Result<u64, AssembleError> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), AssembleError> {
+        Ok(self.file.read_exact_at(bytes, offset)?)
+    }
+
     /// The partial file's name in the directory.
     pub fn part_name(&self) -> &SafeName {
         &self.part
@@ -84,7 +107,7 @@ impl PartFile {
 
     /// Syncs the file and gives it its name, numbered if that is taken; returns the name it got. After an
     /// error the partial file is still there.
-    pub fn finish(self) -> Result<SafeName, AssembleError> {
+    pub fn finish(&self) -> Result<SafeName, AssembleError> {
         self.file.sync_all()?;
         self.check_in_place()?;
         let (name, ()) = first_free(&self.name, |name| rename_new(&self.dir, &self.part, name))?;
@@ -96,7 +119,7 @@ impl PartFile {
     }
 
     /// Removes the partial file; it is no error if it is gone already.
-    pub fn discard(self) -> Result<(), AssembleError> {
+    pub fn discard(&self) -> Result<(), AssembleError> {
         match self.check_in_place().and_then(|()| Ok(self.dir.remove_file(self.part.as_str())?)) {
             Err(AssembleError::Gone(_)) => Ok(()),
             removed => removed,

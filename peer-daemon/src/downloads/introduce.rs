@@ -92,7 +92,7 @@ impl<'a> Introducing<'a> {
         let source = self.batch.source().ok_or(Failure::SourceGone)?;
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
-            files: self.batch.files.iter().map(|(_, file)| *file).collect(),
+            files: self.batch.files(),
             certificate_sha256: identity.certificate_sha256(),
             version: protocol::VERSION,
         };

@@ -114,7 +114,9 @@ impl Answer {
     async fn matches(&self) -> Vec<Match> {
         let limit = match &*self.link.status().borrow() {
             LinkStatus::Connected { limits, .. } => limits.matches_per_answer.min(MATCHES_PER_ANSWER_MAX),
-            LinkStatus::Idle | LinkStatus::Connecting { .. } => MATCHES_PER_ANSWER_MAX,
+            LinkStatus::Idle | LinkStatus::Refused { .. } | LinkStatus::Connecting { .. } => {
+                MATCHES_PER_ANSWER_MAX
+            }
         };
         let (catalogue, subject) = (self.catalogue.clone(), self.subject.clone());
         let found = self.tracker.spawn_blocking(move || catalogue.search(&subject, limit)).await;

@@ -178,7 +178,9 @@ async fn a_search_without_a_word_from_the_coordinator_finishes_by_itself() {
     let peer = Peer::connected(&fake).await;
     fake.fault(SEARCH, Fault::Foreign(202, r#"{"deadline_seconds":0}"#.to_owned()));
     peer.searches.start("manual").await.unwrap();
+    let begun = crate::clock::now();
     assert!(peer.view(1, 0).await.finished);
+    assert!(begun.elapsed() < PATIENCE / 2, "the view waited for more than the search's end");
     peer.stop().await;
 }
 

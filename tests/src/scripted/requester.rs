@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hpke::{Deserializable as _, OpModeS, Serializable as _, single_shot_seal};
 use protocol::{
     CertificateSha256, Event, FileId, IntroductionId, MessageKey, ReplyKey, SafeName, Username,
-    introduction::{IntroductionRequest, Invitation, Sealed, seal_info},
+    introduction::{HeardReply, IntroductionRequest, Invitation, Sealed, seal_info},
     paths,
 };
 use rustls::pki_types::ServerName;
@@ -77,6 +77,16 @@ impl ScriptedPeer {
 }
 
 impl ScriptedPeer {
+    /// The target's next word on an introduction.
+    pub async fn word_on(&mut self, invited: &Invited) -> HeardReply {
+        self.session
+            .next("the target's word", |event| match event {
+                Event::IntroductionReply { id, reply } if *id == invited.id => Some(reply.clone()),
+                _ => None,
+            })
+            .await
+    }
+
     /// Meets the dial-back at `listener` and asks for the introduction, with this peer's certificate or, as
     /// somebody else who saw the dial-back coming, with a fresh one. Gives all bytes that came after the
     /// handshake.

@@ -10,7 +10,7 @@ use hearsay_tests::{
 use protocol::{
     FileId, IntroductionId, MessageKey, Root,
     control::{DownloadState, ExitCode},
-    introduction::IntroductionProof,
+    introduction::{HeardReply, IntroductionProof},
 };
 use tokio::net::TcpListener;
 
@@ -95,6 +95,7 @@ async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
     let invited = requester.invite(&source, &listener).await;
     let heard = requester.ask_for_proof(&source, &listener, true).await;
     assert_eq!(heard, "", "somebody else at the requester's address must hear nothing");
+    assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
 
     let invited_again = requester.invite(&source, &listener).await;
     let heard = requester.ask_for_proof(&source, &listener, false).await;

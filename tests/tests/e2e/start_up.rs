@@ -68,7 +68,7 @@ async fn a_missing_share_is_named() {
     let home = TempDir::new().unwrap();
     let missing = home.path().join("not-there");
     let told = failure("peer-daemon", peer::command(home.path()).arg("--share").arg(&missing)).await;
-    assert_told(&told, 2, &["not-there", "--share"]);
+    assert_told(&told, 2, &["not-there", "does not exist"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +78,7 @@ async fn a_second_daemon_does_not_take_a_socket_that_is_in_use() {
     let first = Peer::named("first", &format!("http://{}", coordinator.address())).start().await;
     let socket = first.socket().display().to_string();
     let told = failure("peer-daemon", &mut peer::command_with(home.path(), "--socket", &socket)).await;
-    assert_told(&told, 1, &["peer.sock", "running"]);
+    assert_told(&told, 1, &["peer.sock", "another peer-daemon", "peerctl stop"]);
     let _ = first.status().await;
     first.stop().await;
     coordinator.stop().await;

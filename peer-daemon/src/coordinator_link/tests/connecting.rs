@@ -36,7 +36,7 @@ async fn a_connect_is_told_and_the_name_token_kept_and_shown_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_its_kind_and_leaves_the_link_idle() {
+async fn a_refusal_is_told_by_its_kind_and_ends_the_attempts() {
     let fake = FakeCoordinator::start().await;
     let daemon = Daemon::start(fake.config());
     let refusals = [
@@ -47,10 +47,14 @@ async fn a_refusal_is_told_by_its_kind_and_leaves_the_link_idle() {
     ];
     for (number, (code, expected)) in refusals.into_iter().enumerate() {
         fake.fault(CONNECT, Fault::Problem(code, None));
+        let problem = expected.to_string();
         assert_eq!(daemon.link.connect(name("alice")).await, Err(expected));
-        assert_eq!(*daemon.link.status().borrow(), LinkStatus::Idle);
+        let refused = LinkStatus::Refused { username: name("alice"), problem };
+        assert_eq!(*daemon.link.status().borrow(), refused);
         assert_eq!(fake.seen(CONNECT).len(), number + 1, "it was tried again");
     }
+    daemon.link.disconnect().await;
+    assert_eq!(*daemon.link.status().borrow(), LinkStatus::Idle);
     daemon.link.connect(name("alice")).await.unwrap();
     daemon.stop().await;
 }

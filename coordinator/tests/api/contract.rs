@@ -1,0 +1,1 @@
+//! `openapi.yaml` and the router say the same, both ways.

@@ -1,0 +1,96 @@
+//! Start, health, drain, end.
+
+use std::time::{Duration, Instant};
+
+use coordinator::{
+    config::{Config, Listen},
+    server::{BindError, Server},
+};
+use protocol::{Code, SessionToken};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{TestApp, config, connect_body, refused};
+
+#[tokio::test]
+async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
+    let app = TestApp::start_with(|config| config.lifetimes.drain = Duration::from_secs(1)).await;
+    let peer = app.connect("alice").await;
+    assert_eq!(app.ops("/readyz").await.0, 200);
+    let started = Instant::now();
+    let (parked, ()) = tokio::join!(peer.poll_with(None, 50), async {
+        app.until_parked(1).await;
+        app.begin_stop();
+    });
+    assert_eq!(parked.status(), 204);
+    let retry_after: u64 = parked.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=10).contains(&retry_after), "{retry_after}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+
+    let refusal = app.post_session(&connect_body("bobby", &SessionToken::random(), None)).await;
+    assert!(refusal.headers().contains_key("retry-after"));
+    refused(refusal, Code::Draining).await;
+    refused(peer.poll_with(None, 5).await, Code::Draining).await;
+    assert_eq!(app.ops("/readyz").await.0, 503);
+    assert_eq!(app.ops("/livez").await.0, 200);
+    assert_eq!(peer.disconnect().await.status(), 204, "leaving is still possible");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_busy_address_is_told_with_what_to_do() {
+    let app = TestApp::start().await;
+    let listen: Listen = app.base.trim_start_matches("http://").parse().unwrap();
+    let second = Server::bind(Config { listen: listen.clone(), ..config() });
+    let Err(error @ BindError::InUse { .. }) = second else { panic!("it was bound twice") };
+    assert_eq!(
+        error.to_string(),
+        format!("{listen} is in use: stop what listens there, or choose another address with --listen")
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_ready_file_tells_the_bound_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready.json");
+    let app = TestApp::start_with(|config| config.ready_file = Some(path.clone())).await;
+    let ready: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(format!("http://{}", ready["listen"].as_str().unwrap()), app.base);
+    assert_eq!(format!("http://{}", ready["ops_listen"].as_str().unwrap()), app.ops);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    // Bound and closed, but not removed: what a crash leaves behind.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let config = Config { listen: Listen::Unix(path.clone()), ..config() };
+    let server = Server::bind(config.clone()).unwrap();
+    let in_use = Server::bind(config);
+    assert!(matches!(in_use, Err(BindError::InUse { .. })), "a live one is not stolen");
+
+    let stop = CancellationToken::new();
+    let client = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build().unwrap();
+    let (served, ()) = tokio::join!(server.run_until(stop.clone()), async {
+        let body = connect_body("alice", &SessionToken::random(), None);
+        let url = "http://coordinator.invalid/v1/sessions";
+        assert_eq!(client.post(url).json(&body).send().await.unwrap().status(), 201);
+        stop.cancel();
+    });
+    served.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn metrics_count_and_name_nobody() {
+    let app = TestApp::start().await;
+    app.connect("alice").await;
+    let (status, text) = app.ops("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(text.lines().any(|line| line == "hearsay_sessions 1"), "{text}");
+    assert!(!text.contains("alice"));
+    app.stop().await;
+}

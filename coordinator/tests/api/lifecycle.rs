@@ -74,13 +74,13 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
 
     let stop = CancellationToken::new();
     let client = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build().unwrap();
-    let (served, ()) = tokio::join!(server.run_until(stop.clone()), async {
+    let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), async {
         let body = connect_body("alice", &SessionToken::random(), None);
         let url = "http://coordinator.invalid/v1/sessions";
         assert_eq!(client.post(url).json(&body).send().await.unwrap().status(), 201);
         stop.cancel();
     });
-    served.unwrap();
+    outcome.unwrap();
     assert!(!path.exists());
 }
 

@@ -1,5 +1,8 @@
 //! The API from outside: a real server on a free port, real connections.
 
+// A test that can't go on panics.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod harness;
 
 mod contract;

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let config = resolve("download_port = 5000\nupload_port = 5001\n", &["--upload-port", "6001"]).unwrap();
+        let config =
+            resolve("download_port = 5000\nupload_port = 5001\n", &["--upload-port", "6001"]).unwrap();
         assert_eq!((config.download_port, config.upload_port), (5000, 6001));
         assert_eq!(resolve("", &[]).unwrap().download_port, DOWNLOAD_PORT);
     }

@@ -22,8 +22,7 @@ pub struct NoHome;
 
 impl DataDirs {
     pub fn from_env() -> Self {
-        let dir =
-            |name| env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+        let dir = |name| env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
         Self {
             home: dir("HOME"),
             runtime: dir("XDG_RUNTIME_DIR"),
@@ -42,11 +41,7 @@ impl DataDirs {
     }
 
     pub fn control_socket(&self) -> Result<PathBuf, NoHome> {
-        Ok(protocol::paths::control_socket(
-            self.runtime.as_deref(),
-            self.state.as_deref(),
-            self.home()?,
-        ))
+        Ok(protocol::paths::control_socket(self.runtime.as_deref(), self.state.as_deref(), self.home()?))
     }
 
     pub fn download_dir(&self) -> Result<PathBuf, NoHome> {

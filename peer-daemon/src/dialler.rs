@@ -55,7 +55,7 @@ impl Dialler {
     }
 
     /// The address was right: its dial does not count.
-    pub(crate) fn established(&self, ticket: DialTicket) {
+    pub(crate) fn established(&self, ticket: &DialTicket) {
         lock(&self.budget).forgive(ticket);
     }
 }

@@ -1,10 +1,20 @@
 //! The daemon: shares a library of files, searches for others' and fetches them.
 
+pub mod cli;
 pub mod clock;
+pub mod config;
+mod control;
 pub mod coordinator_link;
+pub mod daemon;
+pub mod data_dirs;
+mod dialler;
 pub mod downloads;
 pub mod introductions;
 pub mod library;
+mod name_tokens;
 pub mod peer_stream;
 pub mod searches;
 pub mod state;
+pub mod telemetry;
+mod transfer_rate;
+mod uploads;

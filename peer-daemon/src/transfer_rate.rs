@@ -23,10 +23,9 @@ impl TransferRate {
         while self.samples.len() > 1 && now.saturating_duration_since(self.samples[1].0) >= WINDOW {
             self.samples.pop_front();
         }
+        let is_followed = self.samples.len() > 1;
         match self.samples.back_mut() {
-            Some((moment, last))
-                if self.samples.len() > 1 && now.saturating_duration_since(*moment) < RESOLUTION =>
-            {
+            Some((moment, last)) if is_followed && now.saturating_duration_since(*moment) < RESOLUTION => {
                 *last = total;
             }
             _ => self.samples.push_back((now, total)),
@@ -35,7 +34,8 @@ impl TransferRate {
 
     /// Bytes a second; 0 before there is something to tell.
     pub(crate) fn bytes_per_second(&self, now: Instant) -> u64 {
-        let (Some((first_moment, first)), Some((_, last))) = (self.samples.front(), self.samples.back()) else {
+        let (Some((first_moment, first)), Some((_, last))) = (self.samples.front(), self.samples.back())
+        else {
             return 0;
         };
         let milliseconds = now.saturating_duration_since(*first_moment).as_millis().max(1);

@@ -1,1 +1,41 @@
-fn main() {}
+//! `peerctl` steers the `peer-daemon` from a terminal or a script, over the daemon's control API.
+//!
+//! A command asks the daemon through [`client`], and says what came of it through [`output`], the only place
+//! that prints. Whatever went wrong is an [`error::Error`], which knows its sentence and its exit code.
+
+mod cli;
+mod client;
+mod clock;
+mod commands;
+mod error;
+mod format;
+mod output;
+mod paths;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{cli::Cli, error::Error, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    match run(cli, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(sentence) = error.sentence() {
+                output.note(&sentence);
+            }
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+fn run(cli: Cli, output: &Output) -> Result<(), Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
+    runtime.block_on(commands::run(cli, output))
+}

@@ -58,6 +58,10 @@ pub mod control {
     pub const SEARCH: &str = "/v1/searches/{search}";
     pub const DOWNLOADS: &str = "/v1/downloads";
     pub const DOWNLOAD: &str = "/v1/downloads/{id}";
+    pub const DOWNLOAD_PAUSE: &str = "/v1/downloads/{id}/pause";
+    pub const DOWNLOAD_RESUME: &str = "/v1/downloads/{id}/resume";
+    pub const DOWNLOAD_RETRY: &str = "/v1/downloads/{id}/retry";
+    pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
     pub const UPLOADS: &str = "/v1/uploads";
     pub const SHUTDOWN: &str = "/v1/shutdown";
 }

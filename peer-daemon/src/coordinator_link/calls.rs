@@ -67,7 +67,7 @@ impl CoordinatorLink {
 
     async fn call_with_deadline(&self, request: Request) -> Result<Duration, CallError> {
         let body = self.call(request).await?;
-        let accepted: Accepted = parse(&body).map_err(|failure| give_up(failure))?;
+        let accepted: Accepted = parse(&body).map_err(give_up)?;
         Ok(Duration::from_secs(accepted.deadline_seconds))
     }
 
@@ -111,7 +111,7 @@ impl CoordinatorLink {
                 return Ok(held.clone());
             }
             match &*status.borrow_and_update() {
-                LinkStatus::Idle => return Err(CallError::NotConnected),
+                LinkStatus::Idle | LinkStatus::Refused { .. } => return Err(CallError::NotConnected),
                 LinkStatus::Connecting { problem: Some(problem), .. } => {
                     return Err(CallError::Unreachable(problem.clone()));
                 }

@@ -27,7 +27,7 @@ use super::{
 /// What a coordinator sends at most: a batch of events, with slack for what JSON adds to it.
 const RESPONSE_BYTES_MAX: usize = BODY_BYTES_MAX + 64 * 1024;
 /// No coordinator asks for more patience than this; what does is a mistake, and would silence the daemon.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
 /// Of a foreign text, what is shown.
 const DETAIL_CHARS_MAX: usize = 200;
 
@@ -244,15 +244,10 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 async fn read_body(mut response: Response) -> Result<Bytes, Failure> {
-    let too_large = || Failure::Unreachable("the coordinator's answer is too large".to_owned());
-    let announced = response.content_length().unwrap_or(0);
-    if announced > RESPONSE_BYTES_MAX as u64 {
-        return Err(too_large());
-    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-            return Err(too_large());
+            return Err(Failure::Unreachable("the coordinator's answer is too large".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -269,7 +264,7 @@ pub(super) fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Fail
 /// A status that is no success: the coordinator's own word, or that of a proxy before it.
 fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Failure {
     if let Ok(problem) = serde_json::from_slice::<Problem>(body) {
-        return Failure::Refused { problem: tidied(problem), retry_after };
+        return Failure::Refused { problem: tidied(&problem), retry_after };
     }
     match status {
         429 => Failure::Refused { problem: Problem::new(Code::RateLimited), retry_after },
@@ -285,7 +280,7 @@ fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Failure {
 
 /// A problem ends on a terminal and in a log: our own title where the code is known, and of the foreign text
 /// no control characters and not much.
-fn tidied(problem: Problem) -> Problem {
+fn tidied(problem: &Problem) -> Problem {
     let tidy = |text: &str| {
         text.chars().filter(|character| !character.is_control()).take(DETAIL_CHARS_MAX).collect::<String>()
     };

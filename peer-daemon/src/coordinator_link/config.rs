@@ -77,7 +77,7 @@ impl Default for Timings {
             attempt: Duration::from_secs(5),
             call: Duration::from_secs(10),
             farewell: Duration::from_secs(2),
-            renewal: Duration::from_secs(3600),
+            renewal: Duration::from_hours(1),
             backoff: BackoffRange { first: Duration::from_millis(500), max: Duration::from_secs(30) },
             pool_idle: Duration::from_secs(20),
         }

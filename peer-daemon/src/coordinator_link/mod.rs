@@ -12,6 +12,7 @@
 //!    └─────────────────────┘      └─────────────────┘
 //!      refused at first, or         session lapsed, or out of reach
 //!      disconnect, or shutdown      (goes on by itself, with backoff)
+//!      (told as Refused or Idle)
 //! ```
 //!
 //! **At least once.** Events are passed on as the polls bring them. One whose response was lost comes again, as
@@ -27,7 +28,7 @@ mod session;
 mod supervisor;
 
 #[cfg(test)]
-mod fake_coordinator;
+pub(crate) mod fake_coordinator;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +45,10 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::config::{LinkConfig, LinkConfigError, Timings};
+pub use self::{
+    backoff::BackoffRange,
+    config::{LinkConfig, LinkConfigError, Timings},
+};
 use self::{
     client::Client,
     session::{Held, Keeper, Names, Outlets},
@@ -78,12 +82,17 @@ pub enum LinkEvent {
 /// How things stand, for `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkStatus {
-    /// No username is sought.
+    /// No username is sought, nor was the last one refused.
     Idle,
     /// A username is sought; `problem` tells in a sentence why it is not held yet.
     Connecting {
         username: Username,
         problem: Option<String>,
+    },
+    /// The username that was asked for last was refused, and none is sought.
+    Refused {
+        username: Username,
+        problem: String,
     },
     Connected {
         username: Username,

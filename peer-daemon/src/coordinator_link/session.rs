@@ -95,6 +95,7 @@ impl Keeper {
     pub(super) async fn keep(&mut self, claim: &mut Claim, answer: ConnectAnswer) {
         let mut backoff = Backoff::new(self.timings.backoff);
         let mut answer = Some(answer);
+        self.take_renewed(claim);
         self.show_connecting(&claim.username, None);
         loop {
             let pause = match self.attempt(claim).await {
@@ -117,7 +118,9 @@ impl Keeper {
                     let pause = backoff.next_at_least(error.retry_after(), rand::random());
                     let is_over = answer.is_some() && !error.goes_on();
                     if is_over {
-                        self.outlets.status.send_replace(LinkStatus::Idle);
+                        self.outlets.held.send_replace(None);
+                        let (username, problem) = (claim.username.clone(), error.to_string());
+                        self.outlets.status.send_replace(LinkStatus::Refused { username, problem });
                     } else {
                         self.show_connecting(&claim.username, Some(error.to_string()));
                     }
@@ -137,7 +140,7 @@ impl Keeper {
     /// Ends the session at the coordinator, if there is one, within a short deadline; else it lapses by itself.
     pub(super) async fn leave(&mut self, claim: &Claim) {
         self.outlets.held.send_replace(None);
-        self.outlets.status.send_replace(LinkStatus::Idle);
+        self.show_idle();
         if let Err(failure) = self.client.disconnect(&claim.token, self.timings.farewell).await {
             tracing::debug!(?failure, "the session was not ended at the coordinator, and lapses there");
         }
@@ -192,12 +195,22 @@ impl Keeper {
 
     /// The session has lapsed: the next one gets a token of its own, and the latest `name_token` to show.
     async fn let_go(&mut self, claim: &mut Claim) {
-        if let Some(held) = self.outlets.held.send_replace(None) {
-            claim.name_token = Some(held.name_token.clone());
-        }
+        self.take_renewed(claim);
+        self.outlets.held.send_replace(None);
         claim.token = SessionToken::random();
         self.show_connecting(&claim.username, None);
         self.announce(false).await;
+    }
+
+    /// The `name_token` may have been renewed since the claim was made.
+    fn take_renewed(&self, claim: &mut Claim) {
+        if let Some(held) = self.outlets.held.borrow().as_ref() {
+            claim.name_token = Some(held.name_token.clone());
+        }
+    }
+
+    pub(super) fn show_idle(&self) {
+        self.outlets.status.send_replace(LinkStatus::Idle);
     }
 
     fn show_connecting(&self, username: &Username, problem: Option<String>) {

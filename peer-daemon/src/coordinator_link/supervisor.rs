@@ -61,6 +61,7 @@ impl Supervisor {
         match command {
             Some(Command::Connect { username, answer }) => Turn::Seek(username, answer),
             Some(Command::Disconnect { answer }) => {
+                self.keeper.show_idle();
                 reply(answer, ());
                 Turn::Rest
             }

@@ -1,62 +1,82 @@
 //! The downloads that one introduction asks for, and the changes to their records.
 
-use std::sync::Arc;
-
 use protocol::{FileId, control::DownloadState, introduction::QueueReason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Downloads, entry::DownloadId, failure::Failure};
+use super::{
+    Downloads,
+    entry::{DownloadId, Entry},
+    failure::Failure,
+};
 use crate::searches::Source;
 
 pub(super) struct Batch {
     downloads: Downloads,
-    pub(super) files: Vec<(DownloadId, FileId)>,
+    items: Vec<Item>,
+}
+
+/// One download of a batch, for as long as its token lives: after a pause or cancel, nothing here changes its
+/// record any more.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) id: DownloadId,
+    pub(super) file: FileId,
+    pub(super) token: CancellationToken,
 }
 
 impl Batch {
-    pub(super) fn new(downloads: Downloads, files: Vec<(DownloadId, FileId)>) -> Self {
-        Self { downloads, files }
+    pub(super) fn new(downloads: Downloads, items: Vec<Item>) -> Self {
+        Self { downloads, items }
     }
 
-    /// `None` when the download has ended.
-    pub(super) fn token(&self, id: DownloadId) -> Option<CancellationToken> {
-        let mut book = self.downloads.book();
-        book.get_mut(id).filter(|entry| !entry.state().has_ended()).map(|entry| entry.token.clone())
+    /// Those that are still wanted.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !item.token.is_cancelled())
+    }
+
+    pub(super) fn files(&self) -> Vec<FileId> {
+        self.items.iter().map(|item| item.file).collect()
+    }
+
+    /// Changes a record, unless the download was stopped meanwhile. The book is locked for both, and whoever
+    /// stops a download cancels its token under the same lock.
+    pub(super) fn change<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let changed = {
+            let mut book = self.downloads.book();
+            let entry = book.get_mut(item.id).filter(|_| !item.token.is_cancelled());
+            entry.map(change)
+        };
+        self.downloads.note_change();
+        changed
     }
 
     /// The keys to use are those that were learnt last.
     pub(super) fn source(&self) -> Option<Source> {
-        let (id, _) = self.files.last()?;
-        self.downloads.book().get_mut(*id).map(|entry| entry.source.clone())
+        let item = self.wanted().last()?;
+        self.downloads.book().get_mut(item.id).map(|entry| entry.source.clone())
     }
 
     /// Returns once nobody wants any of them any more, or the daemon ends.
     pub(super) async fn all_cancelled(&self) {
-        for token in self.files.iter().filter_map(|(id, _)| self.token(*id)) {
-            token.cancelled().await;
+        for item in &self.items {
+            item.token.cancelled().await;
         }
     }
 
-    pub(super) fn update(&self, id: DownloadId, state: DownloadState, reason: Option<String>) {
-        if let Some(entry) = self.downloads.book().get_mut(id) {
-            entry.move_to(state, reason);
-        }
-        self.downloads.note_change();
+    pub(super) fn update(&self, item: &Item, state: DownloadState, reason: Option<&str>) {
+        self.change(item, |entry| entry.move_to(state, reason.map(str::to_owned)));
     }
 
-    pub(super) fn update_all(&self, state: DownloadState, reason: Option<String>) {
-        for (id, _) in &self.files {
-            self.update(*id, state, reason.clone());
+    pub(super) fn update_all(&self, state: DownloadState, reason: Option<&str>) {
+        for item in &self.items {
+            self.update(item, state, reason);
         }
     }
 
     pub(super) fn wait_at(&self, position: u32, reason: QueueReason) {
-        for (id, _) in &self.files {
-            if let Some(entry) = self.downloads.book().get_mut(*id) {
-                entry.wait_at(position, queue_sentence(reason).to_owned());
-            }
+        for item in &self.items {
+            self.change(item, |entry| entry.wait_at(position, queue_sentence(reason).to_owned()));
         }
-        self.downloads.note_change();
     }
 
     /// What was not reached by a stream is asked for again.
@@ -66,40 +86,28 @@ impl Batch {
 
     /// Counts it for each; answers the highest count.
     pub(super) fn count_lost_stream(&self) -> u32 {
-        let mut book = self.downloads.book();
-        let mut most = 1;
-        for (id, _) in &self.files {
-            if let Some(entry) = book.get_mut(*id) {
-                entry.lost_streams += 1;
-                most = most.max(entry.lost_streams);
-            }
-        }
-        most
+        let count = |entry: &mut Entry| {
+            entry.lost_streams += 1;
+            entry.lost_streams
+        };
+        self.items.iter().filter_map(|item| self.change(item, count)).max().unwrap_or(1)
     }
 
-    pub(super) fn fail(&self, id: DownloadId, failure: &Failure) {
-        if let Some(entry) = self.downloads.book().get_mut(id) {
-            entry.fail(failure);
-        }
-        self.downloads.note_change();
+    /// Ends a download. What was written stays, for a retry.
+    pub(super) fn fail(&self, item: &Item, failure: &Failure) {
+        self.change(item, |entry| entry.fail(failure));
     }
 
-    pub(super) async fn fail_all(&self, failure: &Failure) {
-        for (id, _) in &self.files {
-            self.fail(*id, failure);
-            self.discard(*id).await;
+    pub(super) fn fail_all(&self, failure: &Failure) {
+        for item in &self.items {
+            self.fail(item, failure);
         }
     }
 
-    /// Removes what was written of a download that will not go on.
-    pub(super) async fn discard(&self, id: DownloadId) {
-        let part = self.downloads.book().get_mut(id).and_then(|entry| entry.part.take());
-        if let Some(part) = part.and_then(Arc::into_inner) {
-            let discarding = tokio::task::spawn_blocking(move || part.discard());
-            if !matches!(discarding.await, Ok(Ok(()))) {
-                tracing::warn!("a partial file could not be removed");
-            }
-        }
+    /// Those of them that are in this state.
+    pub(super) fn only(&self, state: DownloadState) -> Self {
+        let is_in = |item: &&Item| self.change(item, |entry| entry.state() == state) == Some(true);
+        Self::new(self.downloads.clone(), self.items.iter().filter(is_in).cloned().collect())
     }
 }
 

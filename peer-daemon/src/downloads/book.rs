@@ -7,13 +7,17 @@ use std::{
 };
 
 use protocol::{
-    FileId, Username,
+    Username,
     control::{Download, DownloadState},
     limits::FILES_PER_INTRODUCTION_MAX,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::entry::{DownloadId, Entry};
+use super::{
+    batch::Item,
+    entry::{DownloadId, Entry},
+    store::{Loaded, Record},
+};
 use crate::searches::Source;
 
 /// Downloads that are still listed; the oldest ended ones go first.
@@ -32,6 +36,30 @@ pub(super) struct Book {
 pub(super) struct BookFull;
 
 impl Book {
+    /// Takes up what an earlier process had.
+    pub(super) fn restore(&mut self, loaded: Loaded, token: &CancellationToken) {
+        self.last_id = loaded.last_id;
+        for (record, remains) in loaded.records {
+            self.entries.insert(record.id, Entry::restore(record, remains, token.child_token()));
+        }
+    }
+
+    /// The sources of all that waits to be asked for.
+    pub(super) fn waiting_sources(&self) -> Vec<Username> {
+        let waiting = self.entries.values().filter(|entry| entry.state() == DownloadState::Queued);
+        waiting.map(|entry| entry.source.username.clone()).collect()
+    }
+
+    /// What changed since the last time.
+    pub(super) fn take_unsaved(&mut self) -> Vec<Record> {
+        self.entries.values_mut().filter_map(Entry::take_unsaved).collect()
+    }
+
+    /// Takes a download off the list.
+    pub(super) fn remove(&mut self, id: DownloadId) -> Option<Entry> {
+        self.entries.remove(&id)
+    }
+
     /// Adds a download. One of the same file that has not ended is the same download.
     pub(super) fn add(
         &mut self,
@@ -76,12 +104,14 @@ impl Book {
     }
 
     /// What the source's task asks for next; with nothing left, the task is over.
-    pub(super) fn next_batch(&mut self, username: &Username) -> Vec<(DownloadId, FileId)> {
+    pub(super) fn next_batch(&mut self, username: &Username) -> Vec<Item> {
+        let is_next =
+            |entry: &Entry| entry.source.username == *username && entry.state() == DownloadState::Queued;
         let batch: Vec<_> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.source.username == *username && entry.state() == DownloadState::Queued)
-            .map(|(id, entry)| (*id, entry.source.file))
+            .filter(|(_, entry)| is_next(entry))
+            .map(|(id, entry)| Item { id: *id, file: entry.source.file, token: entry.token.clone() })
             .take(FILES_PER_INTRODUCTION_MAX)
             .collect();
         if batch.is_empty() {

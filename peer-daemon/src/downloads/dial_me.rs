@@ -58,6 +58,6 @@ async fn dial(
     let mut requester = Requester::establish(stream, &identity, Some(certificate)).await?.naming(id);
     let proof = requester.proof().await?;
     downloads.shared.pending.settle(&proof, requester).map_err(|_| NoStream::Key)?;
-    parts.dialler.established(ticket);
+    parts.dialler.established(&ticket);
     Ok(())
 }

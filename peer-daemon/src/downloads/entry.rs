@@ -13,8 +13,14 @@ use protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{assemble::PartFile, failure::Failure, plan::Plan};
+use super::{
+    assemble::PartFile,
+    failure::Failure,
+    plan::Plan,
+    store::{Change, Record, Remains},
+};
 use crate::{
+    clock,
     searches::Source,
     transfer_rate::{TransferRate, eta_seconds},
 };
@@ -22,6 +28,14 @@ use crate::{
 /// A number from 1, never used again by this daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct DownloadId(pub(crate) u64);
+
+impl std::str::FromStr for DownloadId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
 
 /// The pieces of a download, shared by its record and its fetcher.
 pub(crate) type SharedPlan = Arc<Mutex<Plan>>;
@@ -32,10 +46,12 @@ pub(crate) struct Entry {
     id: DownloadId,
     pub(crate) source: Source,
     pub(crate) plan: SharedPlan,
-    /// Cancelled with the download.
-    pub(crate) token: CancellationToken,
-    /// What was written so far; made with the first stream.
+    /// What was written so far; opened with the first stream of this process.
     pub(crate) part: Option<Arc<PartFile>>,
+    /// What an earlier process left, until it was taken up.
+    pub(crate) remains: Option<Remains>,
+    /// Cancelled when the download is to stop; a fresh one is made when it goes on.
+    pub(crate) token: CancellationToken,
     /// Sources that gave no word, by username and the key that was sealed to.
     pub(crate) gone: HashSet<(Username, ReplyKey)>,
     /// Streams that broke off so far, for the limit of tries.
@@ -46,26 +62,60 @@ pub(crate) struct Entry {
     cause: Option<Cause>,
     rate: TransferRate,
     path: PathBuf,
+    /// Changes of state that are not saved yet, and whether anything is not.
+    changes: Vec<Change>,
+    is_unsaved: bool,
 }
 
 impl Entry {
     /// `path` is where the file is meant to be; another name may be taken when it is finished.
     pub(crate) fn new(id: DownloadId, source: Source, path: PathBuf, token: CancellationToken) -> Self {
-        Self {
+        let record = Record {
             id,
-            plan: Arc::new(Mutex::new(Plan::new(source.file))),
             source,
-            token,
-            part: None,
-            gone: HashSet::new(),
-            lost_streams: 0,
             state: DownloadState::Queued,
-            position: None,
             reason: None,
             cause: None,
+            path,
+            lost_streams: 0,
+            changes: Vec::new(),
+        };
+        let mut entry = Self::restore(record, None, token);
+        entry.note_change();
+        entry
+    }
+
+    /// From an earlier process. What was under way waits to go on.
+    pub(crate) fn restore(record: Record, remains: Option<Remains>, token: CancellationToken) -> Self {
+        let Record { id, source, state, reason, cause, path, lost_streams, changes } = record;
+        let verified_bits = remains.as_ref().map_or(&[][..], |remains| &remains.verified_bits);
+        let plan = if state == DownloadState::Finished {
+            Plan::complete(source.file)
+        } else {
+            Plan::restore(source.file, verified_bits)
+        };
+        let mut entry = Self {
+            id,
+            plan: Arc::new(Mutex::new(plan)),
+            source,
+            part: None,
+            remains,
+            token,
+            gone: HashSet::new(),
+            lost_streams,
+            state,
+            position: None,
+            reason,
+            cause,
             rate: TransferRate::default(),
             path,
+            changes,
+            is_unsaved: false,
+        };
+        if !state.has_ended() && state != DownloadState::Paused && state != DownloadState::Queued {
+            entry.move_to(DownloadState::Queued, Some("the daemon was started again".to_owned()));
         }
+        entry
     }
 
     pub(crate) fn state(&self) -> DownloadState {
@@ -74,13 +124,14 @@ impl Entry {
 
     /// Moves to another state, with the reason why it is there. An ended download stays as it ended.
     pub(crate) fn move_to(&mut self, state: DownloadState, reason: Option<String>) {
-        if self.state.has_ended() {
+        if self.state.has_ended() || (state, &reason, None) == (self.state, &self.reason, self.position) {
             return;
         }
         if state != self.state {
             self.rate = TransferRate::default();
         }
         (self.state, self.reason, self.position) = (state, reason, None);
+        self.note_change();
     }
 
     /// Waits in the source's queue.
@@ -94,9 +145,50 @@ impl Entry {
         self.cause = Some(failure.cause());
     }
 
+    /// Ends it; answers what was written of it, to be removed.
+    pub(crate) fn cancel(&mut self) -> (Option<Arc<PartFile>>, Option<Remains>) {
+        self.state = DownloadState::Cancelled;
+        (self.reason, self.cause, self.position) = (None, None, None);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+        self.note_change();
+        (self.part.take(), self.remains.take())
+    }
+
     pub(crate) fn finish(&mut self, path: PathBuf) {
         self.move_to(DownloadState::Finished, None);
         self.path = path;
+    }
+
+    /// Goes on after a pause or an end, with a fresh token and without what was held against its source.
+    pub(crate) fn go_on(&mut self, token: CancellationToken) {
+        self.state = DownloadState::Queued;
+        (self.reason, self.cause, self.position) = (None, None, None);
+        (self.token, self.lost_streams) = (token, 0);
+        self.gone.clear();
+        self.note_change();
+    }
+
+    /// What is to be saved, if anything changed since the last time.
+    pub(crate) fn take_unsaved(&mut self) -> Option<Record> {
+        if !std::mem::take(&mut self.is_unsaved) {
+            return None;
+        }
+        Some(Record {
+            id: self.id,
+            source: self.source.clone(),
+            state: self.state,
+            reason: self.reason.clone(),
+            cause: self.cause,
+            path: self.path.clone(),
+            lost_streams: self.lost_streams,
+            changes: std::mem::take(&mut self.changes),
+        })
+    }
+
+    fn note_change(&mut self) {
+        let (state, reason) = (self.state, self.reason.clone());
+        self.changes.push(Change { at: clock::wall(), state, reason });
+        self.is_unsaved = true;
     }
 
     /// The document of the control API; measures the rate on the way.

@@ -4,7 +4,7 @@ use protocol::{control::Cause, introduction::DeclineReason, problem::Code};
 use thiserror::Error;
 
 use super::assemble::AssembleError;
-use crate::{coordinator_link::CallError, peer_stream::client::StreamError};
+use crate::{coordinator_link::CallError, peer_stream::client::StreamError, state::StateError};
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -26,8 +26,10 @@ pub(crate) enum Failure {
     FileGone,
     #[error("the file has changed at the source; search again for its new version")]
     SourceChanged,
-    #[error("the stream broke off {tries} times: {source}")]
-    StreamLost { tries: u32, source: StreamError },
+    #[error("{source}")]
+    StreamLost { source: StreamError },
+    #[error("{tries} tries were in vain; the last: {last}. Try again later: peerctl retry")]
+    TriesSpent { tries: u32, last: String },
     #[error("the source sent a piece twice that does not belong to the file")]
     WrongPiece,
     #[error("the source broke the protocol: {0}")]
@@ -41,6 +43,8 @@ pub(crate) enum Failure {
     Coordinator(#[from] CallError),
     #[error("the introduction could not be sealed; the source's key is not valid")]
     Seal,
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("the disk's worker ended early")]
     Worker,
 }
@@ -54,7 +58,7 @@ impl Failure {
             Self::Declined(DeclineReason::SourceChanged) | Self::SourceChanged => Cause::SourceChanged,
             Self::Declined(DeclineReason::VersionUnsupported) => Cause::VersionMismatch,
             Self::Declined(_) => Cause::Declined,
-            Self::StreamLost { .. } => Cause::StreamLost,
+            Self::StreamLost { .. } | Self::TriesSpent { .. } => Cause::StreamLost,
             Self::WrongKey | Self::WrongPiece | Self::Protocol(_) | Self::Seal => Cause::Integrity,
             Self::Disk { source: AssembleError::NoSpace(_) } => Cause::NoSpace,
             Self::Disk { source: AssembleError::Permission(_) } => Cause::Permission,
@@ -62,9 +66,11 @@ impl Failure {
             Self::Coordinator(CallError::NotConnected | CallError::Unreachable(_)) => {
                 Cause::CoordinatorUnreachable
             }
-            Self::Coordinator(CallError::Problem(_)) | Self::Disk { .. } | Self::Worker | Self::Cancelled => {
-                Cause::Other
-            }
+            Self::Coordinator(CallError::Problem(_))
+            | Self::Disk { .. }
+            | Self::State(_)
+            | Self::Worker
+            | Self::Cancelled => Cause::Other,
         }
     }
 
@@ -78,8 +84,12 @@ impl Failure {
         match &error {
             StreamError::Refused { code: Code::SourceChanged, .. } => Self::SourceChanged,
             StreamError::Refused { code: Code::FileGone, .. } => Self::FileGone,
-            _ if error.is_loss() => Self::StreamLost { tries: 1, source: error },
-            _ => Self::Protocol(error),
+            StreamError::Lost | StreamError::Idle => Self::StreamLost { source: error },
+            StreamError::Handshake(_)
+            | StreamError::Pin
+            | StreamError::NotAccepted
+            | StreamError::Refused { .. }
+            | StreamError::Protocol(_) => Self::Protocol(error),
         }
     }
 }

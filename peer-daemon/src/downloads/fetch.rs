@@ -9,15 +9,15 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use protocol::{FileId, root::PieceLayer};
+use protocol::root::PieceLayer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    assemble::PartFile,
     entry::SharedPlan,
     failure::Failure,
     plan::{Plan, WrongPiece},
+    recorder::Recorder,
 };
 use crate::peer_stream::client::{FileBody, Requester};
 
@@ -25,23 +25,38 @@ use crate::peer_stream::client::{FileBody, Requester};
 /// write, too little to matter.
 const CHUNKS_AHEAD: usize = 32;
 
-/// Fetches what the plan misses. On an error, verified pieces stay in plan and part file.
+/// Fetches what the plan misses. On an error, verified pieces stay in plan and part file, recorded.
 pub(super) async fn fetch(
     stream: &mut Requester,
-    file: &FileId,
-    plan: &SharedPlan,
-    part: &Arc<PartFile>,
+    layer: &Arc<PieceLayer>,
+    recorder: &Recorder,
     token: &CancellationToken,
 ) -> Result<(), Failure> {
-    let layer = Arc::new(stream.piece_layer(file).await.map_err(Failure::from_stream)?);
-    lock(plan).forgive();
+    lock(&recorder.plan).forgive();
+    let fetched = tokio::select! {
+        fetched = fetch_runs(stream, layer, recorder, token) => fetched,
+        failure = recorder.run() => Err(failure),
+    };
+    if fetched.is_err() {
+        // The first failure is the one to tell.
+        let _second = recorder.record().await;
+    }
+    fetched
+}
+
+async fn fetch_runs(
+    stream: &mut Requester,
+    layer: &Arc<PieceLayer>,
+    recorder: &Recorder,
+    token: &CancellationToken,
+) -> Result<(), Failure> {
+    let file = layer.file();
     while !token.is_cancelled() {
-        let run = lock(plan).next_run();
+        let run = lock(&recorder.plan).next_run();
         let Some(run) = run else { return Ok(()) };
-        let bytes = lock(plan).bytes_of(&run);
-        let body = stream.fetch(file, bytes).await.map_err(Failure::from_stream)?;
-        let writer =
-            PieceWriter { plan: Arc::clone(plan), part: Arc::clone(part), layer: Arc::clone(&layer), run };
+        let bytes = lock(&recorder.plan).bytes_of(&run);
+        let body = stream.fetch(&file, bytes).await.map_err(Failure::from_stream)?;
+        let writer = PieceWriter { recorder: recorder.clone(), layer: Arc::clone(layer), run };
         receive(body, writer, token).await?;
     }
     Err(Failure::Cancelled)
@@ -79,8 +94,7 @@ async fn receive(
 
 /// Writes one run of pieces, each marked once it was found right.
 struct PieceWriter {
-    plan: SharedPlan,
-    part: Arc<PartFile>,
+    recorder: Recorder,
     layer: Arc<PieceLayer>,
     run: Range<u64>,
 }
@@ -96,7 +110,7 @@ impl PieceWriter {
                 let wanted = usize::try_from(check.remaining()).unwrap_or(usize::MAX);
                 let part = chunk.split_to(wanted.min(chunk.len()));
                 check.update(&part);
-                self.part.write_at(offset, &part)?;
+                self.recorder.part.write_at(offset, &part)?;
                 offset += part.len() as u64;
                 if check.remaining() == 0 {
                     self.settle(index, check.finish())?;
@@ -112,9 +126,11 @@ impl PieceWriter {
     }
 
     fn settle(&self, index: u64, is_right: bool) -> Result<(), Failure> {
-        let mut plan = lock(&self.plan);
+        let mut plan = lock(&self.recorder.plan);
         if is_right {
             plan.mark_verified(index);
+            let bytes = self.layer.file().piece_range(index);
+            self.recorder.note_piece(bytes.end - bytes.start);
             return Ok(());
         }
         match plan.mark_wrong(index) {

@@ -23,7 +23,7 @@ use super::{
 use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester};
 
 /// How long a download waits for the coordinator to come back.
-const COORDINATOR_PATIENCE: Duration = Duration::from_secs(120);
+const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
 
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
@@ -58,7 +58,7 @@ impl<'a> Introducing<'a> {
             }
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
-            self.batch.update_all(DownloadState::Waiting, Some("another download is running".to_owned()));
+            self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
             drop(slot.acquire().await);
         }
     }
@@ -72,7 +72,7 @@ impl<'a> Introducing<'a> {
             match parts.link.introduce(self.ticket.id(), &request).await {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
-                    self.batch.update_all(DownloadState::Requesting, Some(error.to_string()));
+                    self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
                     let back = tokio::time::timeout_at(give_up, sessions.changed()).await;
                     back.map_err(|_elapsed| Failure::Coordinator(error))?.map_err(|_| Failure::Worker)?;
                 }
@@ -92,7 +92,7 @@ impl<'a> Introducing<'a> {
         let source = self.batch.source().ok_or(Failure::SourceGone)?;
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
-            files: self.batch.files.iter().map(|(_, file)| *file).collect(),
+            files: self.batch.files(),
             certificate_sha256: identity.certificate_sha256(),
             version: protocol::VERSION,
         };
@@ -128,13 +128,12 @@ impl<'a> Introducing<'a> {
                     (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
                 }
                 News::Word(HeardReply::Accepted {}) => {
-                    let reason = Some("the source dials this peer".to_owned());
-                    self.batch.update_all(DownloadState::Requesting, reason);
+                    self.batch.update_all(DownloadState::Requesting, Some("the source dials this peer"));
                     (waiting_for, deadline) = (WaitingFor::Stream, hold());
                 }
                 News::Word(HeardReply::DialMe { endpoint }) => {
-                    let reason = Some("the source could not reach this peer; it is dialled now".to_owned());
-                    self.batch.update_all(DownloadState::Requesting, reason);
+                    let reason = "the source could not reach this peer; it is dialled now";
+                    self.batch.update_all(DownloadState::Requesting, Some(reason));
                     (waiting_for, deadline) = (WaitingFor::Stream, hold());
                     let source = self.batch.source().ok_or(Failure::SourceGone)?;
                     dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);

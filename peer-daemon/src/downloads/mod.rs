@@ -13,15 +13,20 @@
 pub mod assemble;
 mod batch;
 mod book;
+mod commands;
 mod dial_me;
 mod entry;
 mod failure;
 mod fetch;
 mod introduce;
+mod parts;
 mod pending;
 mod plan;
 mod receive;
+mod recorder;
 mod requesting;
+mod revive;
+mod store;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,8 +43,12 @@ use protocol::{
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
 
-use self::{book::Book, entry::DownloadId, pending::PendingIntroductions, requesting::SourceTask};
+use self::{
+    batch::Item, book::Book, pending::PendingIntroductions, requesting::SourceTask, store::DownloadStore,
+};
+pub(crate) use self::{commands::ChangeError, entry::DownloadId};
 use crate::{
     clock,
     coordinator_link::CoordinatorLink,
@@ -47,6 +56,7 @@ use crate::{
     introductions::keeper::IdentityKeeper,
     peer_stream::listen::PortListener,
     searches::{Searches, Source},
+    state::{State, StateError},
 };
 
 /// What downloads need of the rest of the daemon.
@@ -71,10 +81,15 @@ pub(crate) struct Downloads {
 
 struct Shared {
     parts: Parts,
+    store: DownloadStore,
+    /// What was synced in another boot is checked before it counts.
+    boot_id: Arc<str>,
     /// Every write below the download directory goes through this handle.
     folder: Arc<Dir>,
     /// A plain mutex: it is held for a look or a change, never over an await.
     book: Mutex<Book>,
+    /// Held while records are saved, so that an older one never comes after a newer one.
+    saving: tokio::sync::Mutex<()>,
     pending: PendingIntroductions,
     /// One download at a time.
     slot: Semaphore,
@@ -84,55 +99,68 @@ struct Shared {
     sessions: watch::Sender<u64>,
 }
 
-/// The download directory can't be used.
+/// Downloads can't be started.
 #[derive(Debug, Error)]
-#[error("can't use the download folder {}: {source}; name another with --download-dir", path.display())]
-pub struct FolderError {
-    path: PathBuf,
-    source: std::io::Error,
+pub enum DownloadsError {
+    #[error("can't use the download folder {}: {source}; name another with --download-dir", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
-/// There is no room for another download.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("too many downloads are waiting; cancel some first")]
-pub(crate) struct TooMany;
-
 impl Downloads {
-    /// Opens the folder and starts to accept dial-backs.
-    pub(crate) fn start(parts: Parts, listener: PortListener) -> Result<Self, FolderError> {
-        let folder = open_folder(&parts.directory)?;
+    /// Takes up what an earlier process had, and starts to accept dial-backs.
+    pub(crate) fn start(parts: Parts, state: State, listener: PortListener) -> Result<Self, DownloadsError> {
+        let folder = open_folder(&parts.directory)
+            .map_err(|source| DownloadsError::Folder { path: parts.directory.clone(), source })?;
+        let store = DownloadStore::new(state);
+        let loaded = store.load()?;
+        let mut book = Book::default();
+        book.restore(loaded, &parts.token);
+        let waiting = book.waiting_sources();
         let pending = PendingIntroductions::default();
-        parts.tracker.spawn(receive::receive_dial_backs(
+        let receiving = receive::receive_dial_backs(
             listener,
             pending.clone(),
             parts.identities.clone(),
             parts.tracker.clone(),
             parts.token.clone(),
-        ));
+        );
+        parts.tracker.spawn(receiving);
         let shared = Shared {
             parts,
+            store,
+            boot_id: boot_id(),
             folder: Arc::new(folder),
-            book: Mutex::default(),
+            book: Mutex::new(book),
+            saving: tokio::sync::Mutex::default(),
             pending,
             slot: Semaphore::new(1),
             changes: watch::Sender::new(0),
             sessions: watch::Sender::new(0),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let downloads = Self { shared: Arc::new(shared) };
+        downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
+        for username in waiting {
+            downloads.ask(username);
+        }
+        Ok(downloads)
     }
 
-    /// Adds a download and sees to it that its source is asked.
-    pub(crate) fn add(&self, source: Source) -> Result<Download, TooMany> {
+    /// Adds a download and sees to it that its source is asked. It is saved before this returns.
+    pub(crate) async fn add(&self, source: Source) -> Result<Download, ChangeError> {
         let username = source.username.clone();
-        let token = self.shared.parts.token.child_token();
-        let (view, begun) = {
+        let view = {
+            let token = self.shared.parts.token.child_token();
             let mut book = self.book();
-            let id = book.add(source, &self.shared.parts.directory, token).map_err(|_| TooMany)?;
-            let view = book.get_mut(id).ok_or(TooMany)?.view(clock::now());
-            (view, book.begin_asking(&username).then_some(username))
+            let id = book
+                .add(source, &self.shared.parts.directory, token)
+                .map_err(|_full| ChangeError::TooMany)?;
+            book.get_mut(id).ok_or(ChangeError::Unknown)?.view(clock::now())
         };
+        self.save().await?;
         self.note_change();
-        self.start_asking(begun);
+        self.ask(username);
         Ok(view)
     }
 
@@ -140,8 +168,7 @@ impl Downloads {
         self.book().list(clock::now())
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Download> {
-        let id = DownloadId(id.parse().ok()?);
+    pub(crate) fn get(&self, id: DownloadId) -> Option<Download> {
         self.book().get_mut(id).map(|entry| entry.view(clock::now()))
     }
 
@@ -151,7 +178,7 @@ impl Downloads {
     }
 
     /// The download, once it has ended or after the wait.
-    pub(crate) async fn wait_for_end(&self, id: &str, wait: Duration) -> Option<Download> {
+    pub(crate) async fn wait_for_end(&self, id: DownloadId, wait: Duration) -> Option<Download> {
         let mut changes = self.shared.changes.subscribe();
         let ended = async {
             loop {
@@ -166,43 +193,6 @@ impl Downloads {
         // After the wait, the answer is how it stands.
         let _elapsed = tokio::time::timeout(wait, ended).await;
         self.get(id)
-    }
-
-    /// Ends a download and removes what was written of it. One that has ended stays as it is.
-    pub(crate) fn cancel(&self, id: &str) -> Option<Download> {
-        let id = DownloadId(id.parse().ok()?);
-        let view = {
-            let mut book = self.book();
-            let entry = book.get_mut(id)?;
-            entry.move_to(DownloadState::Cancelled, None);
-            entry.token.cancel();
-            entry.view(clock::now())
-        };
-        self.note_change();
-        Some(view)
-    }
-
-    /// Puts a download back into the queue, with another source if one is named.
-    fn ask_again(&self, id: DownloadId, source: Option<Source>) {
-        let begun = {
-            let mut book = self.book();
-            let Some(entry) = book.get_mut(id) else { return };
-            entry.move_to(DownloadState::Queued, None);
-            if let Some(source) = source {
-                entry.source = Source { name: entry.name(), ..source };
-            }
-            let username = entry.source.username.clone();
-            book.begin_asking(&username).then_some(username)
-        };
-        self.note_change();
-        self.start_asking(begun);
-    }
-
-    fn start_asking(&self, begun: Option<Username>) {
-        if let Some(username) = begun {
-            let task = SourceTask::new(self.clone(), username);
-            self.shared.parts.tracker.spawn(task.run());
-        }
     }
 
     /// The target's word on an introduction.
@@ -220,6 +210,56 @@ impl Downloads {
         self.shared.pending.refusals()
     }
 
+    /// Puts a download back into the queue, with another source if one is named.
+    fn ask_again(&self, item: &Item, source: Option<Source>) {
+        let username = {
+            let mut book = self.book();
+            let Some(entry) = book.get_mut(item.id).filter(|_| !item.token.is_cancelled()) else { return };
+            if let Some(source) = source {
+                entry.source = Source { name: entry.name(), ..source };
+            }
+            entry.move_to(DownloadState::Queued, None);
+            entry.source.username.clone()
+        };
+        self.note_change();
+        self.ask(username);
+    }
+
+    /// Sees to it that a task asks this source for what is wanted of it.
+    fn ask(&self, username: Username) {
+        if self.book().begin_asking(&username) {
+            let task = SourceTask::new(self.clone(), username);
+            self.shared.parts.tracker.spawn(task.run());
+        }
+    }
+
+    /// Saves what the tasks change, until the daemon ends.
+    async fn save_changes(self) {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            let is_last = tokio::select! {
+                next = changes.changed() => next.is_err(),
+                () = self.shared.parts.token.cancelled() => true,
+            };
+            if let Err(error) = self.save().await {
+                warn!(%error, "downloads could not be saved");
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    async fn save(&self) -> Result<(), StateError> {
+        let _saving = self.shared.saving.lock().await;
+        let records = self.book().take_unsaved();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let store = self.shared.store.clone();
+        self.shared.store.state().call(move |_| store.save(&records)).await
+    }
+
     fn note_change(&self) {
         self.shared.changes.send_modify(|changes| *changes += 1);
     }
@@ -230,8 +270,13 @@ impl Downloads {
 }
 
 /// Makes the folder if it is missing.
-fn open_folder(path: &Path) -> Result<Dir, FolderError> {
-    std::fs::create_dir_all(path)
-        .and_then(|()| Dir::open_ambient_dir(path, ambient_authority()))
-        .map_err(|source| FolderError { path: path.to_owned(), source })
+fn open_folder(path: &Path) -> std::io::Result<Dir> {
+    std::fs::create_dir_all(path)?;
+    Dir::open_ambient_dir(path, ambient_authority())
+}
+
+/// Differs after every boot; where the system does not tell, each start counts as a boot of its own.
+fn boot_id() -> Arc<str> {
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    told.map_or_else(|_| IntroductionId::random().to_string(), |id| id.trim().to_owned()).into()
 }

@@ -31,13 +31,41 @@ impl Plan {
         Self { file, verified: vec![false; pieces], received: 0, suspect: BTreeSet::new() }
     }
 
+    /// Takes up an earlier account, as [`Self::verified_bits`] gave it. Bits beyond the file are passed over.
+    pub(crate) fn restore(file: FileId, verified_bits: &[u8]) -> Self {
+        let mut plan = Self::new(file);
+        for index in 0..file.piece_count() {
+            let byte = usize::try_from(index / 8).ok().and_then(|byte| verified_bits.get(byte));
+            if byte.is_some_and(|byte| byte >> (index % 8) & 1 == 1) {
+                plan.mark_verified(index);
+            }
+        }
+        plan
+    }
+
+    /// All pieces are there.
+    pub(crate) fn complete(file: FileId) -> Self {
+        let mut plan = Self::new(file);
+        plan.verified.fill(true);
+        plan.received = file.size;
+        plan
+    }
+
+    /// A bit for each piece, the first piece in the lowest bit of the first byte.
+    pub(crate) fn verified_bits(&self) -> Vec<u8> {
+        let byte = |pieces: &[bool]| {
+            pieces.iter().rev().fold(0_u8, |byte, &verified| byte << 1 | u8::from(verified))
+        };
+        self.verified.chunks(8).map(byte).collect()
+    }
+
+    pub(crate) fn is_verified(&self, index: u64) -> bool {
+        usize::try_from(index).ok().and_then(|index| self.verified.get(index)).copied().unwrap_or(false)
+    }
+
     /// Bytes in verified pieces.
     pub(crate) fn received(&self) -> u64 {
         self.received
-    }
-
-    pub(crate) fn is_complete(&self) -> bool {
-        self.received == self.file.size
     }
 
     /// The longest run of missing pieces, the first of several: one request covers it. `None` when nothing
@@ -75,6 +103,17 @@ impl Plan {
         self.suspect.remove(&index);
     }
 
+    /// A piece that counted is not on the disk after all.
+    pub(crate) fn mark_missing(&mut self, index: u64) {
+        let Some(piece) = usize::try_from(index).ok().and_then(|index| self.verified.get_mut(index)) else {
+            return;
+        };
+        if std::mem::replace(piece, false) {
+            let range = self.file.piece_range(index);
+            self.received -= range.end - range.start;
+        }
+    }
+
     /// A piece came and was not right.
     pub(crate) fn mark_wrong(&mut self, index: u64) -> WrongPiece {
         if self.suspect.insert(index) { WrongPiece::FetchAgain } else { WrongPiece::DropSource }
@@ -101,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_has_nothing_to_fetch() {
-        assert!(plan(0).is_complete());
+        assert_eq!(plan(0).received(), 0);
         assert_eq!(plan(0).next_run(), None);
     }
 
@@ -127,6 +166,17 @@ mod tests {
         assert_eq!(plan.mark_wrong(1), WrongPiece::FetchAgain);
     }
 
+    #[test]
+    fn a_piece_that_is_not_on_the_disk_is_fetched_again() {
+        let mut plan = plan(3 * MIB + 1);
+        for index in 0..4 {
+            plan.mark_verified(index);
+        }
+        plan.mark_missing(3);
+        plan.mark_missing(3);
+        assert_eq!((plan.received(), plan.next_run()), (3 * MIB, Some(3..4)));
+    }
+
     proptest! {
         /// Against the set of missing pieces: no piece is asked for once it is verified, none is missed, and
         /// the bytes add up to the size.
@@ -148,9 +198,12 @@ mod tests {
                 }
                 let left: u64 = missing.iter().map(|&i| plan.file.piece_range(i)).map(|r| r.end - r.start).sum();
                 prop_assert_eq!(plan.received(), size - left);
+                let restored = Plan::restore(plan.file, &plan.verified_bits());
+                prop_assert_eq!(restored.next_run(), plan.next_run());
             }
             prop_assert!(missing.is_empty());
-            prop_assert!(plan.is_complete());
+            prop_assert_eq!(Plan::restore(plan.file, &plan.verified_bits()).received(), size);
+            prop_assert_eq!(plan.received(), size);
         }
     }
 }

@@ -1,21 +1,18 @@
 //! The download port: dial-backs come in here, and one whose message-key is right becomes a stream.
 
-use protocol::limits::DIAL_FIRST_BYTES;
 use tokio::net::TcpStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::pending::PendingIntroductions;
 use crate::{
     introductions::keeper::IdentityKeeper,
     peer_stream::{
-        client::Requester,
-        listen::{ConnectionGate, PortListener},
+        client::{Requester, StreamError},
+        gate::{ConnectionGate, VERIFICATION_LIMIT},
+        listen::PortListener,
     },
 };
-
-/// After an accept that failed (no file descriptor left, say), so that the loop does not spin.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Accepts dial-backs until the token is cancelled.
 pub(crate) async fn receive_dial_backs(
@@ -27,24 +24,15 @@ pub(crate) async fn receive_dial_backs(
 ) {
     let gate = ConnectionGate::default();
     loop {
-        let accepted = tokio::select! {
+        let (stream, from) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = token.cancelled() => return,
-        };
-        let (stream, from) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "the download port does not accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
         };
         // Dropped without a byte when nothing is pending, or too many are being verified.
         let Ok(permit) = gate.admit(from.ip(), pending.any_expected()) else { continue };
         let (pending, identities, token) = (pending.clone(), identities.clone(), token.clone());
         tracker.spawn(async move {
-            let _permit = permit;
-            let verified = tokio::time::timeout(DIAL_FIRST_BYTES, verify(stream, &pending, &identities));
+            let verified = permit.verify(VERIFICATION_LIMIT, verify(stream, &pending, &identities));
             tokio::select! {
                 result = verified => if result.is_err() {
                     pending.count_refusal();
@@ -61,7 +49,7 @@ async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &
     let shown = async {
         let mut requester = Requester::establish(stream, &identity, None).await?;
         let proof = requester.proof().await?;
-        Ok::<_, crate::peer_stream::client::StreamError>((requester, proof))
+        Ok::<_, StreamError>((requester, proof))
     };
     match shown.await {
         Ok((requester, proof)) => {

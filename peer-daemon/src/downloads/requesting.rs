@@ -9,19 +9,18 @@
 //!                └─ lost: 5 tries ◀─ fetch file after file ─▶ finished
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use protocol::{FileId, IntroductionId, Username, control::DownloadState};
+use protocol::{IntroductionId, SafeName, Username, control::DownloadState};
 use tracing::info;
 
 use super::{
     Downloads,
-    assemble::PartFile,
-    batch::Batch,
-    entry::{DownloadId, SharedPlan},
+    batch::{Batch, Item},
     failure::Failure,
     fetch,
     introduce::Introducing,
+    parts::Opened,
 };
 use crate::{peer_stream::client::Requester, searches::Source};
 
@@ -45,11 +44,11 @@ impl SourceTask {
     pub(super) async fn run(self) {
         let token = &self.downloads.shared.parts.token;
         while !token.is_cancelled() {
-            let files = self.downloads.book().next_batch(&self.username);
-            if files.is_empty() {
+            let items = self.downloads.book().next_batch(&self.username);
+            if items.is_empty() {
                 return;
             }
-            let batch = Batch::new(self.downloads.clone(), files);
+            let batch = Batch::new(self.downloads.clone(), items);
             if let Err(failure) = self.fetch_batch(&batch).await {
                 self.settle(&batch, failure).await;
             }
@@ -83,22 +82,16 @@ impl SourceTask {
     }
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
-        for (id, file) in &batch.files {
-            if batch.token(*id).is_none() {
-                continue;
-            }
-            batch.update(*id, DownloadState::Transferring, None);
-            match self.fetch_one(&mut stream, batch, *id, file).await {
+        for item in batch.wanted() {
+            batch.update(item, DownloadState::Transferring, None);
+            match self.fetch_one(&mut stream, batch, item).await {
                 Ok(()) => info!("a download is finished"),
-                Err(failure) if failure.is_about_the_file() => {
-                    batch.fail(*id, &failure);
-                    batch.discard(*id).await;
-                }
+                Err(failure) if failure.is_about_the_file() => batch.fail(item, &failure),
                 Err(failure @ Failure::StreamLost { .. }) => return Err(failure),
                 // In the middle of a response: the rest of the batch takes another stream.
+                Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    batch.fail(*id, &failure);
-                    batch.discard(*id).await;
+                    batch.fail(item, &failure);
                     break;
                 }
             }
@@ -108,105 +101,96 @@ impl SourceTask {
         Ok(())
     }
 
-    async fn fetch_one(
-        &self,
-        stream: &mut Requester,
-        batch: &Batch,
-        id: DownloadId,
-        file: &FileId,
-    ) -> Result<(), Failure> {
-        let token = batch.token(id).ok_or(Failure::Cancelled)?;
-        let (plan, part) = self.part_of(id).await?;
-        fetch::fetch(stream, file, &plan, &part, &token).await?;
-        batch.update(id, DownloadState::Verifying, None);
-        drop(self.downloads.book().get_mut(id).and_then(|entry| entry.part.take()));
-        let part = Arc::into_inner(part).ok_or(Failure::Worker)?;
+    async fn fetch_one(&self, stream: &mut Requester, batch: &Batch, item: &Item) -> Result<(), Failure> {
+        let opened = match self.downloads.open_part(item, batch).await? {
+            Opened::Part(opened) => opened,
+            Opened::Whole(name) => return self.finish(batch, item, &name),
+        };
+        let layer = if let Some(layer) = opened.layer {
+            layer
+        } else {
+            let layer = stream.piece_layer(&item.file).await.map_err(Failure::from_stream)?;
+            self.downloads.keep_layer(item.id, layer).await?
+        };
+        fetch::fetch(stream, &layer, &opened.recorder, &item.token).await?;
+        batch.update(item, DownloadState::Verifying, None);
+        let part = opened.recorder.part;
         let finishing = tokio::task::spawn_blocking(move || part.finish());
         let name = finishing.await.map_err(|_| Failure::Worker)??;
-        let path = self.downloads.shared.parts.directory.join(name.as_str());
-        if let Some(entry) = self.downloads.book().get_mut(id) {
-            entry.finish(path);
-        }
-        self.downloads.note_change();
-        Ok(())
+        self.finish(batch, item, &name)
     }
 
-    /// The plan and the part file of a download; the file is made the first time.
-    async fn part_of(&self, id: DownloadId) -> Result<(SharedPlan, Arc<PartFile>), Failure> {
-        let (plan, part, name) = {
-            let mut book = self.downloads.book();
-            let entry = book.get_mut(id).ok_or(Failure::Worker)?;
-            (Arc::clone(&entry.plan), entry.part.clone(), entry.name())
-        };
-        if let Some(part) = part {
-            return Ok((plan, part));
-        }
-        let folder = Arc::clone(&self.downloads.shared.folder);
-        let creating = tokio::task::spawn_blocking(move || PartFile::create(&folder, &name));
-        let part = Arc::new(creating.await.map_err(|_| Failure::Worker)??);
-        if let Some(entry) = self.downloads.book().get_mut(id) {
-            entry.part = Some(Arc::clone(&part));
-        }
-        Ok((plan, part))
+    fn finish(&self, batch: &Batch, item: &Item, name: &SafeName) -> Result<(), Failure> {
+        let path = self.downloads.shared.parts.directory.join(name.as_str());
+        let finished = batch.change(item, |entry| {
+            entry.part = None;
+            entry.remains = None;
+            entry.finish(path);
+        });
+        finished.ok_or(Failure::Cancelled)
     }
 
     /// What becomes of a batch whose introduction or stream failed.
     async fn settle(&self, batch: &Batch, failure: Failure) {
         info!(cause = ?failure.cause(), "a source could not be used");
         match failure {
-            Failure::StreamLost { source, .. } => {
-                let tries = batch.count_lost_stream();
-                if tries >= LOST_STREAMS_MAX {
-                    return batch.fail_all(&Failure::StreamLost { tries, source }).await;
-                }
-                let reason = format!("{source}; trying again ({} of {LOST_STREAMS_MAX})", tries + 1);
-                batch.update_all(DownloadState::Waiting, Some(reason));
-                tokio::select! {
-                    () = tokio::time::sleep(LOST_STREAM_PAUSE * 2_u32.pow(tries - 1)) => {}
-                    () = batch.all_cancelled() => {}
-                }
-                self.look_for_sources(batch, None).await;
-            }
-            Failure::SourceGone => self.look_for_sources(batch, Some(&Failure::SourceGone)).await,
-            failure => batch.fail_all(&failure).await,
+            Failure::Cancelled => {}
+            Failure::StreamLost { source, .. } => self.try_again(batch, &source.to_string()).await,
+            Failure::SourceGone => self.look_elsewhere(batch).await,
+            failure => batch.fail_all(&failure),
         }
     }
 
-    /// Searches by root for whoever has the files: the same source with fresh keys, or another one. Where
-    /// nobody is found, the download fails with `otherwise`, or tries the source that it has.
-    async fn look_for_sources(&self, batch: &Batch, otherwise: Option<&Failure>) {
-        for (id, file) in &batch.files {
-            if batch.token(*id).is_none() {
-                continue;
-            }
-            if otherwise.is_some()
-                && let Some(entry) = self.downloads.book().get_mut(*id)
-            {
-                let gone = (entry.source.username.clone(), entry.source.reply_key);
-                entry.gone.insert(gone);
-                entry.move_to(DownloadState::Requesting, Some("looking for another source".to_owned()));
-            }
-            let found = self.downloads.shared.parts.searches.find_sources(file, SOURCE_SEARCH).await;
-            self.adopt(batch, *id, &found.unwrap_or_default(), otherwise).await;
+    /// After a stream that broke off: a pause, a search for whoever has the file now, and another try.
+    async fn try_again(&self, batch: &Batch, what_happened: &str) {
+        let tries = batch.count_lost_stream();
+        if tries >= LOST_STREAMS_MAX {
+            return batch.fail_all(&Failure::TriesSpent { tries, last: what_happened.to_owned() });
+        }
+        let reason = format!("{what_happened}; trying again ({} of {LOST_STREAMS_MAX})", tries + 1);
+        batch.update_all(DownloadState::Waiting, Some(&reason));
+        tokio::select! {
+            () = tokio::time::sleep(LOST_STREAM_PAUSE * 2_u32.pow(tries - 1)) => {}
+            () = batch.all_cancelled() => return,
+        }
+        for item in batch.wanted() {
+            let found = self.search_sources(item).await;
+            let same = found.iter().find(|source| source.username == self.username);
+            self.downloads.ask_again(item, same.or(found.first()).cloned());
         }
     }
 
-    async fn adopt(&self, batch: &Batch, id: DownloadId, found: &[Source], otherwise: Option<&Failure>) {
-        let next = {
-            let mut book = self.downloads.book();
-            let Some(entry) = book.get_mut(id) else { return };
-            let usable =
-                |source: &&Source| !entry.gone.contains(&(source.username.clone(), source.reply_key));
-            let same = found.iter().filter(usable).find(|source| source.username == self.username);
-            same.or_else(|| found.iter().find(usable)).cloned()
-        };
-        match (next, otherwise) {
-            (Some(source), _) => self.downloads.ask_again(id, Some(source)),
-            (None, Some(failure)) => {
-                batch.fail(id, failure);
-                batch.discard(id).await;
+    /// After a source that gave no word: another one, or the same with other keys. Where nobody is found, a
+    /// download that had a stream before tries again, for the source may just be starting; another one fails.
+    async fn look_elsewhere(&self, batch: &Batch) {
+        let mut had_stream = false;
+        for item in batch.wanted() {
+            batch.update(item, DownloadState::Requesting, Some("looking for another source"));
+            let tried = batch.change(item, |entry| {
+                entry.gone.insert((entry.source.username.clone(), entry.source.reply_key));
+                (entry.gone.clone(), entry.lost_streams > 0 || entry.remains.is_some())
+            });
+            let Some((gone, has_history)) = tried else { continue };
+            let mut found = self.search_sources(item).await;
+            found.retain(|source| !gone.contains(&(source.username.clone(), source.reply_key)));
+            if let Some(source) = found.into_iter().next() {
+                self.downloads.ask_again(item, Some(source));
+            } else if has_history {
+                had_stream = true;
+                batch.change(item, |entry| entry.gone.clear());
+            } else {
+                batch.fail(item, &Failure::SourceGone);
             }
-            (None, None) => self.downloads.ask_again(id, None),
         }
+        if had_stream {
+            let waiting = batch.only(DownloadState::Requesting);
+            self.try_again(&waiting, &Failure::SourceGone.to_string()).await;
+        }
+    }
+
+    async fn search_sources(&self, item: &Item) -> Vec<Source> {
+        let searches = &self.downloads.shared.parts.searches;
+        // A coordinator that is away finds nobody; the try that follows waits for it.
+        searches.find_sources(&item.file, SOURCE_SEARCH).await.unwrap_or_default()
     }
 }

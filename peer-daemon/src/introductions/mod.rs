@@ -4,4 +4,5 @@
 //! read; both sides of the stream that follows pin the certificates named in seal and answer.
 
 pub mod identity;
+pub mod keeper;
 pub mod seal;

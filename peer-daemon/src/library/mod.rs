@@ -15,6 +15,7 @@ mod index;
 mod path_guard;
 mod scanner;
 mod schedule;
+mod seams;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ use self::{
     agenda::Agenda,
     hasher::Stamp,
     index::{Entry, Index},
-    path_guard::GuardError,
+    path_guard::{GuardError, Location},
     store::HashCache,
 };
 use crate::state::State;
@@ -93,20 +94,24 @@ pub enum OpenError {
 }
 
 /// A shared file, opened for reading, that was unchanged when it was opened.
-#[derive(Debug)]
 pub struct OpenFile {
     pub file: File,
     pub shared: SharedFile,
     pub layer: Arc<PieceLayer>,
-    stamp: Stamp,
+    entry: Arc<Entry>,
+    library: Arc<Shared>,
 }
 
 impl OpenFile {
     /// Whether the file is still what was hashed. To be asked after reading and before what was read is sent:
-    /// then bytes of a changed file are never sent as this file's. One `fstat`, so it needs no blocking
-    /// thread of its own beside the read.
+    /// then bytes of a changed file are never sent as this file's. If it is not, its path is looked at anew by
+    /// itself. One `fstat`, so it needs no blocking thread of its own beside the read.
     pub fn is_unchanged(&self) -> io::Result<bool> {
-        Ok(Stamp::of(&self.file)? == self.stamp)
+        let is_unchanged = Stamp::of(&self.file)? == self.entry.stamp;
+        if !is_unchanged {
+            self.library.ask([self.entry.location.clone()]);
+        }
+        Ok(is_unchanged)
     }
 }
 
@@ -179,8 +184,7 @@ impl Library {
     /// Looks at the paths of this file again soon: it was found changed.
     pub fn note_changed(&self, file: &FileId) {
         let index = self.shared.index();
-        let locations = index.of_file(file).map(|entry| entry.location.clone());
-        self.shared.agenda.send_modify(|agenda| agenda.ask(locations));
+        self.shared.ask(index.of_file(file).map(|entry| entry.location.clone()));
     }
 
     /// Bytes of the files that were hashed since the start.
@@ -210,6 +214,11 @@ impl Shared {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
 
+    /// Has locations looked at anew.
+    fn ask(&self, locations: impl IntoIterator<Item = Location>) {
+        self.agenda.send_modify(|agenda| agenda.ask(locations));
+    }
+
     fn note(&self, report: &scanner::Report) {
         self.hashed_bytes.fetch_add(report.hashed_bytes, Ordering::Relaxed);
         tracing::info!(
@@ -223,7 +232,7 @@ impl Shared {
         );
     }
 
-    fn open(&self, file: &FileId) -> Result<OpenFile, OpenError> {
+    fn open(self: &Arc<Self>, file: &FileId) -> Result<OpenFile, OpenError> {
         let index = self.index();
         let mut outdated = Vec::new();
         let mut opened = Err(OpenError::Gone);
@@ -243,12 +252,12 @@ impl Shared {
             }
         }
         if !outdated.is_empty() {
-            self.agenda.send_modify(|agenda| agenda.ask(outdated));
+            self.ask(outdated);
         }
         opened
     }
 
-    fn open_entry(&self, entry: &Entry) -> Result<OpenFile, OpenError> {
+    fn open_entry(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<OpenFile, OpenError> {
         let (file, stamp) = path_guard::open(&entry.location).map_err(|error| match error {
             GuardError::Gone => OpenError::Gone,
             GuardError::NotRegular => OpenError::Changed,
@@ -262,7 +271,13 @@ impl Shared {
             self.cache.forget(&stamp).map_err(io::Error::other)?;
             return Err(OpenError::Changed);
         };
-        Ok(OpenFile { file, shared: shared_file(entry), layer: Arc::new(layer), stamp })
+        Ok(OpenFile {
+            file,
+            shared: shared_file(entry),
+            layer: Arc::new(layer),
+            entry: Arc::clone(entry),
+            library: Arc::clone(self),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! file or for any folder above it, is refused by the system call itself.
 
 use std::{
+    cmp::Ordering,
     fs::File,
     io,
     path::{Component, Path, PathBuf},
@@ -22,12 +23,39 @@ use thiserror::Error;
 
 use super::hasher::Stamp;
 
-/// Where a file is: in which share, and under which path in it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a file is: in which share, and under which path in it. Ordered by bytes, not by components as paths
+/// are: large libraries are sorted by it.
+#[derive(Debug, Clone)]
 pub(super) struct Location {
     pub(super) share: Arc<Path>,
     pub(super) path: PathBuf,
 }
+
+impl Ord for Location {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Locations of one share have the same pointer.
+        let shares = if Arc::ptr_eq(&self.share, &other.share) {
+            Ordering::Equal
+        } else {
+            self.share.as_os_str().cmp(other.share.as_os_str())
+        };
+        shares.then_with(|| self.path.as_os_str().cmp(other.path.as_os_str()))
+    }
+}
+
+impl PartialOrd for Location {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Location {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Location {}
 
 #[derive(Debug, Error)]
 pub(super) enum GuardError {

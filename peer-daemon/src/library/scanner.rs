@@ -108,10 +108,12 @@ impl Scan<'_> {
     }
 
     fn walk(&mut self) -> Result<Vec<Found>, Stop> {
-        let walked =
+        let mut walked =
             walker::walk(&self.shared.folders, self.token).map_err(|walker::Cancelled| Stop::Cancelled)?;
         self.report.unreadable += walked.unreadable;
         self.report.beyond_limits += walked.beyond_limits;
+        // In the index's order: each publication then sorts what is nearly sorted.
+        walked.found.sort_unstable_by(|a, b| a.location.cmp(&b.location));
         Ok(walked.found)
     }
 

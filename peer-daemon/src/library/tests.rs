@@ -237,6 +237,9 @@ async fn a_change_while_a_file_is_read_shows_before_its_bytes_are_sent() {
     let writer = fs::OpenOptions::new().write(true).open(shelf.path("written")).unwrap();
     writer.write_all_at(b"!", 2_000_000).unwrap();
     assert!(!open.is_unchanged().unwrap());
+    shelf.settled().await;
+    let written = fs::read(shelf.path("written")).unwrap();
+    assert_eq!(shelf.content(&id(&written)).await.unwrap(), written, "found again by itself");
 
     let open = shelf.library().open(&id(b"cut content")).await.unwrap();
     fs::OpenOptions::new().write(true).open(shelf.path("cut")).unwrap().set_len(3).unwrap();

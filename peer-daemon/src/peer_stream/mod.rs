@@ -2,18 +2,25 @@
 //!
 //! ```text
 //!  requester (TLS client, HTTP client)                 target (TLS server, HTTP server)
-//!  listen ── gate::ConnectionGate ◀──────── TCP ──────────── dial ── DialRules, DialBudget
-//!  client::Requester ─────────── TLS, HTTP/1.1 ──────▶ server::serve ── Shelf
+//!  listen ── gate ◀──────────────── TCP ────────────── dial ── dial_rules
+//!  client ────────────────── TLS, HTTP/1.1 ──────────▶ server ── shelf
 //! ```
 //!
 //! Roles never change, only who dials TCP does. The parts from `tls` up take any `AsyncRead + AsyncWrite`, so
-//! that further ways to reach a peer bring a byte stream and nothing else.
+//! that a further way to reach a peer brings a byte stream and nothing else.
 
 pub mod client;
 pub mod dial;
 pub mod dial_rules;
+mod file_bytes;
+mod first_bytes;
 pub mod gate;
+pub mod limits;
 pub mod listen;
+mod preconditions;
+pub mod progress;
+mod responses;
 pub mod server;
 pub mod shelf;
+mod stall_guard;
 pub mod tls;

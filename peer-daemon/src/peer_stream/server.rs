@@ -1,13 +1,30 @@
-//! The target's side.
+//! The target's side of a stream: it serves the files of one introduction, to the requester that sealed it.
+//!
+//! ```text
+//!  connected ──ClientHello, pinned certificate──▶ verified ──GET a file──▶ asked ──▶ ended
+//!      └── anything else: ServeError                 └── closed: the requester defers
+//! ```
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use protocol::{CertificateSha256, FileId, IntroductionId, MessageKey};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::shelf::Shelf;
+use super::{
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX, StreamLimits},
+    progress::{Phase, ServeProgress},
+    responses::Answers,
+    shelf::Shelf,
+    stall_guard::StallGuard,
+    tls::{TlsError, start_as_target},
+};
 use crate::introductions::identity::Identity;
 
 /// What one introduction entitles its requester to.
@@ -17,38 +34,6 @@ pub struct Offer {
     pub message_key: MessageKey,
     pub requester_certificate: CertificateSha256,
     pub files: Vec<FileId>,
-}
-
-/// How far a stream has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    Connected,
-    /// The requester showed the pinned certificate: the address is its own.
-    Verified,
-    /// A file was asked for: the stream is in use, no deferral.
-    Asked,
-}
-
-/// What the uploads list shows of a stream; shared between the stream and its readers.
-#[derive(Debug, Default)]
-pub struct ServeProgress {}
-
-impl ServeProgress {
-    pub fn phase(&self) -> Phase {
-        todo!()
-    }
-    /// Waits until the stream has come that far; pends for ever when it ends before.
-    pub async fn reached(&self, _phase: Phase) {
-        todo!()
-    }
-    /// The file asked for last.
-    pub fn current_file(&self) -> Option<FileId> {
-        todo!()
-    }
-    /// File bytes handed to the stream, over all requests.
-    pub fn bytes_sent(&self) -> u64 {
-        todo!()
-    }
 }
 
 /// Why a stream ended that had been verified.
@@ -77,30 +62,89 @@ pub struct Served {
 /// The stream was never verified.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    #[error("the address does not speak as a requester")]
-    NotARequester,
-    #[error("the address stayed silent")]
-    Silent,
-    #[error("the requester showed another certificate than the sealed one")]
-    Pin,
-    #[error("the TLS handshake failed")]
-    Handshake,
-    #[error("stopped")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("stopped before the requester was verified")]
     Stopped,
 }
 
-/// Serves one introduction's files over a fresh byte stream, until it ends or the token is cancelled.
+/// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or `stop` is
+/// cancelled. `identity` is the one that the seal was made for.
 pub async fn serve<IO, S>(
-    _io: IO,
-    _identity: &Identity,
-    _offer: Offer,
-    _shelf: Arc<S>,
-    _progress: Arc<ServeProgress>,
-    _stop: CancellationToken,
+    io: IO,
+    identity: &Identity,
+    offer: Offer,
+    shelf: Arc<S>,
+    progress: Arc<ServeProgress>,
+    stop: CancellationToken,
 ) -> Result<Served, ServeError>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Shelf,
 {
-    todo!()
+    serve_within(StreamLimits::default(), io, identity, offer, shelf, progress, stop).await
+}
+
+/// [`serve`], with other limits.
+pub async fn serve_within<IO, S>(
+    limits: StreamLimits,
+    io: IO,
+    identity: &Identity,
+    offer: Offer,
+    shelf: Arc<S>,
+    progress: Arc<ServeProgress>,
+    stop: CancellationToken,
+) -> Result<Served, ServeError>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Shelf,
+{
+    let io = StallGuard::new(io, limits.idle);
+    let has_stalled = io.has_stalled();
+    let tls = tokio::select! {
+        tls = start_as_target(io, identity, offer.requester_certificate, limits.handshake) => tls?,
+        () = stop.cancelled() => return Err(ServeError::Stopped),
+    };
+    progress.advance(Phase::Verified);
+
+    let readers = TaskTracker::new();
+    let answers =
+        Arc::new(Answers { offer, shelf, progress: Arc::clone(&progress), readers: readers.clone() });
+    let service = service_fn(move |request| {
+        let answers = Arc::clone(&answers);
+        async move { answers.answer(request).await }
+    });
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .timer(TokioTimer::new())
+        // For a head that trickles in; silence is up to the guard.
+        .header_read_timeout(limits.head)
+        .serve_connection(TokioIo::new(tls), service);
+    let ended = tokio::select! {
+        result = connection => how_it_ended(result, &has_stalled, &progress),
+        () = stop.cancelled() => Ended::Stopped,
+    };
+    // The connection is gone, and the bodies with it: readers end with their next chunk.
+    readers.close();
+    readers.wait().await;
+    Ok(Served { ended, asked: progress.phase() >= Phase::Asked, bytes_sent: progress.bytes_sent() })
+}
+
+fn how_it_ended(result: hyper::Result<()>, has_stalled: &AtomicBool, progress: &ServeProgress) -> Ended {
+    if progress.is_source_changed() {
+        return Ended::SourceChanged;
+    }
+    // The HTTP library passes over errors between two requests, so the guard is asked first.
+    if has_stalled.load(Ordering::Relaxed) {
+        return Ended::Idle;
+    }
+    match result {
+        Ok(()) => Ended::Closed,
+        // The requester was gone before it could be told goodbye.
+        Err(error) if error.is_shutdown() => Ended::Closed,
+        Err(error) if error.is_timeout() => Ended::Idle,
+        Err(_) => Ended::Lost,
+    }
 }

@@ -15,6 +15,20 @@ const MIGRATIONS: &[&str] = &[
          size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
          root BLOB NOT NULL, layer BLOB NOT NULL,
          PRIMARY KEY (device, inode)) STRICT;",
+    // Downloads, with what is needed to go on after a crash: `part` is the partial file's name, `inode` tells it
+    // again after its rename, `verified` has a bit for each piece that is on the disk for sure, and `boot_id`
+    // says since when. Ids are never used again. The layer is last for the same reason as above.
+    "CREATE TABLE downloads (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         name TEXT NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
+         username TEXT NOT NULL, reply_key BLOB NOT NULL, certificate_sha256 BLOB NOT NULL,
+         state TEXT NOT NULL, reason TEXT, cause TEXT, path BLOB NOT NULL,
+         lost_streams INTEGER NOT NULL,
+         part TEXT, inode INTEGER, verified BLOB, boot_id TEXT, layer BLOB) STRICT;
+     CREATE TABLE download_changes (
+         download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE,
+         at_ms INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
+     CREATE INDEX download_changes_by_download ON download_changes (download);",
 ];
 
 /// The database was written by a newer version of the program.

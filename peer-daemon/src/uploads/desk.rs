@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     library::Library,
-    peer_stream::server::{Phase, ServeProgress},
+    peer_stream::progress::{Phase, ServeProgress},
     transfer_rate::TransferRate,
 };
 
@@ -144,12 +144,12 @@ impl Desk {
 
 impl Active {
     fn view(&mut self, now: Instant, library: &Library) -> Upload {
-        let sent = self.progress.bytes_sent();
-        self.rate.record(now, sent);
-        let file = self.progress.current_file().or_else(|| self.files.first().copied());
+        self.rate.record(now, self.progress.bytes_sent());
+        let current = self.progress.current_file();
+        let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
         let is_asked = self.progress.phase() >= Phase::Asked;
         Upload {
-            sent,
+            sent: current.map_or(0, |current| current.sent),
             state: if is_asked { UploadState::Transferring } else { UploadState::Dialling },
             bytes_per_second: self.rate.bytes_per_second(now),
             ..upload(self.id, self.username.clone(), file.as_ref(), library)

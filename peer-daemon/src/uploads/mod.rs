@@ -12,6 +12,8 @@
 
 mod desk;
 mod queue;
+mod reception;
+mod routes;
 
 use std::{
     net::SocketAddr,
@@ -22,20 +24,28 @@ use protocol::{
     IntroductionId, Username,
     control::Upload,
     introduction::{DeclineReason, Invitation, InvitationError, QueueReason, Reply, Sealed},
-    limits::ROUTE_HOLD,
 };
 use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info};
 
-use self::desk::{Desk, Sent};
+use self::{
+    desk::{Desk, Sent},
+    queue::Place,
+    reception::Reception,
+    routes::{NoStream, Route},
+};
 use crate::{
     clock,
     coordinator_link::CoordinatorLink,
-    dialler::{DialFailed, Dialler},
+    dialler::Dialler,
     introductions::{identity::Identity, keeper::IdentityKeeper, seal::OpenError},
     library::Library,
-    peer_stream::server::{Ended, Offer, Phase, ServeError, ServeProgress, Served, serve},
+    peer_stream::{
+        listen::PortListener,
+        progress::ServeProgress,
+        server::{Ended, Offer, Served},
+    },
 };
 
 /// Replies on their way to the coordinator. More can only be a flood, and what is dropped is answered when the
@@ -50,6 +60,16 @@ pub(crate) struct Request {
     identity: Arc<Identity>,
 }
 
+/// What uploads need of the rest of the daemon.
+pub(crate) struct Parts {
+    pub(crate) link: CoordinatorLink,
+    pub(crate) library: Library,
+    pub(crate) identities: IdentityKeeper,
+    pub(crate) dialler: Arc<Dialler>,
+    /// The upload port as others reach it.
+    pub(crate) public_port: u16,
+}
+
 /// The target's side of introductions. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Uploads {
@@ -61,36 +81,34 @@ struct Shared {
     identities: IdentityKeeper,
     dialler: Arc<Dialler>,
     replies: mpsc::Sender<(IntroductionId, Reply)>,
+    reception: Reception,
+    /// The upload port as others reach it.
+    public_port: u16,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
     /// Rung when the queue has changed.
     wake: Notify,
 }
 
-/// How an attempt to serve a place ended.
-enum Attempt {
-    Served(Served),
-    NotDialled(DialFailed),
-    NotVerified(ServeError),
-    TimedOut,
-}
-
 impl Uploads {
-    /// Starts the task that serves, and the one that sends replies.
+    /// Starts the task that serves, the one that sends replies, and the upload port.
     pub(crate) fn start(
-        link: CoordinatorLink,
-        library: Library,
-        identities: IdentityKeeper,
-        dialler: Arc<Dialler>,
+        parts: Parts,
+        listener: PortListener,
         tracker: &TaskTracker,
         token: CancellationToken,
     ) -> Self {
+        let Parts { link, library, identities, dialler, public_port } = parts;
         let (replies, outbox) = mpsc::channel(REPLY_QUEUE);
+        let reception = Reception::default();
+        tracker.spawn(reception.clone().accept(listener, token.clone()));
         let shared = Shared {
             library,
             identities,
             dialler,
             replies,
+            reception,
+            public_port,
             desk: Mutex::new(Desk::new()),
             wake: Notify::new(),
         };
@@ -155,53 +173,46 @@ impl Uploads {
                     () = token.cancelled() => return,
                 }
             };
-            self.reply(place.id, Reply::Accepted {});
-            let attempt = self.attempt(&place.request, place.id, &progress, stop).await;
-            let outcome = attempt.outcome();
-            info!(outcome = outcome.as_ref().err().map_or("finished", |reason| reason), "an upload ended");
-            let deferred =
-                matches!(&attempt, Attempt::Served(served) if !served.asked && served.ended == Ended::Closed);
-            self.desk().end(place, deferred, outcome, &self.shared.library);
+            let served = self.serve(&place, &progress, &stop).await;
+            let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
+            let outcome = outcome(served);
+            info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");
+            self.desk().end(place, is_deferred, outcome, &self.shared.library);
         }
     }
 
-    /// Dials back and serves. The dial and the handshake have their own limits; the hold bounds them together.
-    async fn attempt(
+    /// Tells the requester, dials it, and where that fails asks to be dialled.
+    async fn serve(
         &self,
-        request: &Request,
-        id: IntroductionId,
+        place: &Place<Request>,
         progress: &Arc<ServeProgress>,
-        stop: CancellationToken,
-    ) -> Attempt {
-        let (stream, ticket) = match self.shared.dialler.dial(request.endpoint).await {
-            Ok(dialled) => dialled,
-            Err(error) => return Attempt::NotDialled(error),
+        stop: &CancellationToken,
+    ) -> Result<Served, NoStream> {
+        let Request { invitation, endpoint, identity } = &place.request;
+        let route = Route {
+            dialler: &self.shared.dialler,
+            library: &self.shared.library,
+            identity,
+            offer: Offer {
+                id: place.id,
+                message_key: invitation.message_key.clone(),
+                requester_certificate: invitation.certificate_sha256,
+                files: invitation.files.clone(),
+            },
+            progress,
+            stop,
         };
-        let offer = Offer {
-            id,
-            message_key: request.invitation.message_key.clone(),
-            requester_certificate: request.invitation.certificate_sha256,
-            files: request.invitation.files.clone(),
-        };
-        let shelf = Arc::new(self.shared.library.clone());
-        let serving = serve(stream, &request.identity, offer, shelf, Arc::clone(progress), stop);
-        tokio::pin!(serving);
-        let verified = tokio::time::timeout(ROUTE_HOLD, async {
-            tokio::select! {
-                () = progress.reached(Phase::Verified) => None,
-                ended = &mut serving => Some(ended),
+        self.reply(place.id, Reply::Accepted {});
+        match route.dial_back(*endpoint).await {
+            Ok(served) => Ok(served),
+            Err(_) if stop.is_cancelled() => Err(NoStream::Stopped),
+            Err(reason) => {
+                debug!(%reason, "the dial-back failed");
+                let arriving = route.be_dialled(&self.shared.reception);
+                self.reply(place.id, Reply::DialMe { port: self.shared.public_port });
+                arriving.await.map_err(|_| reason)
             }
-        });
-        let ended = match verified.await {
-            Err(_elapsed) => return Attempt::TimedOut,
-            Ok(Some(Err(error))) => return Attempt::NotVerified(error),
-            Ok(Some(Ok(served))) => Ok(served),
-            Ok(None) => {
-                self.shared.dialler.established(ticket);
-                serving.await
-            }
-        };
-        ended.map_or_else(Attempt::NotVerified, Attempt::Served)
+        }
     }
 
     fn reply(&self, id: IntroductionId, reply: Reply) {
@@ -215,24 +226,17 @@ impl Uploads {
     }
 }
 
-impl Attempt {
-    /// `Err` tells the person why nothing, or not all, was sent.
-    fn outcome(&self) -> Result<(), String> {
-        match self {
-            Self::Served(Served { ended: Ended::Closed, .. }) => Ok(()),
-            Self::Served(served) => Err(match served.ended {
-                Ended::Closed => "closed by the requester",
-                Ended::Idle => "the requester asked for nothing for 30 seconds",
-                Ended::Stopped => "stopped",
-                Ended::Lost => "the stream broke off",
-                Ended::SourceChanged => "the file changed while it was sent",
-            }
-            .to_owned()),
-            Self::NotDialled(error) => Err(error.to_string()),
-            Self::NotVerified(error) => Err(error.to_string()),
-            Self::TimedOut => Err("the requester did not take the stream in time".to_owned()),
-        }
-    }
+/// `Err` tells the person why nothing, or not all, was sent.
+fn outcome(served: Result<Served, NoStream>) -> Result<(), String> {
+    let reason = match served {
+        Ok(Served { ended: Ended::Closed, .. }) => return Ok(()),
+        Ok(Served { ended: Ended::Idle, .. }) => "the requester asked for nothing for 30 seconds",
+        Ok(Served { ended: Ended::Stopped, .. }) => "stopped",
+        Ok(Served { ended: Ended::Lost, .. }) => "the stream broke off",
+        Ok(Served { ended: Ended::SourceChanged, .. }) => "the file changed while it was sent",
+        Err(reason) => return Err(reason.to_string()),
+    };
+    Err(reason.to_owned())
 }
 
 /// Sends replies one after the other. One that can't be sent is dropped: a requester that still waits sends

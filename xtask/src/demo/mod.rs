@@ -8,17 +8,17 @@ mod offer;
 mod peer;
 mod stage;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use protocol::control::SearchResult;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::{offer::Offered, peer::Peer, stage::Stage};
-use crate::{
-    steps::{self, quoted},
-    workspace::Workspace,
-};
+use crate::{steps, workspace::Workspace};
 
 pub(crate) struct Options {
     /// A folder to share instead of copies of the toolchain's files.
@@ -33,25 +33,31 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 const SCAN_LIMIT: Duration = Duration::from_mins(30);
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    // Before the build: nobody waits minutes to hear of a slip.
+    let share = options.share.as_deref().map(resolved).transpose()?;
+    let options = Options { share, ..*options };
     let workspace = Workspace::read()?;
     println!("Building the programs (the first time this takes some minutes) …");
     steps::run(&mut steps::cargo(["build", "--workspace", "--bins", "--locked"]))
         .context("the programs don't build: what the compiler says above is to be put right first")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(perform(options, &workspace))
+    runtime.block_on(perform(&options, &workspace))
 }
 
 async fn perform(options: &Options, workspace: &Workspace) -> Result<()> {
     let mut stage = Stage::set(workspace)?;
     let outcome = tokio::select! {
         biased;
-        () = interrupted() => Err(anyhow::anyhow!("interrupted; everything that was started is ended")),
+        () = interrupted() => {
+            stage.end().await;
+            bail!("interrupted; everything that was started is ended");
+        }
         outcome = play(options, &mut stage) => outcome,
     };
     match outcome {
         Ok(bob) if options.keep => {
             println!("\nEverything is left running. Go on as bob, for instance:");
-            println!("  export HEARSAY_SOCKET={}", quoted(&bob.socket().to_string_lossy()));
+            println!("  {}", bob.export());
             for arguments in ["status", "search WORDS", "get NUMBER", "downloads"] {
                 println!("  {} {arguments}", stage.program("peerctl"));
             }
@@ -89,6 +95,7 @@ async fn play(options: &Options, stage: &mut Stage) -> Result<Peer> {
     alice.wait_until_connected(stage, CONNECT_LIMIT).await?;
     alice.wait_until_scanned(stage, SCAN_LIMIT).await?;
     bob.wait_until_connected(stage, CONNECT_LIMIT).await?;
+    println!("   $ {}", bob.export());
     bob.show(&["status"]).await?;
 
     println!("\n3. bob searches. The coordinator asks alice's daemon; there is no list to look in.");
@@ -113,13 +120,17 @@ async fn play(options: &Options, stage: &mut Stage) -> Result<Peer> {
     Ok(bob)
 }
 
+fn resolved(folder: &Path) -> Result<PathBuf> {
+    folder
+        .canonicalize()
+        .with_context(|| format!("{} can't be shared: name a folder that is there", folder.display()))
+}
+
+/// What alice shares, and the file in it that bob will fetch.
 fn prepare(options: &Options, stage: &Stage) -> Result<(PathBuf, Offered)> {
     if let Some(folder) = &options.share {
-        let folder = folder
-            .canonicalize()
-            .with_context(|| format!("{} can't be shared: name a folder that is there", folder.display()))?;
-        let offered = offer::choose_in(&folder)?;
-        return Ok((folder, offered));
+        let offered = offer::choose_in(folder)?;
+        return Ok((folder.clone(), offered));
     }
     let folder = stage.make_folder("shared-by-alice")?;
     println!("\nalice shares copies of these files of the Rust toolchain (`--share DIR` shares your own):");
@@ -138,10 +149,7 @@ async fn find(bob: &Peer, offered: &Offered) -> Result<SearchResult> {
         |result: &SearchResult| (result.root, result.size) == (offered.file.root, offered.file.size);
     match search.results.into_iter().find(is_offered) {
         Some(result) => {
-            println!(
-                "   {count} results; number {} is {} of {}",
-                result.number, result.name, result.username
-            );
+            println!("   number {} of {count} is {} of {}", result.number, result.name, result.username);
             Ok(result)
         }
         None => bail!(

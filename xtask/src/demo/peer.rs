@@ -1,10 +1,6 @@
 //! A daemon of the demo, steered through peerctl as a person or a script does it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use protocol::{
@@ -17,6 +13,9 @@ use tokio::process::Command;
 use super::stage::{Stage, personal_settings};
 use crate::steps::{check, quoted};
 
+/// Tells peerctl which daemon it speaks with.
+const SOCKET_VARIABLE: &str = "HEARSAY_SOCKET";
+
 pub(super) struct Peer {
     name: String,
     socket: PathBuf,
@@ -28,8 +27,9 @@ impl Peer {
         Self { name: name.to_owned(), socket, peerctl }
     }
 
-    pub(super) fn socket(&self) -> &Path {
-        &self.socket
+    /// What makes peerctl speak with this daemon, for a shell.
+    pub(super) fn export(&self) -> String {
+        format!("export {SOCKET_VARIABLE}={}", quoted(&self.socket.to_string_lossy()))
     }
 
     /// Runs peerctl as a person does: the command, what it prints and its live progress are seen.
@@ -104,13 +104,13 @@ impl Peer {
         for variable in personal_settings() {
             command.env_remove(variable);
         }
-        command.arg("--socket").arg(&self.socket).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command.env(SOCKET_VARIABLE, &self.socket).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
     fn print_command(&self, arguments: &[&str]) {
-        let (peerctl, socket) = (self.peerctl.to_string_lossy(), self.socket.to_string_lossy());
-        let words = [&*peerctl, "--socket", &*socket].into_iter().chain(arguments.iter().copied());
+        let peerctl = self.peerctl.to_string_lossy();
+        let words = std::iter::once(&*peerctl).chain(arguments.iter().copied());
         println!("   $ {}", words.map(quoted).collect::<Vec<_>>().join(" "));
     }
 }

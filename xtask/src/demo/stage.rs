@@ -49,7 +49,10 @@ impl Stage {
     pub(super) fn set(workspace: &Workspace) -> Result<Self> {
         let folder = TempDir::with_prefix("hearsay-demo-")
             .context("no temporary folder can be made: name one that can be written in TMPDIR")?;
-        Ok(Self { binaries: workspace.target.join("debug"), folder, programs: Vec::new() })
+        // Shown and run as seen from here: shorter to read.
+        let here = std::env::current_dir()?;
+        let target = workspace.target.strip_prefix(here).unwrap_or(&workspace.target);
+        Ok(Self { binaries: target.join("debug"), folder, programs: Vec::new() })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -131,13 +134,13 @@ impl Stage {
     ) -> Result<T> {
         let seen = async {
             loop {
-                if let Some(value) = look().await? {
-                    return Ok(value);
-                }
                 for program in &mut self.programs {
                     if let Some(status) = program.child.try_wait()? {
-                        bail!("{} ended by itself ({status}): its last words are below", program.name);
+                        bail!("{} ended by itself ({status}): its last words tell why", program.name);
                     }
+                }
+                if let Some(value) = look().await? {
+                    return Ok(value);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -186,7 +189,7 @@ impl Stage {
         let ids: Vec<_> =
             self.programs.drain(..).rev().map(|program| program.child.id().to_string()).collect();
         self.folder.disable_cleanup(true);
-        format!("kill {}; rm -r {}", ids.join(" "), quoted(&self.folder().to_string_lossy()))
+        format!("kill {}; sleep 2; rm -r {}", ids.join(" "), quoted(&self.folder().to_string_lossy()))
     }
 }
 

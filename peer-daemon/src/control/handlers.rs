@@ -1,0 +1,231 @@
+//! What each call of the control API does.
+
+use std::{net::SocketAddr, time::Duration};
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Json, Path, Query},
+};
+use protocol::{
+    Code, Username,
+    control::{
+        ConnectionRequest, Download, Downloads as DownloadList, NewDownloads, NewSearch, SCHEMA, Search,
+        Status, Uploads as UploadList,
+    },
+    limits::WAIT_MAX,
+};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ControlError;
+use crate::{
+    coordinator_link::{CoordinatorLink, LinkStatus},
+    downloads::{ChangeError, DownloadId, Downloads},
+    introductions::keeper::IdentityKeeper,
+    library::Library,
+    searches::Searches,
+    uploads::Uploads,
+};
+
+/// Downloads of one call.
+const TARGETS_MAX: usize = 1_000;
+
+/// What the control API steers.
+#[derive(Clone)]
+pub(crate) struct Controls {
+    pub(crate) identities: IdentityKeeper,
+    pub(crate) library: Library,
+    /// `None` when no coordinator is configured.
+    pub(crate) network: Option<Network>,
+    pub(crate) download_port: u16,
+    pub(crate) upload_port: u16,
+    pub(crate) gui: Option<SocketAddr>,
+    /// Cancelled to end the daemon.
+    pub(crate) token: CancellationToken,
+}
+
+/// The parts that need a coordinator.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) coordinator: String,
+    pub(crate) link: CoordinatorLink,
+    pub(crate) searches: Searches,
+    pub(crate) downloads: Downloads,
+    pub(crate) uploads: Uploads,
+}
+
+impl Controls {
+    fn network(&self) -> Result<&Network, ControlError> {
+        self.network.as_ref().ok_or_else(|| Code::NoCoordinator.into())
+    }
+
+    fn status(&self) -> Status {
+        let (username, connected, connection_problem) =
+            self.network.as_ref().map_or((None, false, None), |network| connection(&network.link));
+        let summary = self.library.summary();
+        let network = self.network.as_ref();
+        Status {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol_version: protocol::VERSION,
+            username,
+            connected,
+            connection_problem,
+            coordinator: network.map(|network| network.coordinator.clone()),
+            download_port: self.download_port,
+            upload_port: self.upload_port,
+            gui: self.gui,
+            shared_files: summary.files,
+            shared_bytes: summary.bytes,
+            scanning: summary.scanning,
+            download: network.and_then(|network| network.downloads.current()),
+            upload: network.and_then(|network| network.uploads.current()),
+            refused_dial_backs: network.map_or(0, |network| network.downloads.refused_dial_backs()),
+        }
+    }
+}
+
+/// The username sought or held, whether it is held, and why not.
+fn connection(link: &CoordinatorLink) -> (Option<Username>, bool, Option<String>) {
+    match link.status().borrow().clone() {
+        LinkStatus::Idle => (None, false, None),
+        LinkStatus::Connecting { username, problem } => (Some(username), false, problem),
+        LinkStatus::Refused { username, problem } => (Some(username), false, Some(problem)),
+        LinkStatus::Connected { username, .. } => (Some(username), true, None),
+    }
+}
+
+type Answer<T> = Result<Json<T>, ControlError>;
+
+pub(super) async fn status(controls: Data<Controls>) -> Json<Status> {
+    Json(controls.status())
+}
+
+pub(super) async fn connect(controls: Data<Controls>, request: Json<ConnectionRequest>) -> Answer<Status> {
+    let network = controls.network()?;
+    let username = Username::parse(&request.username)?;
+    let (identities, name) = (controls.identities.clone(), username.clone());
+    actix_web::web::block(move || identities.use_name(&name)).await.map_err(|_| Code::Internal)??;
+    network.link.connect(username).await?;
+    Ok(Json(controls.status()))
+}
+
+pub(super) async fn disconnect(controls: Data<Controls>) -> Answer<Status> {
+    controls.network()?.link.disconnect().await;
+    Ok(Json(controls.status()))
+}
+
+pub(super) async fn start_search(
+    controls: Data<Controls>,
+    request: Json<NewSearch>,
+) -> Result<HttpResponse, ControlError> {
+    let search = controls.network()?.searches.start(&request.query).await?;
+    Ok(HttpResponse::Created().json(search))
+}
+
+/// How long a call may be held back for news.
+#[derive(Deserialize)]
+pub(super) struct Wait {
+    #[serde(default)]
+    wait: u64,
+}
+
+impl Wait {
+    fn duration(&self) -> Duration {
+        Duration::from_secs(self.wait).min(WAIT_MAX)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Known {
+    #[serde(default)]
+    known: usize,
+    #[serde(default)]
+    wait: u64,
+}
+
+pub(super) async fn view_search(
+    controls: Data<Controls>,
+    number: Path<u64>,
+    query: Query<Known>,
+) -> Answer<Search> {
+    let wait = Wait { wait: query.wait }.duration();
+    let search = controls.network()?.searches.view(*number, query.known, wait).await;
+    search.map(Json).ok_or_else(|| Code::SearchUnknown.into())
+}
+
+pub(super) async fn list_downloads(controls: Data<Controls>) -> Json<DownloadList> {
+    let downloads = controls.network.as_ref().map(|network| network.downloads.list());
+    downloads_document(downloads.unwrap_or_default())
+}
+
+pub(super) async fn add_downloads(
+    controls: Data<Controls>,
+    request: Json<NewDownloads>,
+) -> Result<HttpResponse, ControlError> {
+    let network = controls.network()?;
+    if request.targets.is_empty() || request.targets.len() > TARGETS_MAX {
+        return Err(Code::RequestInvalid.into());
+    }
+    // All are looked up before the first is added: a mistyped number starts nothing.
+    let sources: Vec<_> =
+        request.targets.iter().map(|target| network.searches.source(target)).collect::<Result<_, _>>()?;
+    let mut downloads = Vec::with_capacity(sources.len());
+    for source in sources {
+        downloads.push(network.downloads.add(source).await?);
+    }
+    Ok(HttpResponse::Created().json(downloads_document(downloads)))
+}
+
+pub(super) async fn show_download(
+    controls: Data<Controls>,
+    id: Path<String>,
+    query: Query<Wait>,
+) -> Answer<DownloadList> {
+    let downloads = &controls.network()?.downloads;
+    let download = downloads.wait_for_end(download_id(&id)?, query.duration()).await;
+    changed(download.ok_or(ChangeError::Unknown))
+}
+
+pub(super) async fn pause_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.pause(download_id(&id)?).await)
+}
+
+pub(super) async fn resume_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.resume(download_id(&id)?).await)
+}
+
+pub(super) async fn retry_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.retry(download_id(&id)?).await)
+}
+
+pub(super) async fn cancel_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.cancel(download_id(&id)?).await)
+}
+
+pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
+    changed(controls.network()?.downloads.remove(download_id(&id)?).await)
+}
+
+pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
+    let uploads = controls.network.as_ref().map(|network| network.uploads.list());
+    Json(UploadList { schema: SCHEMA, uploads: uploads.unwrap_or_default() })
+}
+
+pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {
+    controls.token.cancel();
+    HttpResponse::Accepted().finish()
+}
+
+/// An id that can't be read names no download.
+fn download_id(id: &str) -> Result<DownloadId, ChangeError> {
+    id.parse().map_err(|_| ChangeError::Unknown)
+}
+
+fn changed(download: Result<Download, ChangeError>) -> Answer<DownloadList> {
+    Ok(downloads_document(vec![download?]))
+}
+
+fn downloads_document(downloads: Vec<Download>) -> Json<DownloadList> {
+    Json(DownloadList { schema: SCHEMA, downloads })
+}

@@ -1,0 +1,54 @@
+//! The control API: HTTP on a Unix socket, for peerctl and scripts of the same user.
+//!
+//! It is a security boundary: the socket's folder is the owner's alone, every connection's user is checked, and
+//! nothing that a browser could be made to send is served.
+
+mod error;
+mod guard;
+mod handlers;
+mod routes;
+mod socket;
+
+use std::io;
+
+use actix_web::{App, HttpServer, middleware, web};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::{
+    handlers::{Controls, Network},
+    socket::{ControlSocket, SocketError},
+};
+
+/// One person steers a daemon; more workers would only cost memory.
+const WORKERS: usize = 1;
+/// Calls that are in work are given this long when the daemon ends.
+const DRAIN_SECONDS: u64 = 5;
+
+/// Serves until the token is cancelled.
+pub(crate) async fn serve(
+    socket: ControlSocket,
+    controls: Controls,
+    token: CancellationToken,
+) -> io::Result<()> {
+    let controls = web::Data::new(controls);
+    let listener = socket.listener()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(controls.clone())
+            .app_data(error::json_config())
+            .app_data(error::query_config())
+            .wrap(middleware::from_fn(guard::admit_own_user))
+            .configure(routes::configure)
+            .default_service(web::route().to(error::route_unknown))
+    })
+    .on_connect(guard::note_user)
+    .workers(WORKERS)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .shutdown_signal(token.cancelled_owned())
+    .listen_uds(listener)?
+    .run();
+    let result = server.await;
+    drop(socket);
+    result
+}

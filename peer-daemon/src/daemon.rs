@@ -1,0 +1,281 @@
+//! The daemon as a value: bound, then run until a token is cancelled. Its start order and its end are here.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use protocol::{Event, Username};
+use reqwest::Url;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{
+    config::Config,
+    control::{self, ControlSocket, Controls, Network, SocketError},
+    coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
+    dialler::Dialler,
+    downloads::{self, Downloads, DownloadsError},
+    introductions::keeper::{IdentityKeeper, KeeperError},
+    library::{Library, LibraryError},
+    name_tokens::NameTokens,
+    peer_stream::{
+        dial_rules::Scope,
+        listen::{ListenError, PortListener, bind_download, bind_upload},
+    },
+    searches::Searches,
+    state::{State, StateError},
+    uploads::{self, Uploads},
+};
+
+/// Tasks get this long to end by themselves.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the identity's age is looked at.
+const IDENTITY_CHECK: Duration = Duration::from_mins(10);
+
+/// Why the daemon does not start or run. Each sentence names the way out.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("download port: {source}; free it, or name another with --download-port (0 picks one)")]
+    DownloadPort { source: ListenError },
+    #[error("upload port: {source}; free it, or name another with --upload-port (0 picks one)")]
+    UploadPort { source: ListenError },
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    #[error(transparent)]
+    Downloads(#[from] DownloadsError),
+    #[error("coordinator {given:?} is not a URL such as https://hearsay.example")]
+    CoordinatorUrl { given: String },
+    #[error(transparent)]
+    Link(#[from] LinkConfigError),
+    #[error(transparent)]
+    Identity(#[from] KeeperError),
+    #[error("signals can't be handled: {0}")]
+    Signals(io::Error),
+    #[error("the control API ended: {0}")]
+    Control(io::Error),
+    #[error("a part of the daemon did not end within {} s", SHUTDOWN_DEADLINE.as_secs())]
+    Shutdown,
+}
+
+impl StartError {
+    /// Whether the configuration is what must change.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Library(_) | Self::CoordinatorUrl { .. } | Self::Link(_))
+    }
+}
+
+/// Bound to its socket and ports, not yet at work.
+pub struct Daemon {
+    config: Config,
+    state: State,
+    socket: ControlSocket,
+    download_listener: PortListener,
+    upload_listener: PortListener,
+}
+
+impl Daemon {
+    /// Takes what another process could hold: state directory, socket, ports.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let state = State::open(&config.state_dir)?;
+        let socket = ControlSocket::bind(&config.socket)?;
+        let download_listener = bind_download(&config.listen, config.download_port)
+            .map_err(|source| StartError::DownloadPort { source })?;
+        let upload_listener = bind_upload(&config.listen, config.upload_port)
+            .map_err(|source| StartError::UploadPort { source })?;
+        Ok(Self { config, state, socket, download_listener, upload_listener })
+    }
+
+    /// Works until the token is cancelled, here or by `peerctl stop`; then ends every part, with a deadline.
+    pub async fn run_until(self, token: CancellationToken) -> Result<(), StartError> {
+        let tracker = TaskTracker::new();
+        let result = self.run(&tracker, &token).await;
+        token.cancel();
+        tracker.close();
+        if tokio::time::timeout(SHUTDOWN_DEADLINE, tracker.wait()).await.is_err() {
+            warn!(tasks = tracker.len(), "some parts did not end in time");
+            return result.and(Err(StartError::Shutdown));
+        }
+        info!("ended");
+        result
+    }
+
+    async fn run(self, tracker: &TaskTracker, token: &CancellationToken) -> Result<(), StartError> {
+        let library = Library::start(self.state.clone(), &self.config.shares, tracker, token.child_token())?;
+        let identities = IdentityKeeper::new(self.state.clone());
+        tracker.spawn(renew_identity(identities.clone(), token.child_token()));
+        let (download_port, upload_port) = (self.download_listener.port(), self.upload_listener.port());
+        let socket_path = self.socket.path().to_owned();
+        let started = Started {
+            library: library.clone(),
+            identities: identities.clone(),
+            tracker: tracker.clone(),
+            token: token.child_token(),
+        };
+        let username = self.config.username.clone();
+        let gui = self.config.gui;
+        let socket = self.socket;
+        let network =
+            started.network(&self.config, &self.state, self.download_listener, self.upload_listener)?;
+        if gui.is_some() {
+            warn!("this version has no web page yet; --gui has no effect");
+        }
+        if let (Some(network), Some(username)) = (&network, username) {
+            let (link, identities) = (network.link.clone(), identities.clone());
+            tracker.spawn(connect_at_start(link, identities, username, token.child_token()));
+        }
+        info!(socket = %socket_path.display(), download_port, upload_port, "ready");
+        let controls = Controls {
+            identities,
+            library,
+            network,
+            download_port,
+            upload_port,
+            gui: None,
+            token: token.clone(),
+        };
+        control::serve(socket, controls, token.clone()).await.map_err(StartError::Control)
+    }
+}
+
+/// What is there before the parts that need a coordinator.
+struct Started {
+    library: Library,
+    identities: IdentityKeeper,
+    tracker: TaskTracker,
+    token: CancellationToken,
+}
+
+impl Started {
+    /// `None` where no coordinator is configured.
+    fn network(
+        self,
+        config: &Config,
+        state: &State,
+        download_listener: PortListener,
+        upload_listener: PortListener,
+    ) -> Result<Option<Network>, StartError> {
+        let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
+        let url: Url =
+            coordinator.parse().map_err(|_| StartError::CoordinatorUrl { given: coordinator.clone() })?;
+        let mut link_config = LinkConfig::new(url.clone());
+        link_config.insecure = config.insecure_coordinator;
+        link_config.ca.clone_from(&config.ca);
+        link_config.join_key = config.join_key.clone().map(Into::into);
+        let (link, events) = CoordinatorLink::start(
+            link_config,
+            NameTokens::new(state.clone()),
+            &self.tracker,
+            self.token.clone(),
+        )?;
+        let public_download_port = config.public_download_port.unwrap_or(download_listener.port());
+        let dialler = Arc::new(Dialler::new(upload_listener.port(), config.dial_allow.clone()));
+        let searches = Searches::new(
+            link.clone(),
+            Arc::new(self.library.clone()),
+            self.identities.answer_keys(),
+            &self.tracker,
+            self.token.clone(),
+        );
+        let parts = downloads::Parts {
+            link: link.clone(),
+            searches: searches.clone(),
+            identities: self.identities.clone(),
+            dialler: Arc::clone(&dialler),
+            directory: config.download_dir.clone(),
+            public_port: public_download_port,
+            tracker: self.tracker.clone(),
+            token: self.token.clone(),
+        };
+        let downloads = Downloads::start(parts, state.clone(), download_listener)?;
+        let parts = uploads::Parts {
+            link: link.clone(),
+            library: self.library,
+            identities: self.identities,
+            dialler: Arc::clone(&dialler),
+            public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
+        };
+        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
+        let network = Network { coordinator, link, searches, downloads, uploads };
+        self.tracker.spawn(dispatch(events, network.clone(), dialler, url));
+        Ok(Some(network))
+    }
+}
+
+/// Hands the coordinator's events to the parts that they concern, until the link ends.
+async fn dispatch(
+    mut events: mpsc::Receiver<LinkEvent>,
+    network: Network,
+    dialler: Arc<Dialler>,
+    coordinator: Url,
+) {
+    while let Some(event) = events.recv().await {
+        let event = match event {
+            LinkEvent::Connected => {
+                if let Some(scope) = scope_of(&coordinator).await {
+                    dialler.set_coordinator_scope(scope);
+                }
+                network.downloads.on_connected();
+                continue;
+            }
+            LinkEvent::Disconnected => continue,
+            LinkEvent::Event(event) => event,
+        };
+        match event {
+            Event::Introduction { id, from, endpoint, sealed } => {
+                network.uploads.on_introduction(id, from, endpoint, &sealed);
+            }
+            Event::IntroductionWithdrawn { id } => network.uploads.on_withdrawn(id),
+            Event::IntroductionReply { id, reply } => network.downloads.on_reply(id, reply),
+            Event::EventsLost { count } => warn!(count, "the mailbox overflowed"),
+            Event::Search { .. }
+            | Event::SearchResults { .. }
+            | Event::SearchFinished { .. }
+            | Event::Unknown => network.searches.on_event(&event),
+        }
+    }
+}
+
+/// How far the coordinator is, as this daemon reaches it: of several addresses, the farthest counts.
+async fn scope_of(coordinator: &Url) -> Option<Scope> {
+    let host = coordinator.host_str()?.trim_start_matches('[').trim_end_matches(']');
+    let port = coordinator.port_or_known_default()?;
+    let addresses = tokio::net::lookup_host((host, port)).await.ok()?;
+    addresses.filter_map(|address: SocketAddr| Scope::of(address.ip())).max()
+}
+
+async fn connect_at_start(
+    link: CoordinatorLink,
+    identities: IdentityKeeper,
+    username: Username,
+    token: CancellationToken,
+) {
+    let name = username.clone();
+    let prepared = tokio::task::spawn_blocking(move || identities.use_name(&name)).await;
+    if let Ok(Err(error)) = prepared {
+        return warn!(%error, "the identity can't be used");
+    }
+    tokio::select! {
+        connected = link.connect(username) => match connected {
+            Ok(()) => info!("connected"),
+            Err(error) => warn!("not connected: {error}"),
+        },
+        () = token.cancelled() => {}
+    }
+}
+
+async fn renew_identity(identities: IdentityKeeper, token: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(IDENTITY_CHECK) => {}
+            () = token.cancelled() => return,
+        }
+        let keeper = identities.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keeper.rotate_if_due()).await {
+            warn!(%error, "the identity could not be renewed");
+        }
+    }
+}

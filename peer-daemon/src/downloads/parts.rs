@@ -1,0 +1,126 @@
+//! The partial files of downloads: made, taken up again, removed.
+
+use std::sync::Arc;
+
+use protocol::{SafeName, control::DownloadState, root::PieceLayer};
+
+use super::{
+    Downloads,
+    assemble::PartFile,
+    batch::{Batch, Item},
+    entry::DownloadId,
+    failure::Failure,
+    plan::Plan,
+    recorder::Recorder,
+    revive::{Found, revive},
+};
+
+/// Ready to fetch into.
+pub(super) struct OpenPart {
+    pub(super) recorder: Recorder,
+    /// Known from an earlier stream.
+    pub(super) layer: Option<Arc<PieceLayer>>,
+}
+
+pub(super) enum Opened {
+    Part(OpenPart),
+    /// An earlier process had finished the file, under this name.
+    Whole(SafeName),
+}
+
+impl Downloads {
+    /// The partial file of a download: the one in use, the one that an earlier process left, or a new one.
+    pub(super) async fn open_part(&self, item: &Item, batch: &Batch) -> Result<Opened, Failure> {
+        let known = batch.change(item, |entry| (entry.part.clone(), entry.remains.clone(), entry.name()));
+        let (part, remains, name) = known.ok_or(Failure::Cancelled)?;
+        let (store, file, id) = (self.shared.store.clone(), item.file, item.id);
+        let stored_layer =
+            self.blocking(move || store.layer(id, &file).map_err(Failure::from)).await?.map(Arc::new);
+        if let Some(part) = part {
+            return Ok(self.opened(item, part, stored_layer));
+        }
+        let folder = Arc::clone(&self.shared.folder);
+        let found = match remains {
+            None => Found::Nothing,
+            Some(remains) => {
+                batch.update(item, DownloadState::Transferring, Some("checking what is on the disk"));
+                let (folder, name, layer) = (Arc::clone(&folder), name.clone(), stored_layer.clone());
+                let boot_id = Arc::clone(&self.shared.boot_id);
+                self.blocking(move || {
+                    Ok(revive(&folder, &name, &file, &remains, layer.as_deref(), &boot_id)?)
+                })
+                .await?
+            }
+        };
+        let (part, plan) = match found {
+            Found::Whole(name) => return Ok(Opened::Whole(name)),
+            Found::Part(part, plan) => (part, plan),
+            Found::Nothing => {
+                let part = self.blocking(move || Ok(PartFile::create(&folder, &name)?)).await?;
+                (Arc::new(part), Plan::new(file))
+            }
+        };
+        let adopted = batch.change(item, |entry| {
+            entry.part = Some(Arc::clone(&part));
+            *entry.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
+            entry.move_to(DownloadState::Transferring, None);
+        });
+        let Some(()) = adopted else {
+            // Stopped meanwhile; a file that nobody knows of must not stay. One that was there before is known.
+            return Err(Failure::Cancelled);
+        };
+        let Opened::Part(open) = self.opened(item, part, stored_layer) else { return Err(Failure::Worker) };
+        // From now on the partial file is found again after a crash.
+        open.recorder.record().await?;
+        Ok(Opened::Part(open))
+    }
+
+    fn opened(&self, item: &Item, part: Arc<PartFile>, layer: Option<Arc<PieceLayer>>) -> Opened {
+        let plan = self.book().get_mut(item.id).map(|entry| Arc::clone(&entry.plan));
+        let plan = plan.unwrap_or_else(|| Arc::new(std::sync::Mutex::new(Plan::new(item.file))));
+        let boot_id = Arc::clone(&self.shared.boot_id);
+        let recorder = Recorder::new(item.id, plan, part, self.shared.store.clone(), boot_id);
+        Opened::Part(OpenPart { recorder, layer })
+    }
+
+    /// Keeps a piece layer for later streams and after a crash.
+    pub(super) async fn keep_layer(
+        &self,
+        id: DownloadId,
+        layer: PieceLayer,
+    ) -> Result<Arc<PieceLayer>, Failure> {
+        let layer = Arc::new(layer);
+        let (store, kept) = (self.shared.store.clone(), Arc::clone(&layer));
+        self.blocking(move || Ok(store.save_layer(id, &kept)?)).await?;
+        Ok(layer)
+    }
+
+    /// Removes a partial file, whether this process has opened it or an earlier one left it.
+    pub(super) async fn discard(&self, part: Option<Arc<PartFile>>, left: Option<(SafeName, u64)>) {
+        let folder = Arc::clone(&self.shared.folder);
+        let discarded = self
+            .blocking(move || {
+                let part = match (part, left) {
+                    (Some(part), _) => part,
+                    (None, Some((name, inode))) => match PartFile::open(&folder, &name, &name) {
+                        Ok(part) if part.inode()? == inode => Arc::new(part),
+                        // Gone, or somebody else's by now.
+                        Ok(_) | Err(_) => return Ok(()),
+                    },
+                    (None, None) => return Ok(()),
+                };
+                Ok(part.discard()?)
+            })
+            .await;
+        if let Err(error) = discarded {
+            tracing::warn!(%error, "a partial file could not be removed");
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.shared.parts.tracker.spawn_blocking(work).await.map_err(|_| Failure::Worker)?
+    }
+}

@@ -1,0 +1,331 @@
+//! Downloads in the state database: what is needed to show them, and to go on with them after a crash.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::PathBuf,
+    time::SystemTime,
+};
+
+use protocol::{
+    CertificateSha256, FileId, ReplyKey, Root, SafeName, Username,
+    control::{Cause, DownloadState},
+    root::PieceLayer,
+};
+use rusqlite::{
+    OptionalExtension as _, Row, ToSql, Transaction, params,
+    types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::entry::DownloadId;
+use crate::{
+    searches::Source,
+    state::{State, StateError},
+};
+
+/// Changes kept of one download; the oldest go first.
+const CHANGES_KEPT: u32 = 200;
+
+/// A download as it is stored, its pieces apart.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Record {
+    pub(super) id: DownloadId,
+    pub(super) source: Source,
+    pub(super) state: DownloadState,
+    pub(super) reason: Option<String>,
+    pub(super) cause: Option<Cause>,
+    pub(super) path: PathBuf,
+    pub(super) lost_streams: u32,
+    /// Changes of state since it was last saved.
+    pub(super) changes: Vec<Change>,
+}
+
+/// A change of state, with its time and cause.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Change {
+    pub(super) at: SystemTime,
+    pub(super) state: DownloadState,
+    pub(super) reason: Option<String>,
+}
+
+/// What an earlier process left of a download on the disk.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Remains {
+    /// The partial file's name, and which file it is.
+    pub(super) part: SafeName,
+    pub(super) inode: u64,
+    /// A bit for each piece that was synced.
+    pub(super) verified_bits: Vec<u8>,
+    /// The boot in which that was so: after another one, nothing is taken for granted.
+    pub(super) boot_id: String,
+}
+
+/// What an earlier process had.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Loaded {
+    /// In the order of their ids.
+    pub(super) records: Vec<(Record, Option<Remains>)>,
+    /// The highest id ever given.
+    pub(super) last_id: u64,
+}
+
+/// All methods block.
+#[derive(Clone)]
+pub(super) struct DownloadStore {
+    state: State,
+}
+
+impl DownloadStore {
+    pub(super) fn new(state: State) -> Self {
+        Self { state }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn load(&self) -> Result<Loaded, StateError> {
+        self.state.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, name, root, size, username, reply_key, certificate_sha256, state, reason, cause,
+                 path, lost_streams, part, inode, verified, boot_id FROM downloads ORDER BY id",
+            )?;
+            // A record that can't be read is passed over rather than keeping the daemon from starting.
+            let records = statement.query_map([], read_record)?.filter_map(Result::transpose);
+            let records = records.collect::<rusqlite::Result<Vec<_>>>()?;
+            let last_id = connection
+                .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'downloads'", [], |row| row.get(0))
+                .optional()?;
+            Ok(Loaded { records, last_id: last_id.map_or(0, i64::cast_unsigned) })
+        })
+    }
+
+    /// Saves records and their changes, all or none.
+    pub(super) fn save(&self, records: &[Record]) -> Result<(), StateError> {
+        self.state.with(|connection| {
+            let transaction = connection.transaction()?;
+            for record in records {
+                save_record(&transaction, record)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Forgets a download.
+    pub(super) fn remove(&self, id: DownloadId) -> Result<(), StateError> {
+        self.state
+            .with(|connection| connection.execute("DELETE FROM downloads WHERE id = ?1", [id]).map(drop))
+    }
+
+    /// Notes the partial file and the pieces in it that were synced.
+    pub(super) fn save_remains(&self, id: DownloadId, remains: &Remains) -> Result<(), StateError> {
+        self.state.with(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE downloads SET part = ?2, inode = ?3, verified = ?4, boot_id = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    id,
+                    remains.part.as_str(),
+                    remains.inode.cast_signed(),
+                    remains.verified_bits,
+                    remains.boot_id
+                ])
+                .map(drop)
+        })
+    }
+
+    pub(super) fn save_layer(&self, id: DownloadId, layer: &PieceLayer) -> Result<(), StateError> {
+        self.state.with(|connection| {
+            connection
+                .prepare_cached("UPDATE downloads SET layer = ?2 WHERE id = ?1")?
+                .execute(params![id, layer.to_bytes()])
+                .map(drop)
+        })
+    }
+
+    /// The piece layer, proven to belong to the file.
+    pub(super) fn layer(&self, id: DownloadId, file: &FileId) -> Result<Option<PieceLayer>, StateError> {
+        let bytes: Option<Vec<u8>> = self.state.with(|connection| {
+            connection.query_row("SELECT layer FROM downloads WHERE id = ?1", [id], |row| row.get(0))
+        })?;
+        Ok(bytes.and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
+    }
+}
+
+fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
+    let Source { username, name, file, reply_key, certificate_sha256 } = &record.source;
+    transaction
+        .prepare_cached(
+            "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, state,
+             reason, cause, path, lost_streams) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (id) DO UPDATE SET username = ?5, reply_key = ?6, certificate_sha256 = ?7,
+             state = ?8, reason = ?9, cause = ?10, path = ?11, lost_streams = ?12",
+        )?
+        .execute(params![
+            record.id,
+            name.as_str(),
+            file.root.as_bytes(),
+            file.size.cast_signed(),
+            username.as_str(),
+            reply_key.as_bytes(),
+            certificate_sha256.as_bytes(),
+            to_text(&record.state),
+            record.reason,
+            record.cause.as_ref().map(to_text),
+            record.path.as_os_str().as_bytes(),
+            record.lost_streams,
+        ])?;
+    if record.changes.is_empty() {
+        return Ok(());
+    }
+    for change in &record.changes {
+        let at = change.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        transaction.prepare_cached("INSERT INTO download_changes VALUES (?1, ?2, ?3, ?4)")?.execute(
+            params![record.id, i64::try_from(at).unwrap_or(i64::MAX), to_text(&change.state), change.reason],
+        )?;
+    }
+    transaction
+        .prepare_cached(
+            "DELETE FROM download_changes WHERE download = ?1 AND rowid NOT IN (SELECT rowid FROM
+             download_changes WHERE download = ?1 ORDER BY rowid DESC LIMIT ?2)",
+        )?
+        .execute(params![record.id, CHANGES_KEPT])
+        .map(drop)
+}
+
+fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains>)>> {
+    let texts: (String, String, String, Option<String>) =
+        (row.get("name")?, row.get("username")?, row.get("state")?, row.get("cause")?);
+    let (root, reply_key, certificate): ([u8; 32], [u8; 32], [u8; 32]) =
+        (row.get("root")?, row.get("reply_key")?, row.get("certificate_sha256")?);
+    let (Ok(name), Ok(username), Some(state)) =
+        (SafeName::parse(&texts.0), Username::parse(&texts.1), from_text(&texts.2))
+    else {
+        return Ok(None);
+    };
+    let Ok(file) = FileId::new(Root::from_bytes(root), row.get::<_, i64>("size")?.cast_unsigned()) else {
+        return Ok(None);
+    };
+    let part: Option<String> = row.get("part")?;
+    let remains = match part.as_deref().map(SafeName::parse) {
+        Some(Ok(part)) => Some(Remains {
+            part,
+            inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+            verified_bits: row.get("verified")?,
+            boot_id: row.get("boot_id")?,
+        }),
+        Some(Err(_)) | None => None,
+    };
+    let record = Record {
+        id: row.get("id")?,
+        source: Source {
+            username,
+            name,
+            file,
+            reply_key: ReplyKey::from_bytes(reply_key),
+            certificate_sha256: CertificateSha256::from_bytes(certificate),
+        },
+        state,
+        reason: row.get("reason")?,
+        cause: texts.3.as_deref().and_then(from_text),
+        path: PathBuf::from(OsString::from_vec(row.get("path")?)),
+        lost_streams: row.get("lost_streams")?,
+        changes: Vec::new(),
+    };
+    Ok(Some((record, remains)))
+}
+
+impl ToSql for DownloadId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.cast_signed().into())
+    }
+}
+
+impl FromSql for DownloadId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(|id| Self(id.cast_unsigned()))
+    }
+}
+
+/// A state or cause under its name in the control API.
+fn to_text(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: u64, state: DownloadState) -> Record {
+        Record {
+            id: DownloadId(id),
+            source: Source {
+                username: "alice".parse().unwrap(),
+                name: SafeName::parse("song.flac").unwrap(),
+                file: FileId::new(Root::from_bytes([3; 32]), 5 << 20).unwrap(),
+                reply_key: ReplyKey::from_bytes([4; 32]),
+                certificate_sha256: CertificateSha256::from_bytes([5; 32]),
+            },
+            state,
+            reason: Some("because".to_owned()),
+            cause: Some(Cause::StreamLost),
+            path: PathBuf::from("/x/song.flac"),
+            lost_streams: 2,
+            changes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_download_is_read_back_as_it_was_saved_and_ids_are_not_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let remains = Remains {
+            part: SafeName::parse("song.flac.part").unwrap(),
+            inode: u64::MAX,
+            verified_bits: vec![0b10110],
+            boot_id: "b".to_owned(),
+        };
+        {
+            let store = DownloadStore::new(State::open(dir.path()).unwrap());
+            store.save(&[record(1, DownloadState::Paused), record(7, DownloadState::Failed)]).unwrap();
+            store.save_remains(DownloadId(1), &remains).unwrap();
+            store.remove(DownloadId(7)).unwrap();
+        }
+        let store = DownloadStore::new(State::open(dir.path()).unwrap());
+        let records = vec![(record(1, DownloadState::Paused), Some(remains))];
+        assert_eq!(store.load().unwrap(), Loaded { records, last_id: 7 });
+    }
+
+    #[test]
+    fn saving_again_keeps_the_pieces_and_only_so_many_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DownloadStore::new(State::open(dir.path()).unwrap());
+        store.save(&[record(1, DownloadState::Transferring)]).unwrap();
+        let part = SafeName::parse("p.part").unwrap();
+        let remains = Remains { part, inode: 9, verified_bits: vec![1], boot_id: String::new() };
+        store.save_remains(DownloadId(1), &remains).unwrap();
+        let change = Change { at: crate::clock::wall(), state: DownloadState::Waiting, reason: None };
+        for _ in 0..3 {
+            let changes = vec![change.clone(); 100];
+            store.save(&[Record { changes, ..record(1, DownloadState::Queued) }]).unwrap();
+        }
+        let loaded = store.load().unwrap().records;
+        assert_eq!(loaded[0].0.state, DownloadState::Queued);
+        assert_eq!(loaded[0].1.as_ref(), Some(&remains));
+        let count: u32 = store
+            .state
+            .with(|connection| {
+                connection.query_row("SELECT count(*) FROM download_changes", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(count, CHANGES_KEPT);
+    }
+}

@@ -1,0 +1,101 @@
+//! A range of a file as a response body: read ahead on a blocking thread, checked before it is sent.
+//!
+//! A file that changes while it is sent must not arrive as a mix of two versions. So it is looked at after
+//! each read and before what was read is handed on; once it has changed, the body breaks off.
+
+use std::{
+    io,
+    os::unix::fs::FileExt as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use protocol::byte_range::ByteRange;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    limits::{FILE_CHUNK_BYTES, FILE_CHUNKS_AHEAD},
+    progress::ServeProgress,
+    shelf::ShelfFile,
+};
+
+/// The body. Its thread ends with it.
+#[derive(Debug)]
+pub(super) struct FileBytes {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    remaining: u64,
+    progress: Arc<ServeProgress>,
+}
+
+impl FileBytes {
+    pub(super) fn start(
+        file: impl ShelfFile,
+        range: ByteRange,
+        progress: Arc<ServeProgress>,
+        tracker: &TaskTracker,
+    ) -> Self {
+        let range = range.exclusive();
+        let remaining = range.end - range.start;
+        let (sender, chunks) = mpsc::channel(FILE_CHUNKS_AHEAD);
+        let noted = Arc::clone(&progress);
+        tracker.spawn_blocking(move || {
+            let mut at = range.start;
+            while at < range.end {
+                let chunk = read_chunk(&file, at, range.end, &noted);
+                let is_last = chunk.is_err();
+                at += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+                // Nobody receives any more: the stream ended.
+                if sender.blocking_send(chunk).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self { chunks, remaining, progress }
+    }
+}
+
+fn read_chunk(file: &impl ShelfFile, at: u64, end: u64, progress: &ServeProgress) -> io::Result<Bytes> {
+    let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(FILE_CHUNK_BYTES);
+    let mut chunk = vec![0; length];
+    let read = file.file().read_exact_at(&mut chunk, at);
+    // A file that was cut short has changed too.
+    if matches!(&read, Err(error) if error.kind() == io::ErrorKind::UnexpectedEof) || !file.is_unchanged()? {
+        progress.note_source_changed();
+        return Err(io::Error::other("the file changed while it was being sent"));
+    }
+    read.map(|()| chunk.into())
+}
+
+impl Body for FileBytes {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.remaining == 0 {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(match ready!(self.chunks.poll_recv(cx)) {
+            Some(Ok(chunk)) => {
+                self.remaining -= chunk.len() as u64;
+                self.progress.add_sent(chunk.len() as u64);
+                Ok(Frame::data(chunk))
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(io::Error::other("the reading thread ended early")),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.remaining == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining)
+    }
+}

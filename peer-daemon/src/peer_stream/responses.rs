@@ -1,0 +1,176 @@
+//! The target's routes: what one request comes to.
+
+use std::{io, sync::Arc};
+
+use http_body_util::{Either, Full};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Body as _, Bytes, Incoming},
+    header::{
+        ACCEPT_RANGES, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+    },
+    http::response::Builder,
+};
+use protocol::{
+    Code, FileId, Problem,
+    byte_range::{ByteRange, unsatisfied_content_range},
+    introduction::IntroductionProof,
+    paths::{INTRODUCTION_HEADER, peer},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    file_bytes::FileBytes,
+    preconditions::{Decision, decide},
+    progress::{Phase, ServeProgress},
+    server::Offer,
+    shelf::{Shelf, ShelfError, ShelfFile as _},
+};
+
+pub(super) type ResponseBody = Either<Full<Bytes>, FileBytes>;
+type Answer = Result<Response<ResponseBody>, Code>;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// What the answers of one stream are made from.
+pub(super) struct Answers<S> {
+    pub(super) offer: Offer,
+    pub(super) shelf: Arc<S>,
+    pub(super) progress: Arc<ServeProgress>,
+    /// Where files are read; the stream waits for it before it is over.
+    pub(super) readers: TaskTracker,
+}
+
+/// What a path names.
+enum Route {
+    Introduction,
+    File(FileId),
+    Pieces(FileId),
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Self> {
+        if path == peer::INTRODUCTION {
+            return Some(Self::Introduction);
+        }
+        let mut parts = path.strip_prefix(peer::FILES)?.strip_prefix('/')?.split('/');
+        let (root, size) = (parts.next()?.parse().ok()?, parts.next()?);
+        let file = FileId::new(root, size.parse().ok()?).ok()?;
+        match (parts.next(), parts.next()) {
+            // One spelling for one number.
+            _ if file.size.to_string() != size => None,
+            (None, _) => Some(Self::File(file)),
+            (Some("pieces"), None) => Some(Self::Pieces(file)),
+            _ => None,
+        }
+    }
+}
+
+impl<S: Shelf> Answers<S> {
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<ResponseBody>, io::Error> {
+        match self.route(&request).await {
+            Ok(response) => Ok(response),
+            Err(code) => problem(code),
+        }
+    }
+
+    async fn route(&self, request: &Request<Incoming>) -> Answer {
+        // No request here has a body, and what can't be read would stand before the next request.
+        if !request.body().is_end_stream() {
+            return Err(Code::BodyTooLarge);
+        }
+        let route = Route::of(request.uri().path()).ok_or(Code::RouteUnknown)?;
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return Err(Code::MethodNotAllowed);
+        }
+        match route {
+            Route::Introduction => self.introduction(request.headers()),
+            Route::File(file) => self.file(request, file).await,
+            Route::Pieces(file) => self.pieces(file).await,
+        }
+    }
+
+    /// The proof that the seal was opened.
+    fn introduction(&self, headers: &HeaderMap) -> Answer {
+        let id = self.offer.id;
+        // A requester that dialled names the introduction that it means.
+        let named = headers.get(INTRODUCTION_HEADER).map(HeaderValue::as_bytes);
+        if named.is_some_and(|named| named != id.to_string().as_bytes()) {
+            return Err(Code::IntroductionOver);
+        }
+        let proof = IntroductionProof { id, message_key: self.offer.message_key.clone() };
+        let json = serde_json::to_vec(&proof).map_err(|_| Code::Internal)?;
+        let head = Response::builder().header(CONTENT_TYPE, "application/json");
+        finish(head, Either::Left(Full::from(json)))
+    }
+
+    async fn file(&self, request: &Request<Incoming>, file: FileId) -> Answer {
+        let opened = self.open(file).await?;
+        let tag = file.root.to_string();
+        let head = Response::builder().header(ETAG, format!("\"{tag}\"")).header(ACCEPT_RANGES, "bytes");
+        let head_and_part = match decide(request.method(), request.headers(), &tag, file.size) {
+            Decision::NotModified => return finish(head.status(StatusCode::NOT_MODIFIED), empty()),
+            Decision::Failed => return finish(head.status(StatusCode::PRECONDITION_FAILED), empty()),
+            Decision::Unsatisfiable => {
+                let head = head.status(StatusCode::RANGE_NOT_SATISFIABLE);
+                return finish(head.header(CONTENT_RANGE, unsatisfied_content_range(file.size)), empty());
+            }
+            Decision::Whole => (head, ByteRange::from_exclusive(0..file.size)),
+            Decision::Part(part) => {
+                let head = head.status(StatusCode::PARTIAL_CONTENT);
+                (head.header(CONTENT_RANGE, part.to_content_range(file.size)), Some(part))
+            }
+        };
+        let head = head_and_part.0.header(CONTENT_TYPE, OCTETS);
+        match head_and_part.1 {
+            _ if request.method() == Method::HEAD => finish(head.header(CONTENT_LENGTH, file.size), empty()),
+            None => finish(head, empty()),
+            Some(part) => {
+                let bytes = FileBytes::start(opened, part, Arc::clone(&self.progress), &self.readers);
+                finish(head, Either::Right(bytes))
+            }
+        }
+    }
+
+    async fn pieces(&self, file: FileId) -> Answer {
+        let layer = self.open(file).await?.layer();
+        let head = Response::builder().header(CONTENT_TYPE, OCTETS);
+        finish(head, Either::Left(Full::from(layer.to_bytes())))
+    }
+
+    /// Opens a file of this introduction, and of no other.
+    async fn open(&self, file: FileId) -> Result<S::File, Code> {
+        if !self.offer.files.contains(&file) {
+            return Err(Code::FileNotOffered);
+        }
+        self.progress.advance(Phase::Asked);
+        self.progress.turn_to(file);
+        self.shelf.open(&file).await.map_err(|error| match error {
+            ShelfError::Gone => Code::FileGone,
+            ShelfError::Changed => Code::SourceChanged,
+            ShelfError::Unreadable => Code::Internal,
+        })
+    }
+}
+
+fn empty() -> ResponseBody {
+    Either::Left(Full::default())
+}
+
+fn finish(head: Builder, body: ResponseBody) -> Answer {
+    head.body(body).map_err(|_| Code::Internal)
+}
+
+fn problem(code: Code) -> Result<Response<ResponseBody>, io::Error> {
+    let json = serde_json::to_vec(&Problem::new(code)).map_err(io::Error::other)?;
+    let mut head = Response::builder().status(code.status()).header(CONTENT_TYPE, Problem::CONTENT_TYPE);
+    match code {
+        Code::MethodNotAllowed => head = head.header(ALLOW, "GET, HEAD"),
+        Code::BodyTooLarge => head = head.header(CONNECTION, "close"),
+        _ => {}
+    }
+    head.body(Either::Left(Full::from(json))).map_err(io::Error::other)
+}

@@ -1,0 +1,206 @@
+//! Two peers with an introduction between them, and a shelf whose files can change.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Write as _},
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use peer_daemon::{
+    introductions::identity::Identity,
+    peer_stream::{
+        client::{Requester, StreamError},
+        limits::StreamLimits,
+        progress::ServeProgress,
+        server::{Offer, ServeError, Served, serve_within},
+        shelf::{Shelf, ShelfError, ShelfFile},
+    },
+};
+use protocol::{
+    FileId, IntroductionId, MessageKey,
+    root::{FileHasher, PieceLayer},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Long enough for any honest step, short enough that a hanging test is seen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// For tests that wait for a limit to strike.
+pub(crate) const SHORT: StreamLimits = StreamLimits {
+    handshake: Duration::from_millis(300),
+    proof: Duration::from_millis(300),
+    idle: Duration::from_millis(300),
+    head: Duration::from_millis(600),
+    piece_layer: Duration::from_millis(300),
+};
+
+/// Bytes that differ from piece to piece.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    (0..size).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 ^ (at >> 20) as u8).collect()
+}
+
+pub(crate) fn identify(content: &[u8]) -> (FileId, PieceLayer) {
+    let mut hasher = FileHasher::new(content.len() as u64);
+    hasher.update(content);
+    hasher.finish().unwrap()
+}
+
+/// Files on disk, by identity.
+#[derive(Default)]
+pub(crate) struct TestShelf {
+    files: Mutex<HashMap<FileId, Result<TestFile, ShelfError>>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct TestFile {
+    file: Arc<File>,
+    layer: Arc<PieceLayer>,
+    is_changed: Arc<AtomicBool>,
+}
+
+impl TestShelf {
+    pub(crate) fn add(&self, content: &[u8]) -> FileId {
+        let (id, layer) = identify(content);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        let file = TestFile { file: Arc::new(file), layer: Arc::new(layer), is_changed: Arc::default() };
+        self.files.lock().unwrap().insert(id, Ok(file));
+        id
+    }
+    /// From now on the file can't be opened.
+    pub(crate) fn fail(&self, id: FileId, error: ShelfError) {
+        self.files.lock().unwrap().insert(id, Err(error));
+    }
+    /// The file changes, also for those who have it open.
+    pub(crate) fn change(&self, id: FileId) {
+        if let Some(Ok(file)) = self.files.lock().unwrap().get(&id) {
+            file.is_changed.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Shelf for TestShelf {
+    type File = TestFile;
+    async fn open(&self, id: &FileId) -> Result<TestFile, ShelfError> {
+        self.files.lock().unwrap().get(id).cloned().unwrap_or(Err(ShelfError::Gone))
+    }
+}
+
+impl ShelfFile for TestFile {
+    fn file(&self) -> &File {
+        &self.file
+    }
+    fn layer(&self) -> Arc<PieceLayer> {
+        Arc::clone(&self.layer)
+    }
+    fn is_unchanged(&self) -> io::Result<bool> {
+        Ok(!self.is_changed.load(Ordering::SeqCst))
+    }
+}
+
+/// A requester and a target that have been introduced.
+pub(crate) struct Peers {
+    pub(crate) requester: Identity,
+    pub(crate) target: Arc<Identity>,
+    pub(crate) shelf: Arc<TestShelf>,
+    pub(crate) offer: Offer,
+    pub(crate) progress: Arc<ServeProgress>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) limits: StreamLimits,
+}
+
+pub(crate) type Serving = JoinHandle<Result<Served, ServeError>>;
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        let now = SystemTime::UNIX_EPOCH;
+        let requester = Identity::generate(now).unwrap();
+        let offer = Offer {
+            id: IntroductionId::random(),
+            message_key: MessageKey::random(),
+            requester_certificate: requester.certificate_sha256(),
+            files: Vec::new(),
+        };
+        Self {
+            requester,
+            target: Arc::new(Identity::generate(now).unwrap()),
+            shelf: Arc::default(),
+            offer,
+            progress: Arc::default(),
+            stop: CancellationToken::new(),
+            limits: StreamLimits::default(),
+        }
+    }
+
+    pub(crate) fn with_limits(limits: StreamLimits) -> Self {
+        Self { limits, ..Self::new() }
+    }
+
+    pub(crate) fn offering(content: &[u8]) -> (Self, FileId) {
+        let mut peers = Self::new();
+        let file = peers.offer(content);
+        (peers, file)
+    }
+
+    pub(crate) fn offer(&mut self, content: &[u8]) -> FileId {
+        let file = self.shelf.add(content);
+        self.offer.files.push(file);
+        file
+    }
+
+    /// The target serves one end of a stream.
+    pub(crate) fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
+        let (target, shelf) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
+        let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
+        let (stop, limits) = (self.stop.clone(), self.limits);
+        TaskTracker::new()
+            .spawn(async move { serve_within(limits, io, &target, offer, shelf, progress, stop).await })
+    }
+
+    /// A pipe in memory, its far end served.
+    pub(crate) fn pipe(&self) -> (DuplexStream, Serving) {
+        let (near, far) = duplex(64 * 1024);
+        (near, self.serve(far))
+    }
+
+    /// An established stream over a pipe.
+    pub(crate) async fn connect(&self) -> (Requester, Serving) {
+        let (near, serving) = self.pipe();
+        let expected = Some(self.target.certificate_sha256());
+        (Requester::establish_within(self.limits, near, &self.requester, expected).await.unwrap(), serving)
+    }
+}
+
+/// Waits for the target's end, within patience.
+pub(crate) async fn ended(serving: Serving) -> Result<Served, ServeError> {
+    tokio::time::timeout(PATIENCE, serving).await.expect("the stream hangs").expect("the stream panicked")
+}
+
+/// Reads a whole range.
+pub(crate) async fn fetch(
+    requester: &mut Requester,
+    file: &FileId,
+    range: Range<u64>,
+) -> Result<Vec<u8>, (Vec<u8>, StreamError)> {
+    let mut received = Vec::new();
+    let mut body = match requester.fetch(file, range).await {
+        Ok(body) => body,
+        Err(error) => return Err((received, error)),
+    };
+    loop {
+        match body.chunk().await {
+            Ok(Some(bytes)) => received.extend_from_slice(&bytes),
+            Ok(None) => return Ok(received),
+            Err(error) => return Err((received, error)),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The command line. Each help text begins with examples: they are what people look for.
+
+use std::{ffi::OsString, path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  peerctl start -- --coordinator https://share.example.org --share ~/Music
+  peerctl connect alice
+  peerctl search wu tang
+  peerctl get 1
+
+";
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found, 5 conflict, 6 timed out,
+7 coordinator or peer unreachable, 8 source changed, 9 no space, 10 permission, 11 rate limited,
+12 version mismatch, 32 integrity failure, 130 interrupted (a download goes on).";
+
+/// Steers the peer-daemon: find files by hearsay, and fetch them.
+#[derive(Debug, Parser)]
+#[command(version, before_help = EXAMPLES, after_help = EXIT_CODES, propagate_version = false)]
+pub(crate) struct Cli {
+    /// The daemon's control socket [default: hearsay/control.sock in $XDG_RUNTIME_DIR]
+    #[arg(long, global = true, env = "HEARSAY_SOCKET", value_name = "PATH", hide_env_values = true)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the peer-daemon in the background
+    #[command(
+        before_help = "Examples:\n  peerctl start\n  peerctl start -- --coordinator https://share.example.org --share ~/Music\n"
+    )]
+    Start {
+        /// Arguments for peer-daemon, after `--`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
+    /// Stop the peer-daemon; downloads go on when it is started again
+    #[command(before_help = "Example:\n  peerctl stop\n")]
+    Stop,
+    /// Show whether the daemon is connected, and what it does
+    #[command(before_help = "Examples:\n  peerctl status\n  peerctl status --json\n")]
+    Status,
+    /// Connect to the coordinator under a username
+    #[command(before_help = "Example:\n  peerctl connect alice\n")]
+    Connect {
+        /// 3 to 32 letters and digits of one script, with - _ . inside
+        username: String,
+    },
+    /// Disconnect from the coordinator
+    #[command(before_help = "Example:\n  peerctl disconnect\n")]
+    Disconnect,
+    /// Search the shared files of everybody who is connected
+    #[command(
+        before_help = "Examples:\n  peerctl search wu tang\n  peerctl search --wait 5 'annual report'\n  \
+                             peerctl search --ndjson wu tang\n"
+    )]
+    Search(SearchArgs),
+    /// Fetch files that a search has found
+    #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
+                             peerctl get 1 --detach\n")]
+    Get {
+        /// A result's number in the last search, or SEARCH.NUMBER
+        #[arg(required = true, value_name = "RESULT")]
+        targets: Vec<Target>,
+        /// Return at once; the daemon fetches on
+        #[arg(long)]
+        detach: bool,
+    },
+    /// Wait until downloads have ended
+    #[command(before_help = "Examples:\n  peerctl wait 3\n  peerctl wait 3 --timeout 60\n")]
+    Wait {
+        /// As `peerctl downloads` shows it
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Id>,
+        /// Give up after this time; the downloads go on
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// List downloads
+    #[command(before_help = "Examples:\n  peerctl downloads\n  peerctl downloads --json\n")]
+    Downloads,
+    /// List uploads, running and waiting
+    #[command(before_help = "Examples:\n  peerctl uploads\n  peerctl uploads --json\n")]
+    Uploads,
+    /// Show all about one download
+    #[command(before_help = "Example:\n  peerctl show 3\n")]
+    Show {
+        /// As `peerctl downloads` shows it
+        id: Id,
+    },
+    /// Show the versions of peerctl and of the running daemon
+    #[command(before_help = "Example:\n  peerctl version\n")]
+    Version,
+    /// Print a shell's completions
+    #[command(
+        before_help = "Example:\n  peerctl completions bash > ~/.local/share/bash-completion/completions/peerctl\n"
+    )]
+    Completions { shell: clap_complete::Shell },
+}
+
+/// On a terminal a table; in a pipe one line a result, its fields separated by tabs: number, match, size in
+/// bytes, username, name.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Words of the name, in any order
+    #[arg(required = true, value_name = "QUERY")]
+    words: Vec<String>,
+    /// End when no new result came for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) wait: u64,
+    /// Print each result as a JSON document of its own as it comes
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) ndjson: bool,
+}
+
+impl SearchArgs {
+    /// `search wu tang` asks the same as `search 'wu tang'`.
+    pub(crate) fn query(&self) -> String {
+        self.words.join(" ")
+    }
+}
+
+/// A search's result: `NUMBER` of the last search, or `SEARCH.NUMBER`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target(String);
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_number =
+            |part: &str| part.parse::<u32>().is_ok_and(|number| number > 0) && !part.starts_with('+');
+        let well_formed = match text.split_once('.') {
+            Some((search, number)) => is_number(search) && is_number(number),
+            None => is_number(text),
+        };
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected NUMBER or SEARCH.NUMBER, such as 1 or 2.1")
+        }
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.0
+    }
+}
+
+/// A download's ID. Checked here because it becomes part of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Id(String);
+
+/// The daemon's own are shorter.
+const ID_CHARS_MAX: usize = 64;
+
+impl Id {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Id {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let well_formed = (1..=ID_CHARS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected an ID as `peerctl downloads` shows it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Command, Id, Target};
+    use clap::{CommandFactory as _, Parser as _};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_result_is_named_by_its_number_with_or_without_its_search() {
+        for text in ["1", "12", "2.1", "10.400"] {
+            assert_eq!(text.parse::<Target>().map(String::from), Ok(text.to_owned()));
+        }
+        for text in
+            ["", "0", "-1", "+1", "1.", ".1", "1.0", "1.2.3", "a", "1 2", "4294967296", "hearsay:?root=1"]
+        {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_can_not_change_the_route() {
+        assert!("d3-4f".parse::<Id>().is_ok());
+        for text in ["", "..", "a/b", "a?wait=1", "a%2f", "ä", &"x".repeat(65)] {
+            assert!(text.parse::<Id>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_of_several_words_needs_no_quotes() {
+        let cli = Cli::try_parse_from(["peerctl", "search", "wu", "tang", "--wait", "5"]).unwrap();
+        let Command::Search(search) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((search.query().as_str(), search.wait), ("wu tang", 5));
+    }
+
+    #[test]
+    fn the_daemons_arguments_come_after_two_dashes() {
+        let cli = Cli::try_parse_from(["peerctl", "start", "--", "--share", "x", "--json"]).unwrap();
+        assert!(!cli.json);
+        let Command::Start { arguments } = cli.command else { panic!("{cli:?}") };
+        assert_eq!(arguments, ["--share", "x", "--json"]);
+    }
+}

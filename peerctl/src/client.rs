@@ -1,0 +1,193 @@
+//! The control API as functions: one for each call that peerctl makes.
+
+use std::{
+    error::Error as _,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use protocol::{
+    Problem,
+    control::{ConnectionRequest, Downloads, NewDownloads, NewSearch, Search, Status, Uploads},
+    paths::control,
+};
+use reqwest::Method;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Error;
+
+/// Time for an answer beyond what a call itself waits for: connecting asks a coordinator that may be slow.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
+/// Time for the socket to take the connection: a daemon that is alive does so at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of an answer: thousands of downloads fit, and what is not our daemon can't fill the memory.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A document of the daemon, as it came and as it was understood. `--json` prints it as it came, so that what
+/// a later daemon adds is not lost.
+#[derive(Debug)]
+pub(crate) struct Reply<T> {
+    pub(crate) text: String,
+    pub(crate) value: T,
+}
+
+pub(crate) struct Client {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+impl Client {
+    pub(crate) fn new(socket: PathBuf) -> Result<Self, Error> {
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .no_proxy()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build()
+            .map_err(|error| Error::SocketUnusable { path: socket.clone(), reason: error.to_string() })?;
+        Ok(Self { http, socket })
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub(crate) async fn status(&self) -> Result<Reply<Status>, Error> {
+        self.get(control::STATUS, Duration::ZERO).await
+    }
+
+    pub(crate) async fn connect(&self, username: &str) -> Result<Reply<Status>, Error> {
+        let body = ConnectionRequest { username: username.to_owned() };
+        read(self.send(Method::PUT, control::CONNECTION, Some(&body), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn disconnect(&self) -> Result<Reply<Status>, Error> {
+        read(self.send(Method::DELETE, control::CONNECTION, None::<&()>, Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn new_search(&self, query: String) -> Result<Reply<Search>, Error> {
+        read(self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?)
+    }
+
+    /// Answered once there are more than `known` results, the search is finished, or after `wait`.
+    pub(crate) async fn search(
+        &self,
+        search: &str,
+        known: usize,
+        wait: Duration,
+    ) -> Result<Reply<Search>, Error> {
+        let route = control::SEARCH.replace("{search}", search);
+        self.get(&format!("{route}?known={known}&wait={}", wait.as_secs()), wait).await
+    }
+
+    pub(crate) async fn new_downloads(&self, targets: Vec<String>) -> Result<Reply<Downloads>, Error> {
+        read(
+            self.send(Method::POST, control::DOWNLOADS, Some(&NewDownloads { targets }), Duration::ZERO)
+                .await?,
+        )
+    }
+
+    pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {
+        self.get(control::DOWNLOADS, Duration::ZERO).await
+    }
+
+    /// Answered once the download has ended, or after `wait`.
+    pub(crate) async fn download(&self, id: &str, wait: Duration) -> Result<Reply<Downloads>, Error> {
+        let route = control::DOWNLOAD.replace("{id}", id);
+        self.get(&format!("{route}?wait={}", wait.as_secs()), wait).await
+    }
+
+    pub(crate) async fn uploads(&self) -> Result<Reply<Uploads>, Error> {
+        self.get(control::UPLOADS, Duration::ZERO).await
+    }
+
+    /// Asks the daemon to end; it answers before it does.
+    pub(crate) async fn shutdown(&self) -> Result<(), Error> {
+        self.send(Method::POST, control::SHUTDOWN, None::<&()>, Duration::ZERO).await.map(drop)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, route: &str, wait: Duration) -> Result<Reply<T>, Error> {
+        read(self.send(Method::GET, route, None::<&()>, wait).await?)
+    }
+
+    /// The answer's body, if the daemon did as it was asked.
+    async fn send(
+        &self,
+        method: Method,
+        route: &str,
+        body: Option<&impl Serialize>,
+        wait: Duration,
+    ) -> Result<String, Error> {
+        let mut request = self
+            .http
+            .request(method, format!("http://{}{route}", control::HOST))
+            .timeout(ANSWER_TIMEOUT + wait);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.failure(&error))?;
+        let status = response.status();
+        let text = self.body(response).await?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        match serde_json::from_str::<Problem>(&text) {
+            Ok(problem) => Err(Error::Problem(problem)),
+            Err(_) => Err(Error::Unreadable(format!("status {}", status.as_u16()))),
+        }
+    }
+
+    async fn body(&self, mut response: reqwest::Response) -> Result<String, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(Error::Unreadable("it is too long".to_owned()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        String::from_utf8(bytes).map_err(|_| Error::Unreadable("it is not UTF-8".to_owned()))
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Error {
+        use io::ErrorKind as K;
+        if error.is_timeout() {
+            return Error::NoAnswer;
+        }
+        match system_error(error).map(io::Error::kind) {
+            // A socket file that nobody listens on was left by a daemon that was killed; a daemon that ends
+            // while it is asked cuts the connection.
+            Some(
+                K::NotFound | K::ConnectionRefused | K::ConnectionReset | K::BrokenPipe | K::UnexpectedEof,
+            ) => Error::NotRunning,
+            Some(K::PermissionDenied) => Error::SocketForbidden(self.socket.clone()),
+            _ => Error::SocketUnusable { path: self.socket.clone(), reason: innermost(error) },
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(text: String) -> Result<Reply<T>, Error> {
+    let value = serde_json::from_str(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
+    Ok(Reply { text, value })
+}
+
+/// The operating system's error at the bottom of an HTTP client's.
+fn system_error(error: &reqwest::Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(system) = inner.downcast_ref::<io::Error>() {
+            return Some(system);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

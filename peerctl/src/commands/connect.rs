@@ -1,0 +1,47 @@
+//! `peerctl connect USERNAME`. When the name is taken or not allowed, a person is asked for another.
+
+use protocol::{Code, control::Status};
+
+use super::status;
+use crate::{
+    client::{Client, Reply},
+    error::Error,
+    output::Output,
+};
+
+pub(super) async fn run(client: &Client, username: String, output: &Output) -> Result<(), Error> {
+    let reply = connect(client, username, output).await?;
+    if output.json() {
+        output.document(&reply.text)?;
+    } else if reply.value.connected {
+        output.line(&status::connection(&reply.value))?;
+    }
+    if reply.value.connected {
+        return Ok(());
+    }
+    let problem = reply.value.connection_problem.unwrap_or_else(|| "the daemon is still trying".to_owned());
+    Err(Error::NotConnected(problem))
+}
+
+/// Asks for as long as the person goes on answering.
+async fn connect(client: &Client, mut username: String, output: &Output) -> Result<Reply<Status>, Error> {
+    loop {
+        let error = match client.connect(username.trim()).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        let question = match &error {
+            Error::Problem(problem)
+                if matches!(problem.code, Code::UsernameTaken | Code::UsernameInvalid) =>
+            {
+                let reason = problem.detail.as_deref().unwrap_or(&problem.title);
+                format!("{reason}; another username (empty to give up)")
+            }
+            _ => return Err(error),
+        };
+        match output.ask(&question) {
+            Some(answer) => username = answer,
+            None => return Err(error),
+        }
+    }
+}

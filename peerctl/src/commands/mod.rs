@@ -1,0 +1,46 @@
+//! The verbs, one a file.
+
+mod completions;
+mod connect;
+mod disconnect;
+mod downloads;
+mod follow;
+mod get;
+mod search;
+mod show;
+mod start;
+mod status;
+mod stop;
+mod uploads;
+mod version;
+mod wait;
+
+use crate::{
+    cli::{Cli, Command},
+    client::Client,
+    error::Error,
+    output::Output,
+    paths,
+};
+
+pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
+    if let Command::Completions { shell } = cli.command {
+        return completions::run(shell, output);
+    }
+    let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
+    match cli.command {
+        Command::Start { arguments } => start::run(&client, &arguments, output).await,
+        Command::Stop => stop::run(&client, output).await,
+        Command::Status => status::run(&client, output).await,
+        Command::Connect { username } => connect::run(&client, username, output).await,
+        Command::Disconnect => disconnect::run(&client, output).await,
+        Command::Search(search) => search::run(&client, &search, output).await,
+        Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
+        Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
+        Command::Downloads => downloads::run(&client, output).await,
+        Command::Uploads => uploads::run(&client, output).await,
+        Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Version => version::run(&client, output).await,
+        Command::Completions { shell } => completions::run(shell, output),
+    }
+}

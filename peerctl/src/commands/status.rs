@@ -1,0 +1,102 @@
+//! `peerctl status`, and how a status is told wherever a command ends with one.
+
+use protocol::control::Status;
+
+use crate::{
+    client::{Client, Reply},
+    error::Error,
+    format,
+    output::Output,
+    table::Table,
+};
+
+pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
+    print(&client.status().await?, output)
+}
+
+pub(super) fn print(reply: &Reply<Status>, output: &Output) -> Result<(), Error> {
+    if output.json() { output.document(&reply.text) } else { output.table(&table(&reply.value)) }
+}
+
+fn table(status: &Status) -> Table {
+    let mut rows = vec![("connection", connection(status))];
+    if let Some(coordinator) = &status.coordinator {
+        rows.push(("coordinator", coordinator.clone()));
+    }
+    rows.push(("ports", format!("download {}, upload {}", status.download_port, status.upload_port)));
+    rows.push(("shared", shared(status)));
+    if let Some(download) = &status.download {
+        let share = format::percent(download.received, download.size);
+        rows.push(("download", format!("{share} from {}: {}", download.username, download.name)));
+    }
+    if let Some(upload) = &status.upload {
+        let share = format::percent(upload.sent, upload.size);
+        rows.push(("upload", format!("{share} to {}: {}", upload.username, upload.name)));
+    }
+    if let Some(gui) = status.gui {
+        rows.push(("web page", format!("http://{gui}/")));
+    }
+    if status.refused_dial_backs > 0 {
+        rows.push(("refused", format!("{} connections without the right key", status.refused_dial_backs)));
+    }
+    rows.push(("version", format!("peer-daemon {}", status.version)));
+    Table::of_pairs(rows)
+}
+
+/// `connected as alice`, or why not.
+pub(super) fn connection(status: &Status) -> String {
+    match (&status.username, status.connected, &status.connection_problem) {
+        (Some(username), true, _) => format!("connected as {username}"),
+        (Some(username), false, Some(problem)) => format!("not connected as {username}: {problem}"),
+        (Some(username), false, None) => format!("connecting as {username}"),
+        (None, _, _) if status.coordinator.is_none() => "no coordinator is configured".to_owned(),
+        (None, _, _) => "not connected; connect with: peerctl connect USERNAME".to_owned(),
+    }
+}
+
+fn shared(status: &Status) -> String {
+    let files = if status.shared_files == 1 { "file" } else { "files" };
+    let scanning = if status.scanning { ", still scanning" } else { "" };
+    format!("{} {files}, {}{scanning}", status.shared_files, format::size(status.shared_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{connection, table};
+    use protocol::control::Status;
+
+    fn status(json: &str) -> Status {
+        let mut document = serde_json::json!({
+            "schema": 1, "version": "0.1.0", "protocol_version": 1, "username": null, "connected": false,
+            "connection_problem": null, "coordinator": "http://c.example", "download_port": 4821, "upload_port": 4822,
+            "gui": null, "shared_files": 1, "shared_bytes": 1536, "scanning": true, "download": null, "upload": null,
+            "refused_dial_backs": 0,
+        });
+        let changes: serde_json::Map<_, _> = serde_json::from_str(json).unwrap();
+        document.as_object_mut().unwrap().extend(changes);
+        serde_json::from_value(document).unwrap()
+    }
+
+    #[test]
+    fn the_connection_is_told_in_a_sentence() {
+        for (changes, sentence) in [
+            (r#"{"username":"alice","connected":true}"#, "connected as alice"),
+            (
+                r#"{"username":"alice","connection_problem":"it is taken"}"#,
+                "not connected as alice: it is taken",
+            ),
+            (r#"{"username":"alice"}"#, "connecting as alice"),
+            ("{}", "not connected; connect with: peerctl connect USERNAME"),
+            (r#"{"coordinator":null}"#, "no coordinator is configured"),
+        ] {
+            assert_eq!(connection(&status(changes)), sentence);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_takes_no_line() {
+        let lines: Vec<_> = table(&status("{}")).lines().collect();
+        assert_eq!(lines[3], "shared       1 file, 1.5 KiB, still scanning");
+        assert_eq!(lines.len(), 5);
+    }
+}

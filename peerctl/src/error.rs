@@ -1,0 +1,202 @@
+//! What can go wrong in a command: each with a sentence that names the way out, and its exit code.
+
+use std::{io, path::PathBuf};
+
+use protocol::{Code, Problem, control::ExitCode};
+use thiserror::Error;
+
+/// What shells use for a program that Ctrl-C ended. The download itself goes on.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("peer-daemon is not running; start it with: peerctl start")]
+    NotRunning,
+    #[error("no permission to use the control socket {}; it serves only the user who started peer-daemon", .0.display())]
+    SocketForbidden(PathBuf),
+    #[error("the control socket {} can't be used: {reason}", path.display())]
+    SocketUnusable { path: PathBuf, reason: String },
+    #[error("peer-daemon did not answer in time; it may be busy: try again, or see its log")]
+    NoAnswer,
+    #[error("peer-daemon's answer can't be read ({0}); is it of another version? compare: peerctl version")]
+    Unreadable(String),
+    #[error("{}", problem_sentence(.0))]
+    Problem(Problem),
+    #[error("nothing found")]
+    NothingFound,
+    #[error("timed out; to wait on: peerctl wait {}", ids.join(" "))]
+    TimedOut { ids: Vec<String> },
+    #[error("the download goes on in the background; to wait for it: peerctl wait {}", ids.join(" "))]
+    Interrupted { ids: Vec<String> },
+    #[error("not connected: {0}")]
+    NotConnected(String),
+    #[error("peer-daemon can't be started: {0}; is it installed beside peerctl or in PATH?")]
+    StartFailed(io::Error),
+    #[error("peer-daemon ended at once; the end of its log:\n{log}")]
+    DaemonEnded { status: u8, log: String },
+    #[error("peer-daemon was started and does not answer yet; see {}", .0.display())]
+    StartTimedOut(PathBuf),
+    #[error("peer-daemon is still finishing; see: peerctl status")]
+    StopTimedOut,
+    #[error("give the socket to peerctl instead: peerctl --socket PATH start")]
+    SocketToDaemon,
+    #[error("HOME is not set to a folder; name the socket with --socket PATH")]
+    NoHome,
+    #[error("the log {} can't be written: {error}", path.display())]
+    Log { path: PathBuf, error: io::Error },
+    #[error("{0}")]
+    System(io::Error),
+    /// Downloads that failed, already told one by one.
+    #[error("")]
+    DownloadsFailed(ExitCode),
+    /// Whoever read our output has gone: there is nobody to tell.
+    #[error("")]
+    OutputClosed,
+}
+
+impl Error {
+    /// What to say, unless all is said.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        Some(self.to_string()).filter(|sentence| !sentence.is_empty())
+    }
+
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::DaemonEnded { status, .. } => *status,
+            Self::Interrupted { .. } => INTERRUPTED,
+            // `peerctl search x | head -1` is no failure.
+            Self::OutputClosed => ExitCode::Done as u8,
+            other => other.exit_code() as u8,
+        }
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotRunning => ExitCode::DaemonNotRunning,
+            Self::SocketForbidden(_) => ExitCode::Permission,
+            Self::NothingFound => ExitCode::NotFound,
+            Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
+                ExitCode::TimedOut
+            }
+            Self::NotConnected(_) => ExitCode::Unreachable,
+            Self::SocketToDaemon => ExitCode::Usage,
+            Self::Problem(problem) => problem_exit_code(problem.code),
+            Self::DownloadsFailed(code) => *code,
+            Self::OutputClosed => ExitCode::Done,
+            Self::SocketUnusable { .. }
+            | Self::Unreadable(_)
+            | Self::Interrupted { .. }
+            | Self::StartFailed(_)
+            | Self::DaemonEnded { .. }
+            | Self::NoHome
+            | Self::Log { .. }
+            | Self::System(_) => ExitCode::Other,
+        }
+    }
+}
+
+fn problem_exit_code(code: Code) -> ExitCode {
+    match code {
+        Code::RequestInvalid
+        | Code::BodyTooLarge
+        | Code::MediaTypeUnsupported
+        | Code::Internal
+        | Code::TokenInvalid
+        | Code::CursorInvalid
+        | Code::Unknown => ExitCode::Other,
+        // A route that the daemon does not have: it is older than peerctl.
+        Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => ExitCode::VersionMismatch,
+        Code::UsernameInvalid | Code::QueryInvalid | Code::PortInvalid | Code::LinkInvalid => ExitCode::Usage,
+        Code::UsernameTaken
+        | Code::Superseded
+        | Code::IdTaken
+        | Code::NotConnected
+        | Code::StateWrong
+        | Code::NoCoordinator
+        | Code::NoUsername => ExitCode::Conflict,
+        Code::SearchOver
+        | Code::IntroductionOver
+        | Code::FileGone
+        | Code::SearchUnknown
+        | Code::ResultUnknown
+        | Code::DownloadUnknown => ExitCode::NotFound,
+        Code::JoinKeyWrong | Code::NameTokenInvalid | Code::FileNotOffered | Code::CallerRefused => {
+            ExitCode::Permission
+        }
+        Code::AddressUnknown | Code::Draining | Code::CoordinatorUnreachable | Code::CoordinatorRefused => {
+            ExitCode::Unreachable
+        }
+        Code::RateLimited => ExitCode::RateLimited,
+        Code::SourceChanged => ExitCode::SourceChanged,
+    }
+}
+
+/// What one can do about it, where that is a command.
+fn way_out(code: Code) -> Option<&'static str> {
+    match code {
+        Code::NotConnected | Code::NoUsername => Some("connect with: peerctl connect USERNAME"),
+        Code::NoCoordinator => Some("name one: peerctl stop; peerctl start -- --coordinator URL"),
+        Code::UsernameTaken => Some("choose another: peerctl connect USERNAME"),
+        Code::SearchUnknown | Code::ResultUnknown => Some("search again: peerctl search QUERY"),
+        Code::DownloadUnknown => Some("for the list: peerctl downloads"),
+        Code::CoordinatorUnreachable => Some("see: peerctl status"),
+        Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => {
+            Some("compare: peerctl version")
+        }
+        _ => None,
+    }
+}
+
+fn problem_sentence(problem: &Problem) -> String {
+    let detail = problem.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let way_out = way_out(problem.code).map(|way_out| format!("; {way_out}")).unwrap_or_default();
+    format!("{}{detail}{way_out}", problem.title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, problem_sentence};
+    use protocol::{Code, Problem, control::ExitCode};
+
+    fn status(code: Code) -> u8 {
+        Error::Problem(Problem::new(code)).exit_status()
+    }
+
+    #[test]
+    fn scripts_can_rely_on_exit_codes() {
+        assert_eq!(Error::NotRunning.exit_status(), 3);
+        assert_eq!(Error::NothingFound.exit_status(), 4);
+        assert_eq!(Error::TimedOut { ids: vec![] }.exit_status(), 6);
+        assert_eq!(Error::NotConnected(String::new()).exit_status(), 7);
+        assert_eq!(Error::SocketForbidden("x".into()).exit_status(), 10);
+        assert_eq!(Error::Interrupted { ids: vec![] }.exit_status(), 130);
+        assert_eq!(Error::DownloadsFailed(ExitCode::IntegrityFailure).exit_status(), 32);
+        for (code, expected) in [
+            (Code::UsernameInvalid, 2),
+            (Code::ResultUnknown, 4),
+            (Code::UsernameTaken, 5),
+            (Code::CoordinatorUnreachable, 7),
+            (Code::CallerRefused, 10),
+            (Code::RateLimited, 11),
+            (Code::VersionUnsupported, 12),
+        ] {
+            assert_eq!(status(code), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn no_problem_counts_as_done() {
+        for &code in Code::ALL {
+            assert_ne!(status(code), 0, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_told_with_its_detail_and_the_way_out() {
+        let problem = Problem::new(Code::NotConnected).with_detail("the link is down");
+        assert_eq!(
+            problem_sentence(&problem),
+            "not connected to a coordinator: the link is down; connect with: peerctl connect USERNAME"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Columns that line up on a terminal, whatever script a name is in.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Space between two columns.
+const GAP: &str = "  ";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// The last column is never padded: names go there, so that a name written from right to left, or wider than
+/// the terminal, disturbs no other column.
+#[derive(Debug)]
+pub(crate) struct Table {
+    alignments: Vec<Align>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
+        let titles = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
+        Self { alignments: columns.iter().map(|(_, align)| *align).collect(), rows: vec![titles] }
+    }
+
+    /// Names and their values, without titles.
+    pub(crate) fn of_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let rows = pairs.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        Self { alignments: vec![Align::Left, Align::Left], rows }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let widths: Vec<usize> = (0..self.alignments.len())
+            .map(|column| {
+                self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+            })
+            .collect();
+        self.rows.iter().map(move |row| self.line(row, &widths))
+    }
+
+    fn line(&self, row: &[String], widths: &[usize]) -> String {
+        let mut line = String::new();
+        for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let padding = " ".repeat(width.saturating_sub(cell.width()));
+            let last = index + 1 == row.len();
+            match self.alignments.get(index) {
+                Some(Align::Right) => line.extend([padding.as_str(), cell]),
+                _ if last => line.push_str(cell),
+                _ => line.extend([cell, padding.as_str()]),
+            }
+            if !last {
+                line.push_str(GAP);
+            }
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Align, Table};
+
+    #[test]
+    fn columns_line_up_by_what_a_terminal_shows() {
+        let mut table = Table::new(&[("N", Align::Right), ("USER", Align::Left), ("NAME", Align::Left)]);
+        table.row(vec!["1".into(), "ann".into(), "a.txt".into()]);
+        table.row(vec!["12".into(), "田中さん".into(), "b".into()]);
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines, [" N  USER      NAME", " 1  ann       a.txt", "12  田中さん  b"]);
+    }
+
+    #[test]
+    fn pairs_have_no_titles() {
+        let lines: Vec<_> =
+            Table::of_pairs([("id", "3".to_owned()), ("state", "x".to_owned())]).lines().collect();
+        assert_eq!(lines, ["id     3", "state  x"]);
+    }
+}

@@ -1,0 +1,289 @@
+//! `peerctl` as scripts see it: exit codes, stdout and stderr, against a control socket with canned answers.
+// A harness that can't go on fails the test.
+#![allow(clippy::unwrap_used)]
+
+mod fake_daemon;
+mod start;
+
+use std::io::Read as _;
+
+use fake_daemon::{FakeDaemon, Ran, download, downloads, result, search, status};
+use protocol::Code;
+use serde_json::{Value, json};
+
+#[test]
+fn without_a_daemon_every_command_says_how_to_start_it() {
+    let daemon = FakeDaemon::absent();
+    for arguments in [
+        &["status"][..],
+        &["stop"],
+        &["search", "song"],
+        &["get", "1"],
+        &["wait", "1"],
+        &["downloads"],
+        &["uploads"],
+        &["show", "1"],
+        &["connect", "alice"],
+        &["disconnect"],
+    ] {
+        daemon
+            .peerctl(arguments)
+            .exits(3)
+            .prints("")
+            .says("peer-daemon is not running; start it with: peerctl start");
+    }
+    daemon.peerctl(&["version"]).exits(0);
+}
+
+#[test]
+fn a_socket_that_a_killed_daemon_left_counts_as_no_daemon() {
+    let daemon = FakeDaemon::absent();
+    drop(std::os::unix::net::UnixListener::bind(daemon.socket()).unwrap());
+    assert!(daemon.socket().exists());
+    daemon.peerctl(&["status"]).exits(3);
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let daemon = FakeDaemon::absent();
+    for arguments in [&[][..], &["fetch"], &["get"], &["get", "x"], &["wait", "../status"], &["search"]] {
+        daemon.peerctl(arguments).exits(2).prints("");
+    }
+    daemon.peerctl(&["start", "--", "--socket", "x"]).exits(2).says("peerctl --socket PATH start");
+}
+
+#[test]
+fn json_is_what_the_daemon_said_to_the_last_field() {
+    let daemon = FakeDaemon::start().answers("GET /v1/status", 200, status("alice"));
+    daemon.peerctl(&["status", "--json"]).exits(0).prints(&format!("{}\n", status("alice")));
+}
+
+#[test]
+fn the_status_is_told_in_lines() {
+    let daemon = FakeDaemon::start().answers("GET /v1/status", 200, status("alice"));
+    let ran = daemon.peerctl(&["status"]).exits(0);
+    assert!(ran.stdout.starts_with("connection   connected as alice\n"), "{ran:?}");
+}
+
+#[test]
+fn an_answer_that_is_none_of_ours_is_no_crash() {
+    let daemon = FakeDaemon::start().answers("GET /v1/status", 200, json!([1])).answers(
+        "GET /v1/uploads",
+        500,
+        json!("x"),
+    );
+    daemon.peerctl(&["status"]).exits(1).says("can't be read");
+    daemon.peerctl(&["uploads"]).exits(1).says("status 500");
+    daemon.peerctl(&["downloads"]).exits(12).says("peerctl version");
+}
+
+#[test]
+fn a_taken_username_exits_with_5_where_nobody_can_be_asked() {
+    let daemon = FakeDaemon::start().problem("PUT /v1/connection", Code::UsernameTaken);
+    daemon.peerctl(&["connect", "alice"]).exits(5).prints("").says("is taken; choose another");
+    assert_eq!(daemon.asked().len(), 1);
+    assert_eq!(daemon.asked()[0].body, json!({ "username": "alice" }));
+}
+
+#[test]
+fn connecting_says_so_and_fails_when_it_did_not() {
+    let mut waiting = status("alice");
+    waiting["connected"] = json!(false);
+    waiting["connection_problem"] = json!("the coordinator drains");
+    let daemon = FakeDaemon::start().answers("PUT /v1/connection", 200, status("alice")).answers(
+        "PUT /v1/connection",
+        200,
+        waiting,
+    );
+    daemon.peerctl(&["connect", "alice"]).exits(0).prints("connected as alice\n");
+    daemon.peerctl(&["connect", "alice"]).exits(7).prints("").says("not connected: the coordinator drains");
+}
+
+#[test]
+fn a_search_gathers_what_comes_and_prints_it_in_fields() {
+    let (first, second) = (result(1, "substring", "a song.mp3"), result(2, "exact", "song.mp3"));
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/searches", 201, search(false, &[]))
+        .answers("GET /v1/searches/7", 200, search(false, std::slice::from_ref(&first)))
+        .answers("GET /v1/searches/7", 200, search(true, &[second, first]));
+    daemon
+        .peerctl(&["search", "a", "song"])
+        .exits(0)
+        .prints("2\texact\t1536\tbob\tsong.mp3\n1\tsubstring\t1536\tbob\ta song.mp3\n");
+    let asked = daemon.asked();
+    assert_eq!(asked[0].body, json!({ "query": "a song" }));
+    assert_eq!(asked[1].line, "GET /v1/searches/7?known=0&wait=2");
+    assert_eq!(asked[2].line, "GET /v1/searches/7?known=1&wait=2");
+}
+
+#[test]
+fn a_stream_of_results_has_each_once_in_order_of_arrival() {
+    let (first, second, third) = (
+        result(1, "substring", "a song.mp3"),
+        result(2, "substring", "songs.mp3"),
+        result(3, "exact", "song.mp3"),
+    );
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/searches", 201, search(false, std::slice::from_ref(&first)))
+        .answers("GET /v1/searches/7", 200, search(true, &[third, first, second]));
+    let ran = daemon.peerctl(&["search", "song", "--ndjson"]).exits(0);
+    let numbers: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["number"].clone())
+        .collect();
+    assert_eq!(numbers, [json!(1), json!(2), json!(3)]);
+}
+
+#[test]
+fn a_search_that_falls_silent_ends() {
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/searches", 201, search(false, &[result(1, "exact", "song.mp3")]))
+        .answers("GET /v1/searches/7", 200, search(false, &[result(1, "exact", "song.mp3")]));
+    let ran = daemon.peerctl(&["search", "song", "--wait", "1", "--json"]).exits(0);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["finished"], json!(false));
+}
+
+#[test]
+fn finding_nothing_exits_with_4() {
+    let daemon = FakeDaemon::start().answers("POST /v1/searches", 201, search(true, &[]));
+    daemon.peerctl(&["search", "song"]).exits(4).prints("").says("nothing found");
+    daemon.peerctl(&["search", "song", "--json"]).exits(4).prints(&format!("{}\n", search(true, &[])));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let many: Vec<_> = (1..=5_000).map(|number| result(number, "exact", "song.mp3")).collect();
+    let daemon = FakeDaemon::start().answers("POST /v1/searches", 201, search(true, &many));
+    let mut peerctl = daemon.spawn(&["search", "song"]);
+    let mut stdout = peerctl.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    drop(stdout);
+    let ran = Ran::of(peerctl.wait_with_output().unwrap()).exits(0);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn get_follows_a_download_to_its_end_and_prints_its_path() {
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/downloads", 201, downloads(&[download("3", "queued", None)]))
+        .answers("GET /v1/downloads/3", 200, downloads(&[download("3", "transferring", None)]))
+        .answers("GET /v1/downloads/3", 200, downloads(&[download("3", "finished", None)]));
+    daemon
+        .peerctl(&["get", "7.1"])
+        .exits(0)
+        .prints("/d/song.mp3\n")
+        .says("song.mp3: transferring\nsong.mp3: finished\n");
+    assert_eq!(daemon.asked()[0].body, json!({ "targets": ["7.1"] }));
+}
+
+#[test]
+fn get_returns_at_once_when_it_is_told_to() {
+    let created = downloads(&[download("3", "queued", None)]);
+    let daemon = FakeDaemon::start().answers("POST /v1/downloads", 201, created.clone());
+    daemon.peerctl(&["get", "1", "--detach"]).exits(0).prints("3\tsong.mp3\n");
+    daemon.peerctl(&["get", "1", "--detach", "--json"]).exits(0).prints(&format!("{created}\n"));
+}
+
+#[test]
+fn a_failed_download_exits_with_the_code_of_its_cause() {
+    for (cause, code) in
+        [("source_changed", 8), ("no_space", 9), ("declined", 10), ("integrity", 32), ("other", 1)]
+    {
+        let failed = download("3", "failed", Some(cause));
+        let daemon = FakeDaemon::start()
+            .answers(
+                "POST /v1/downloads",
+                201,
+                downloads(&[download("3", "queued", None), download("4", "queued", None)]),
+            )
+            .answers("GET /v1/downloads/3", 200, downloads(&[failed]))
+            .answers("GET /v1/downloads/4", 200, downloads(&[download("4", "finished", None)]));
+        daemon
+            .peerctl(&["get", "1", "2"])
+            .exits(code)
+            .prints("/d/song.mp3\n")
+            .says("song.mp3: failed: told in a sentence");
+    }
+}
+
+#[test]
+fn an_unknown_result_or_download_exits_with_4() {
+    let daemon = FakeDaemon::start()
+        .problem("POST /v1/downloads", Code::ResultUnknown)
+        .problem("GET /v1/downloads/9", Code::DownloadUnknown);
+    daemon.peerctl(&["get", "9"]).exits(4).says("peerctl search QUERY");
+    daemon.peerctl(&["show", "9"]).exits(4).says("peerctl downloads");
+}
+
+#[test]
+fn waiting_ends_with_6_when_the_time_is_over() {
+    let daemon =
+        FakeDaemon::start().answers("GET /v1/downloads/3", 200, downloads(&[download("3", "waiting", None)]));
+    daemon.peerctl(&["wait", "3", "--timeout", "0"]).exits(6).prints("").says("peerctl wait 3");
+}
+
+#[test]
+fn an_interrupted_get_leaves_the_download_running_and_says_how_to_go_on() {
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/downloads", 201, downloads(&[download("3", "queued", None)]))
+        .answers("GET /v1/downloads/3", 200, downloads(&[download("3", "transferring", None)]));
+    let peerctl = daemon.spawn(&["get", "1"]);
+    // Two polls: by then the signal is listened for.
+    while daemon.asked().len() < 3 {
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&peerctl);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    Ran::of(peerctl.wait_with_output().unwrap()).exits(130).prints("").says("peerctl wait 3");
+    assert!(daemon.asked().iter().all(|asked| !asked.line.starts_with("DELETE")));
+}
+
+#[test]
+fn no_text_of_a_daemon_moves_the_cursor() {
+    let mut hostile = download("3", "failed", Some("other"));
+    hostile["reason"] = json!("\u{1b}[2Jgone\rback");
+    hostile["path"] = json!("/d/\u{1b}]52;c;x\u{7}");
+    let daemon = FakeDaemon::start()
+        .answers("GET /v1/downloads/3", 200, downloads(std::slice::from_ref(&hostile)))
+        .answers("GET /v1/downloads", 200, downloads(&[hostile]));
+    for arguments in [&["show", "3"][..], &["wait", "3"], &["downloads"]] {
+        let ran = daemon.peerctl(arguments);
+        assert!(
+            !ran.stdout.contains(['\x1b', '\r', '\x07']) && !ran.stderr.contains(['\x1b', '\r', '\x07']),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn an_unsafe_name_from_a_daemon_is_refused() {
+    let mut hostile = download("3", "finished", None);
+    hostile["name"] = json!("../x");
+    let daemon = FakeDaemon::start().answers("GET /v1/downloads", 200, downloads(&[hostile]));
+    daemon.peerctl(&["downloads"]).exits(1).prints("").says("not safe");
+}
+
+#[test]
+fn stop_returns_when_the_socket_is_gone() {
+    let daemon = FakeDaemon::start().answers("POST /v1/shutdown", 202, Value::Null).answers(
+        "GET /v1/status",
+        200,
+        status("alice"),
+    );
+    let peerctl = daemon.spawn(&["stop"]);
+    // It asks on while the daemon drains.
+    while daemon.asked().len() < 3 {
+        std::thread::yield_now();
+    }
+    std::fs::remove_file(daemon.socket()).unwrap();
+    Ran::of(peerctl.wait_with_output().unwrap()).exits(0).prints("peer-daemon has stopped\n");
+    assert_eq!(daemon.asked()[0].line, "POST /v1/shutdown");
+}
+
+#[test]
+fn completions_and_help_need_no_daemon_and_begin_with_examples() {
+    let daemon = FakeDaemon::absent();
+    assert!(daemon.peerctl(&["completions", "bash"]).exits(0).stdout.contains("peerctl"));
+    assert!(daemon.peerctl(&["search", "--help"]).exits(0).stdout.starts_with("Example"));
+}

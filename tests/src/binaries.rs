@@ -1,0 +1,33 @@
+//! Where the programs under test are.
+
+use std::{path::PathBuf, process::Command};
+
+/// A command of one of the programs. Nothing of the environment that it would read is passed on: neither our
+/// own variables, nor where a configuration of whoever runs the tests may lie.
+pub(crate) fn command(program: &str) -> Command {
+    let mut command = Command::new(find(program));
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("HEARSAY_") || name.starts_with("XDG_") {
+            command.env_remove(variable);
+        }
+    }
+    command.env("HOME", "/nonexistent");
+    command
+}
+
+/// The path of a program, beside or above the running test (`target/debug/deps/e2e-…`).
+fn find(program: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the running test");
+    test.ancestors()
+        .skip(1)
+        .take(2) // `deps`, and the profile's folder above it
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| {
+            panic!(
+                "{program} is not built: run `cargo build --workspace` first (looked from {})",
+                test.display()
+            )
+        })
+}

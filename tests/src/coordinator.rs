@@ -1,0 +1,112 @@
+//! The real coordinator, on free ports.
+
+use std::{fs, net::SocketAddr, path::Path, process::Command};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::{
+    binaries,
+    process::Program,
+    wait::{PATIENCE, until},
+};
+
+/// The coordinator's address under test and that of its ops listener.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Addresses {
+    pub listen: SocketAddr,
+    pub ops_listen: SocketAddr,
+}
+
+pub struct Coordinator {
+    program: Program,
+    addresses: Addresses,
+    folder: TempDir,
+}
+
+/// What every test needs otherwise than an operator: nginx is the proxy, and all peers share one address, so
+/// that claims of names and introductions for one address are not rare.
+const BASE_CONFIGURATION: &str = "\
+trusted_proxies = [\"127.0.0.1\"]
+limits.claims_per_minute = 100000
+limits.handed_out_per_minute = 100000
+";
+
+impl Coordinator {
+    pub async fn start() -> Self {
+        Self::configured("").await
+    }
+
+    /// With more lines of TOML in its configuration; keys of tables are dotted (`limits.searches = 1`).
+    pub async fn configured(lines: &str) -> Self {
+        let folder = TempDir::with_prefix("hearsay-coordinator-").expect("a temporary folder");
+        fs::write(folder.path().join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))
+            .expect("a file for the configuration");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let (program, addresses) = launch(folder.path(), Addresses { listen: any, ops_listen: any }).await;
+        Self { program, addresses, folder }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.addresses.listen
+    }
+
+    pub fn ops_url(&self) -> String {
+        format!("http://{}", self.addresses.ops_listen)
+    }
+
+    pub fn stderr(&self) -> String {
+        self.program.stderr()
+    }
+
+    pub async fn stop(self) {
+        self.program.stop().await;
+    }
+
+    /// Ends it with SIGTERM, as an upgrade does; [`Stopped::start_again`] brings it back at its address.
+    pub async fn stop_for_a_while(self) -> Stopped {
+        let Self { program, addresses, folder } = self;
+        program.stop().await;
+        Stopped { addresses, folder }
+    }
+}
+
+/// A coordinator between two lives.
+pub struct Stopped {
+    addresses: Addresses,
+    folder: TempDir,
+}
+
+impl Stopped {
+    pub async fn start_again(self) -> Coordinator {
+        let (program, addresses) = launch(self.folder.path(), self.addresses).await;
+        Coordinator { program, addresses, folder: self.folder }
+    }
+}
+
+/// A command with nothing set, for tests of bad ones.
+pub fn command() -> Command {
+    binaries::command("coordinator")
+}
+
+async fn launch(folder: &Path, at: Addresses) -> (Program, Addresses) {
+    let ready_file = folder.join("ready.json");
+    let _ = fs::remove_file(&ready_file);
+    let mut command = command();
+    command
+        .arg("--listen")
+        .arg(at.listen.to_string())
+        .arg("--ops-listen")
+        .arg(at.ops_listen.to_string())
+        .arg("--config")
+        .arg(folder.join("coordinator.toml"))
+        .arg("--ready-file")
+        .arg(&ready_file);
+    let mut program = Program::start("coordinator", &mut command, folder);
+    let addresses = until("the coordinator is ready", PATIENCE, async || {
+        program.assert_running();
+        serde_json::from_slice(&fs::read(&ready_file).ok()?).ok()
+    })
+    .await;
+    (program, addresses)
+}

@@ -1,0 +1,256 @@
+//! The real peer-daemon with its folders, steered through the real peerctl.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use protocol::{
+    control::{Download, Downloads, ExitCode, Search, Status},
+    paths::control,
+};
+use tempfile::TempDir;
+
+use crate::{
+    binaries,
+    content::{digest, names_in},
+    peerctl::{self, Output},
+    process::Program,
+    wait::{PATIENCE, until},
+};
+
+/// A peer that is about to be started.
+pub struct PeerBuilder {
+    username: String,
+    coordinator: String,
+    arguments: Vec<String>,
+    configuration: String,
+}
+
+impl PeerBuilder {
+    #[must_use]
+    pub fn sharing(self, folder: &Path) -> Self {
+        self.argument("--share", &folder.display())
+    }
+
+    /// Others are told this port in place of the one that it listens on.
+    #[must_use]
+    pub fn with_public_download_port(self, port: u16) -> Self {
+        self.argument("--public-download-port", &port)
+    }
+
+    /// Lines of TOML for its configuration file.
+    #[must_use]
+    pub fn configured(mut self, lines: &str) -> Self {
+        self.configuration.push_str(lines);
+        self
+    }
+
+    #[must_use]
+    pub fn argument(mut self, flag: &str, value: &impl ToString) -> Self {
+        self.arguments.extend([flag.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// Starts the daemon, and returns when it answers on its socket.
+    pub async fn start(self) -> Peer {
+        let home = TempDir::with_prefix("hearsay-peer-").expect("a temporary folder");
+        let downloads = home.path().join("downloads");
+        fs::create_dir(&downloads).expect("a folder for downloads");
+        fs::write(home.path().join("peer.toml"), &self.configuration).expect("a configuration file");
+        let program = launch(home.path(), &self);
+        let mut peer = Peer { program, home, downloads, settings: self };
+        peer.wait_until_answering().await;
+        peer
+    }
+
+    /// Starts the daemon, and returns when its shares are read and it holds its username.
+    pub async fn connected(self) -> Peer {
+        let mut peer = self.start().await;
+        peer.wait_until_scanned().await;
+        peer.wait_until_connected().await;
+        peer
+    }
+}
+
+pub struct Peer {
+    program: Program,
+    home: TempDir,
+    downloads: PathBuf,
+    settings: PeerBuilder,
+}
+
+impl Peer {
+    pub fn named(username: &str, coordinator: &str) -> PeerBuilder {
+        PeerBuilder {
+            username: username.to_owned(),
+            coordinator: coordinator.to_owned(),
+            arguments: Vec::new(),
+            configuration: String::new(),
+        }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        socket_in(self.home.path())
+    }
+
+    pub fn stderr(&self) -> String {
+        self.program.stderr()
+    }
+
+    /// A file in the download folder.
+    pub fn downloaded(&self, name: &str) -> PathBuf {
+        self.downloads.join(name)
+    }
+
+    pub fn digest_of(&self, name: &str) -> String {
+        digest(&self.downloaded(name))
+    }
+
+    /// All names in the download folder.
+    pub fn downloaded_names(&self) -> Vec<String> {
+        names_in(&self.downloads)
+    }
+
+    pub async fn peerctl(&self, arguments: &[&str]) -> Output {
+        peerctl::run(&self.socket(), arguments).await
+    }
+
+    pub async fn status(&self) -> Status {
+        self.peerctl(&["--json", "status"]).await.expect(ExitCode::Done).document()
+    }
+
+    /// A search by peerctl, until no more results come.
+    pub async fn search(&self, query: &str) -> Search {
+        self.peerctl(&["--json", "search", query]).await.expect(ExitCode::Done).document()
+    }
+
+    /// `peerctl get` of results of the last search, until all have ended.
+    pub async fn get(&self, results: &[&str]) -> Output {
+        self.peerctl(&[&["--json", "get"], results].concat()).await
+    }
+
+    /// The same for one that must succeed.
+    pub async fn fetch(&self, result: &str) -> Download {
+        let Downloads { mut downloads, .. } = self.get(&[result]).await.expect(ExitCode::Done).document();
+        assert_eq!(downloads.len(), 1, "{downloads:?}");
+        downloads.remove(0)
+    }
+
+    pub async fn downloads(&self) -> Vec<Download> {
+        self.peerctl(&["--json", "downloads"]).await.expect(ExitCode::Done).document::<Downloads>().downloads
+    }
+
+    pub async fn wait_until_connected(&mut self) {
+        self.wait_for_status("is connected", PATIENCE, |status| status.connected).await;
+    }
+
+    pub async fn wait_until_scanned(&mut self) {
+        self.wait_for_status("has read its shares", PATIENCE, |status| !status.scanning).await;
+    }
+
+    /// Waits for a status that `is_it` approves of.
+    pub async fn wait_for_status(
+        &mut self,
+        what: &str,
+        deadline: Duration,
+        is_it: impl Fn(&Status) -> bool,
+    ) -> Status {
+        let what = format!("{} {what}", self.settings.username);
+        let client = control_client(&self.socket());
+        until(&what, deadline, async || {
+            self.program.assert_running();
+            glance(&client).await.filter(&is_it)
+        })
+        .await
+    }
+
+    /// SIGTERM; asserts a clean exit and that no partial file stays behind.
+    pub async fn stop(self) {
+        self.program.stop().await;
+        let names = names_in(&self.downloads);
+        assert!(!names.iter().any(|name| name.contains(".part")), "a partial file stays: {names:?}");
+    }
+
+    /// Waits until the daemon ends by itself.
+    pub async fn exit_code(&mut self) -> i32 {
+        self.program.exit_code().await
+    }
+
+    /// SIGKILL, and the same daemon again over the same folders.
+    pub async fn kill_and_start_again(self) -> Self {
+        let Self { program, home, downloads, settings } = self;
+        program.kill();
+        let program = launch(home.path(), &settings);
+        let mut peer = Self { program, home, downloads, settings };
+        peer.wait_until_answering().await;
+        peer
+    }
+
+    async fn wait_until_answering(&mut self) {
+        self.wait_for_status("answers on its socket", PATIENCE, |_| true).await;
+    }
+}
+
+/// A daemon's command over the folders in `home`, on free ports.
+pub fn command(home: &Path) -> Command {
+    command_with(home, "", "")
+}
+
+/// The same with another value for one flag.
+pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
+    let mut command = binaries::command("peer-daemon");
+    for (usual_flag, usual_value) in [
+        ("--listen", "127.0.0.1".into()),
+        ("--download-port", "0".into()),
+        ("--upload-port", "0".into()),
+        ("--gui", "off".into()),
+        ("--state-dir", home.join("state")),
+        ("--download-dir", home.join("downloads")),
+        ("--socket", socket_in(home)),
+    ] {
+        let value = if usual_flag == flag { value.into() } else { usual_value };
+        command.arg(usual_flag).arg(value);
+    }
+    command
+}
+
+fn launch(home: &Path, settings: &PeerBuilder) -> Program {
+    let mut command = command(home);
+    command
+        .args(["--coordinator", &settings.coordinator, "--username", &settings.username])
+        .args(&settings.arguments);
+    if !settings.configuration.is_empty() {
+        command.arg("--config").arg(home.join("peer.toml"));
+    }
+    Program::start(&settings.username, &mut command, home)
+}
+
+fn socket_in(home: &Path) -> PathBuf {
+    home.join("run/peer.sock")
+}
+
+/// For waits only: what a user does goes through peerctl.
+fn control_client(socket: &Path) -> reqwest::Client {
+    reqwest::Client::builder()
+        .unix_socket(socket.to_owned())
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()
+        .expect("a client of the control socket")
+}
+
+async fn glance(client: &reqwest::Client) -> Option<Status> {
+    let url = format!("http://{}{}", control::HOST, control::STATUS);
+    let answer = client.get(url).send().await.ok()?;
+    assert_eq!(answer.status(), 200, "the daemon does not tell its status");
+    Some(answer.json().await.expect("a status document"))
+}
+
+/// The address at which a peer's download port is reached in tests.
+pub fn download_address(status: &Status) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], status.download_port))
+}

@@ -1,0 +1,60 @@
+//! Where every case plays: a coordinator behind nginx.
+
+use crate::{
+    api_client::ApiClient,
+    coordinator::Coordinator,
+    nginx::{Nginx, Scheme},
+    peer::{Peer, PeerBuilder},
+    scripted::ScriptedPeer,
+    session::Session,
+};
+
+pub struct Scene {
+    pub coordinator: Coordinator,
+    pub nginx: Nginx,
+}
+
+impl Scene {
+    pub async fn start() -> Self {
+        Self::configured("", Scheme::Http).await
+    }
+
+    /// With more lines of TOML for the coordinator.
+    pub async fn configured(lines: &str, scheme: Scheme) -> Self {
+        let coordinator = Coordinator::configured(lines).await;
+        let nginx = Nginx::in_front_of(coordinator.address(), scheme).await;
+        Self { coordinator, nginx }
+    }
+
+    /// Where peers find the coordinator.
+    pub fn url(&self) -> String {
+        self.nginx.url()
+    }
+
+    /// A real peer, about to be started.
+    pub fn peer(&self, username: &str) -> PeerBuilder {
+        Peer::named(username, &self.url())
+    }
+
+    /// A peer that the test plays itself.
+    pub async fn scripted_peer(&self, username: &str) -> ScriptedPeer {
+        ScriptedPeer::connect(&self.url(), username).await
+    }
+
+    pub async fn session(&self, username: &str) -> Session {
+        Session::connect(&self.url(), username).await
+    }
+
+    pub fn client(&self) -> ApiClient {
+        ApiClient::to(&self.url())
+    }
+
+    /// Asserts that both end cleanly and that nginx had nothing to tell about anyone.
+    pub async fn stop(self) {
+        let Self { coordinator, nginx } = self;
+        coordinator.stop().await;
+        let log = nginx.log();
+        nginx.stop().await;
+        assert_eq!(log, "", "the shipped nginx.conf logs");
+    }
+}

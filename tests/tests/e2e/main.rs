@@ -1,0 +1,16 @@
+//! The programs as their users meet them: real binaries, a real nginx, real files.
+//!
+//! One binary for all cases. Each starts what it needs on free ports and ends it by SIGTERM, asserting clean
+//! exits and no stray files.
+
+#![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
+
+mod bad_requests;
+mod churn;
+mod first_bytes;
+mod message_key;
+mod search;
+mod shutdown;
+mod start_up;
+mod transfer;
+mod usernames;

@@ -1,0 +1,107 @@
+//! The message-key is the requester's only proof that it talks to the peer it asked: whoever dials its
+//! download port without it gets no request, and whoever asks a target without the invitation's certificate
+//! gets no answer.
+
+use hearsay_tests::{
+    content::Folder,
+    scene::Scene,
+    scripted::{Opened, ScriptedPeer},
+};
+use protocol::{
+    FileId, IntroductionId, MessageKey, Root,
+    control::{DownloadState, ExitCode},
+    introduction::{HeardReply, IntroductionProof},
+};
+use tokio::net::TcpListener;
+
+/// A file that nobody has; whoever is asked for it has been believed.
+fn wanted() -> FileId {
+    FileId::new(Root::from_bytes([7; 32]), 1 << 20).unwrap()
+}
+
+/// A real requester asks a target played by hand, which shows `proof`. Gives what the requester asked for
+/// on that stream, and how its user was told.
+async fn what_is_asked_after(proof: impl FnOnce(&Opened) -> IntroductionProof) -> (Vec<String>, u64) {
+    let scene = Scene::start().await;
+    let mut target = scene.scripted_peer("target").await;
+    let requester = scene.peer("requester").connected().await;
+
+    let (found, ()) =
+        tokio::join!(requester.search("wanted file"), target.offer("wanted file.bin", wanted()));
+    assert_eq!(found.results.len(), 1, "{found:#?}");
+    let serve = async |target: &mut ScriptedPeer| {
+        let introduction = target.next_introduction().await;
+        assert_eq!(introduction.from.as_str(), "requester");
+        assert_eq!(introduction.invitation.files, [wanted()]);
+        let proof = proof(&introduction);
+        target.dial_back(&introduction).await.show(&proof).await
+    };
+    let (output, asked) = tokio::join!(requester.get(&["1"]), serve(&mut target));
+
+    assert_ne!(output.code, ExitCode::Done as i32, "{output:#?}");
+    let downloads = requester.downloads().await;
+    assert_eq!(downloads.len(), 1);
+    assert_eq!((downloads[0].state, downloads[0].received), (DownloadState::Failed, 0), "{downloads:#?}");
+    assert!(downloads[0].reason.is_some(), "{downloads:#?}");
+    let refused = requester.status().await.refused_dial_backs;
+    requester.stop().await;
+    scene.stop().await;
+    (asked, refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_key_is_believed() {
+    let (asked, refused) = what_is_asked_after(|introduction| IntroductionProof {
+        id: introduction.id,
+        message_key: introduction.invitation.message_key.clone(),
+    })
+    .await;
+    assert_eq!(asked[0], "GET /v1/introduction");
+    assert!(asked[1].contains(&format!("/v1/files/{}/{}", wanted().root, wanted().size)), "{asked:?}");
+    assert_eq!(refused, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_message_key_is_refused_before_anything_is_asked() {
+    let (asked, refused) = what_is_asked_after(|introduction| IntroductionProof {
+        id: introduction.id,
+        message_key: MessageKey::random(),
+    })
+    .await;
+    assert_eq!(asked, ["GET /v1/introduction"]);
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_introduction_is_refused_before_anything_is_asked() {
+    let (asked, refused) = what_is_asked_after(|introduction| IntroductionProof {
+        id: IntroductionId::random(),
+        message_key: introduction.invitation.message_key.clone(),
+    })
+    .await;
+    assert_eq!(asked, ["GET /v1/introduction"]);
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with("wanted file.bin", "secret enough");
+    let target = scene.peer("target").sharing(files.path()).connected().await;
+    let mut requester = scene.scripted_peer("requester").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = requester.find("wanted file").await;
+
+    let invited = requester.invite(&source, &listener).await;
+    let heard = requester.ask_for_proof(&source, &listener, true).await;
+    assert_eq!(heard, "", "somebody else at the requester's address must hear nothing");
+    assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
+
+    let invited_again = requester.invite(&source, &listener).await;
+    let heard = requester.ask_for_proof(&source, &listener, false).await;
+    assert!(heard.contains(invited_again.message_key.reveal().as_str()), "{heard}");
+    assert!(!heard.contains(invited.message_key.reveal().as_str()), "{heard}");
+
+    target.stop().await;
+    scene.stop().await;
+}

@@ -141,6 +141,12 @@ impl Keys {
     }
 }
 
+/// A name token tells the second in which it was issued: what is compared with it is cut alike, so that one of
+/// the same second never counts as earlier.
+pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(time.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()))
+}
+
 /// The session that a token opens. The token is random enough to need no key, and a lookup by its hash tells
 /// nothing through time.
 pub(crate) fn session_id(token: &SessionToken) -> SessionId {

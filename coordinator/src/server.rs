@@ -31,7 +31,7 @@ use crate::{
     ops,
     rate_limit::Limiter,
     routes,
-    seal::{KeyFileError, Keys},
+    seal::{self, KeyFileError, Keys},
 };
 
 /// Requests in flight get so long to finish once connections are closed.
@@ -81,7 +81,7 @@ impl Server {
             keys,
             exchange: exchange.clone(),
             limiter: Limiter::new(&config.limits, clock::now()),
-            started: clock::wall(),
+            started: seal::whole_seconds(clock::wall()),
             draining: CancellationToken::new(),
             config,
         });

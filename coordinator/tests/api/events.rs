@@ -9,7 +9,7 @@ use crate::harness::{TestApp, expect, refused};
 
 #[tokio::test]
 async fn an_event_whose_response_was_lost_comes_again_until_acknowledged() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.introduce("bobby").await;
@@ -27,7 +27,7 @@ async fn an_event_whose_response_was_lost_comes_again_until_acknowledged() {
 
 #[tokio::test]
 async fn a_client_that_is_cut_off_while_it_waits_loses_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     for _ in 0..5 {
@@ -42,7 +42,7 @@ async fn a_client_that_is_cut_off_while_it_waits_loses_nothing() {
 
 #[tokio::test]
 async fn a_newer_poll_ends_the_older() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let peer = app.connect("alice").await;
     let (older, newer) = tokio::join!(peer.poll_with(None, 10), async {
         app.until_parked(1).await;
@@ -55,7 +55,7 @@ async fn a_newer_poll_ends_the_older() {
 
 #[tokio::test]
 async fn a_parked_poll_wakes_for_a_search_and_for_mail() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let started = Instant::now();
@@ -75,7 +75,7 @@ async fn a_parked_poll_wakes_for_a_search_and_for_mail() {
 
 #[tokio::test]
 async fn a_quiet_poll_ends_after_its_wait() {
-    let app = TestApp::start_with(|config| config.lifetimes.wait_max = Duration::from_millis(300)).await;
+    let app = TestApp::start_with(|config| config.lifetimes.wait_max = Duration::from_millis(300));
     let peer = app.connect("alice").await;
     let started = Instant::now();
     assert_eq!(peer.poll_with(None, 50).await.status(), 204);
@@ -86,7 +86,7 @@ async fn a_quiet_poll_ends_after_its_wait() {
 
 #[tokio::test]
 async fn a_cursor_is_the_sessions_own() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let carol = app.connect("carol").await;
@@ -107,8 +107,7 @@ async fn an_overflow_is_told() {
     let app = TestApp::start_with(|config| {
         config.limits.mailbox_events = 3;
         config.limits.introductions_burst = 10.try_into().unwrap();
-    })
-    .await;
+    });
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.introduce("bobby").await;
@@ -124,7 +123,7 @@ async fn an_overflow_is_told() {
 
 #[tokio::test]
 async fn a_batch_is_what_the_contract_says() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = alice.search("Holiday Photos").await;

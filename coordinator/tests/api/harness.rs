@@ -43,18 +43,17 @@ pub(crate) fn config() -> Config {
 }
 
 impl TestApp {
-    pub(crate) async fn start() -> Self {
-        Self::start_with(|_| {}).await
+    pub(crate) fn start() -> Self {
+        Self::start_with(|_| {})
     }
 
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
         let server = Server::bind(config).unwrap();
         let Listen::Tcp(address) = server.addr().clone() else { panic!("the harness speaks TCP") };
         let ops = server.ops_addr().unwrap();
         let stop = CancellationToken::new();
-        #[allow(clippy::disallowed_methods)] // `stop` waits for it
         let server = tokio::spawn(server.run_until(stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base: format!("http://{address}"), ops: format!("http://{ops}"), client, stop, server }

@@ -20,7 +20,7 @@ async fn heard(peer: &mut TestPeer<'_>) -> (IntroductionId, HeardReply) {
 
 #[tokio::test]
 async fn an_introduction_and_the_words_on_it_reach_the_other() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.introduce("Bobby").await;
@@ -58,7 +58,7 @@ async fn an_introduction_and_the_words_on_it_reach_the_other() {
 
 #[tokio::test]
 async fn sending_again_reaches_the_target_again_with_the_current_address() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.introduce("bobby").await;
@@ -74,7 +74,7 @@ async fn sending_again_reaches_the_target_again_with_the_current_address() {
 
 #[tokio::test]
 async fn a_name_that_nobody_holds_is_answered_like_any_other() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     app.connect("bobby").await;
     let mut answers = Vec::new();
@@ -96,7 +96,7 @@ async fn a_name_that_nobody_holds_is_answered_like_any_other() {
 
 #[tokio::test]
 async fn only_the_target_replies_and_only_the_maker_withdraws() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let carol = app.connect("carol").await;
@@ -119,7 +119,7 @@ async fn only_the_target_replies_and_only_the_maker_withdraws() {
 
 #[tokio::test]
 async fn only_the_observed_address_is_handed_on() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let path = format!("/v1/introductions/{}", IntroductionId::random());
@@ -148,8 +148,7 @@ async fn only_the_observed_address_is_handed_on() {
 async fn behind_a_proxy_the_address_is_the_one_it_tells_or_none() {
     let app = TestApp::start_with(|config| {
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    })
-    .await;
+    });
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let put = |forwarded: &'static str| {
@@ -174,8 +173,7 @@ async fn an_introduction_ends_by_itself() {
     let app = TestApp::start_with(|config| {
         config.lifetimes.introduction = Duration::from_millis(300);
         config.lifetimes.event = Duration::from_millis(300);
-    })
-    .await;
+    });
     let alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = alice.introduce("bobby").await;
@@ -186,7 +184,7 @@ async fn an_introduction_ends_by_itself() {
 
 #[tokio::test]
 async fn an_introduction_moves_on_with_the_name_to_the_next_session() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.introduce("bobby").await;
@@ -204,8 +202,7 @@ async fn introductions_are_limited_by_session_and_by_address() {
     let app = TestApp::start_with(|config| {
         config.limits.introductions_burst = 3.try_into().unwrap();
         config.limits.handed_out_per_minute = 4.try_into().unwrap();
-    })
-    .await;
+    });
     let alice = app.connect("alice").await;
     let carol = app.connect("carol").await;
     for to in ["peer-1", "peer-2", "peer-3"] {

@@ -13,7 +13,7 @@ use crate::harness::{TestApp, config, connect_body, refused};
 
 #[tokio::test]
 async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
-    let app = TestApp::start_with(|config| config.lifetimes.drain = Duration::from_secs(1)).await;
+    let app = TestApp::start_with(|config| config.lifetimes.drain = Duration::from_secs(1));
     let peer = app.connect("alice").await;
     assert_eq!(app.ops("/readyz").await.0, 200);
     let started = Instant::now();
@@ -38,7 +38,7 @@ async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
 
 #[tokio::test]
 async fn a_busy_address_is_told_with_what_to_do() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let listen: Listen = app.base.trim_start_matches("http://").parse().unwrap();
     let second = Server::bind(Config { listen: listen.clone(), ..config() });
     let Err(error @ BindError::InUse { .. }) = second else { panic!("it was bound twice") };
@@ -53,7 +53,7 @@ async fn a_busy_address_is_told_with_what_to_do() {
 async fn the_ready_file_tells_the_bound_addresses() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ready.json");
-    let app = TestApp::start_with(|config| config.ready_file = Some(path.clone())).await;
+    let app = TestApp::start_with(|config| config.ready_file = Some(path.clone()));
     let ready: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(format!("http://{}", ready["listen"].as_str().unwrap()), app.base);
     assert_eq!(format!("http://{}", ready["ops_listen"].as_str().unwrap()), app.ops);
@@ -74,19 +74,19 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
 
     let stop = CancellationToken::new();
     let client = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build().unwrap();
-    let (served, ()) = tokio::join!(server.run_until(stop.clone()), async {
+    let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), async {
         let body = connect_body("alice", &SessionToken::random(), None);
         let url = "http://coordinator.invalid/v1/sessions";
         assert_eq!(client.post(url).json(&body).send().await.unwrap().status(), 201);
         stop.cancel();
     });
-    served.unwrap();
+    outcome.unwrap();
     assert!(!path.exists());
 }
 
 #[tokio::test]
 async fn metrics_count_and_name_nobody() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     app.connect("alice").await;
     let (status, text) = app.ops("/metrics").await;
     assert_eq!(status, 200);

@@ -1,5 +1,10 @@
 //! The API from outside: a real server on a free port, real connections.
 
+// A test that can't go on panics.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Tests measure time, and the harness waits for the one task that it spawns.
+#![allow(clippy::disallowed_methods)]
+
 mod harness;
 
 mod contract;

@@ -22,7 +22,7 @@ fn calls_with_a_body() -> Vec<(Method, String)> {
 
 #[tokio::test]
 async fn a_body_that_is_wrong_is_refused_without_an_echo() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     alice.introduce("bobby").await;
@@ -56,7 +56,7 @@ async fn a_body_that_is_wrong_is_refused_without_an_echo() {
 
 #[tokio::test]
 async fn an_oversized_body_and_another_media_type_are_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let huge = format!("{{\"query\": \"{}\"}}", "x".repeat(protocol::limits::BODY_BYTES_MAX));
     for (method, path) in calls_with_a_body() {
@@ -78,7 +78,7 @@ async fn an_oversized_body_and_another_media_type_are_refused() {
 
 #[tokio::test]
 async fn calls_want_a_token_of_a_session() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let id = SearchId::random();
     let calls = [
@@ -121,7 +121,7 @@ async fn calls_want_a_token_of_a_session() {
 
 #[tokio::test]
 async fn unknown_routes_methods_and_ids() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     for path in ["/", "/v1", "/v1/nothing", "/v1/sessions/", "/livez", "/readyz", "/metrics", "/v1/%2e%2e"] {
         refused(alice.request(Method::GET, path).send().await.unwrap(), Code::RouteUnknown).await;
@@ -155,7 +155,7 @@ async fn unknown_routes_methods_and_ids() {
 
 #[tokio::test]
 async fn a_connect_is_checked_part_by_part() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let token = "0".repeat(64);
     let connect = |username: &str, version: u32| {
         app.request(Method::POST, "/v1/sessions")
@@ -173,7 +173,7 @@ async fn a_connect_is_checked_part_by_part() {
 
 #[tokio::test]
 async fn an_answer_is_bounded() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = alice.search("holiday").await;

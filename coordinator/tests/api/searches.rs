@@ -16,7 +16,7 @@ async fn results(searcher: &mut TestPeer<'_>) -> (String, Vec<ClassedMatch>) {
 
 #[tokio::test]
 async fn answers_come_checked_and_classed_with_who_has_them() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.search("holiday").await;
@@ -36,7 +36,7 @@ async fn answers_come_checked_and_classed_with_who_has_them() {
 
 #[tokio::test]
 async fn a_search_by_root_finds_exact_pairs_only() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = SearchId::random();
@@ -57,8 +57,7 @@ async fn a_search_is_opened_once_and_ends_at_its_deadline() {
     let app = TestApp::start_with(|config| {
         config.lifetimes.search = Duration::from_millis(500);
         config.lifetimes.search_grace = Duration::from_millis(500);
-    })
-    .await;
+    });
     let mut alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
     let id = alice.search("holiday").await;
@@ -80,8 +79,7 @@ async fn results_that_nobody_fetches_do_not_outlive_their_search() {
     let app = TestApp::start_with(|config| {
         config.lifetimes.search = Duration::from_millis(300);
         config.lifetimes.search_grace = Duration::from_millis(100);
-    })
-    .await;
+    });
     let alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = alice.search("holiday").await;
@@ -93,7 +91,7 @@ async fn results_that_nobody_fetches_do_not_outlive_their_search() {
 
 #[tokio::test]
 async fn only_its_maker_withdraws_a_search() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut alice = app.connect("alice").await;
     let bobby = app.connect("bobby").await;
     let id = alice.search("holiday").await;
@@ -107,7 +105,7 @@ async fn only_its_maker_withdraws_a_search() {
 
 #[tokio::test]
 async fn searches_are_limited() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     for _ in 0..5 {
         alice.search("holiday").await;
@@ -120,7 +118,7 @@ async fn searches_are_limited() {
 
 #[tokio::test]
 async fn a_query_must_be_worth_asking_everyone() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     for query in ["", "a", "..", " - ", &"word ".repeat(30)] {
         let response = alice.put_search(&SearchId::random().to_string(), &json!({ "query": query })).await;

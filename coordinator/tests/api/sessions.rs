@@ -9,7 +9,7 @@ use crate::harness::{TestApp, connect_body, eventually, expect, refused};
 
 #[tokio::test]
 async fn a_duplicate_and_a_look_alike_are_refused_and_the_holder_goes_on() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut holder = app.connect("paul1").await;
     let searcher = app.connect("searcher").await;
     for taken in ["paul1", "PAUL1", "paull", "pauI1", "раul1"] {
@@ -24,7 +24,7 @@ async fn a_duplicate_and_a_look_alike_are_refused_and_the_holder_goes_on() {
 
 #[tokio::test]
 async fn a_repeated_connect_is_answered_alike_and_disturbs_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let mut peer = app.connect("alice").await;
     let searcher = app.connect("searcher").await;
     searcher.search("holiday").await;
@@ -40,7 +40,7 @@ async fn a_repeated_connect_is_answered_alike_and_disturbs_nothing() {
 
 #[tokio::test]
 async fn a_peer_that_crashed_gets_its_name_back_at_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let crashed = app.connect("alice").await;
     let parked = crashed.poll_request(None, 30).send();
     let ((), parked) = tokio::join!(
@@ -59,7 +59,7 @@ async fn a_peer_that_crashed_gets_its_name_back_at_once() {
 
 #[tokio::test]
 async fn a_foreign_name_token_helps_nobody() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mallory = app.connect("mallory").await;
     let with_foreign = connect_body("alice", &SessionToken::random(), Some(&mallory.name_token));
@@ -76,7 +76,7 @@ async fn a_foreign_name_token_helps_nobody() {
 
 #[tokio::test]
 async fn a_name_is_free_after_a_disconnect_and_after_the_lease() {
-    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(300)).await;
+    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(300));
     let peer = app.connect("alice").await;
     assert_eq!(peer.disconnect().await.status(), 204);
     refused(peer.disconnect().await, Code::TokenInvalid).await;
@@ -91,7 +91,7 @@ async fn a_name_is_free_after_a_disconnect_and_after_the_lease() {
 
 #[tokio::test]
 async fn a_parked_poll_keeps_the_name() {
-    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(200)).await;
+    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(200));
     let peer = app.connect("alice").await;
     let (response, refusals) = tokio::join!(peer.poll_with(None, 1), async {
         app.until_parked(1).await;
@@ -110,13 +110,13 @@ async fn a_parked_poll_keeps_the_name() {
 async fn a_restart_with_the_key_kept_lets_the_holder_replace_a_squatter() {
     let folder = tempfile::tempdir().unwrap();
     let key_file = Some(folder.path().join("key"));
-    let before = TestApp::start_with(|config| config.key_file.clone_from(&key_file)).await;
+    let before = TestApp::start_with(|config| config.key_file.clone_from(&key_file));
     let name_token = before.connect("alice").await.name_token;
     before.stop().await;
     // A name token says in which second it was issued: the next start is in a later one.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 
-    let after = TestApp::start_with(|config| config.key_file.clone_from(&key_file)).await;
+    let after = TestApp::start_with(|config| config.key_file.clone_from(&key_file));
     let squatter = after.connect("alice").await;
     after.connect_with("alice", SessionToken::random(), Some(&name_token)).await;
     refused(squatter.disconnect().await, Code::TokenInvalid).await;
@@ -127,8 +127,7 @@ async fn a_restart_with_the_key_kept_lets_the_holder_replace_a_squatter() {
 async fn a_closed_community_wants_its_key() {
     let app = TestApp::start_with(|config| {
         config.join_key = Some(coordinator::config::Secret::new("open sesame".into()));
-    })
-    .await;
+    });
     let mut body = connect_body("alice", &SessionToken::random(), None);
     refused(app.post_session(&body).await, Code::JoinKeyWrong).await;
     body["join_key"] = json!("open barley");
@@ -140,7 +139,7 @@ async fn a_closed_community_wants_its_key() {
 
 #[tokio::test]
 async fn claims_are_limited_by_address_and_renewals_are_not() {
-    let app = TestApp::start_with(|config| config.limits.claims_per_minute = 2.try_into().unwrap()).await;
+    let app = TestApp::start_with(|config| config.limits.claims_per_minute = 2.try_into().unwrap());
     let peer = app.connect("alice").await;
     app.connect("bobby").await;
     let response = app.post_session(&connect_body("carol", &SessionToken::random(), None)).await;

@@ -23,7 +23,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// How long key pairs are the current ones, and then for how long the previous ones.
-pub const IDENTITY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub const IDENTITY_LIFETIME: Duration = Duration::from_hours(24);
 
 pub(super) type ReplySecret = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
 
@@ -256,7 +256,7 @@ mod tests {
         Username::parse(text).unwrap()
     }
     fn day(days: f64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + IDENTITY_LIFETIME.mul_f64(days)
+        SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + IDENTITY_LIFETIME.mul_f64(days)
     }
     fn hashes(identities: &Identities) -> Vec<String> {
         identities.all().map(|identity| identity.certificate_sha256().to_string()).collect()

@@ -42,16 +42,11 @@ impl Scope {
 /// The address that packets end up at: the one inside, where one is embedded. `None` where that can't be told.
 fn effective(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(v6) = address else { return Some(address) };
-    let s = v6.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
-    };
-    match s {
-        // IPv4-mapped (RFC 4291) and NAT64's well-known prefix (RFC 6052).
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        // 6to4 (RFC 3056).
-        [0x2002, high, low, ..] => v4(high, low),
+    match v6.segments() {
+        // IPv4-mapped (RFC 4291), NAT64's well-known prefix (RFC 6052), 6to4 (RFC 3056).
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into()),
         // Local NAT64 (RFC 8215): where the IPv4 address sits depends on the network. IPv4-compatible and
         // IPv4-translated forms are long gone from the internet (RFC 4291, RFC 2765).
         [0x64, 0xff9b, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => None,
@@ -69,12 +64,11 @@ fn scope_v4(address: Ipv4Addr) -> Option<Scope> {
             Some(Scope::Private)
         }
         // This network, IETF assignments, documentation, 6to4 relays; multicast, reserved, broadcast.
-        [0, ..]
+        [0 | 224..=255, ..]
         | [192, 0, 0 | 2, _]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
-        | [192, 88, 99, _]
-        | [224..=255, ..] => None,
+        | [192, 88, 99, _] => None,
         _ => Some(Scope::Global),
     }
 }
@@ -148,7 +142,7 @@ pub(super) fn counted_as(address: IpAddr) -> IpAddr {
 /// victim sees next to nothing of this peer.
 pub const VAIN_DIALS_MAX: usize = 6;
 /// The window that they are counted in.
-pub const VAIN_DIALS_WINDOW: Duration = Duration::from_secs(60);
+pub const VAIN_DIALS_WINDOW: Duration = Duration::from_mins(1);
 /// Addresses counted at a time. One upload and one download at a time, 5 s a dial, never come near it.
 const ADDRESSES_MAX: usize = 1_024;
 
@@ -218,6 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{DialBudget, DialRefused, DialRules, Scope, VAIN_DIALS_MAX, VAIN_DIALS_WINDOW, counted_as};
+    use crate::clock;
 
     /// Pitfall 2: every kind of address with its scope.
     const ADDRESSES: &[(&str, Option<Scope>)] = &[
@@ -335,8 +330,8 @@ mod tests {
 
     #[test]
     fn a_whole_ipv6_network_counts_as_one_address() {
-        let (mut budget, now) = (DialBudget::default(), Instant::now());
-        for n in 0..VAIN_DIALS_MAX as u16 {
+        let (mut budget, now) = (DialBudget::default(), clock::now());
+        for n in 0..u16::try_from(VAIN_DIALS_MAX).unwrap() {
             let address = Ipv6Addr::new(0x2606, 0x4700, 0, 0, n, 0, 0, 1);
             let _ = budget.take(address.into(), now).unwrap();
         }
@@ -347,9 +342,9 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded_and_forgets() {
-        let (mut budget, start) = (DialBudget::default(), Instant::now());
+        let (mut budget, start) = (DialBudget::default(), clock::now());
         let address = |n: u32| IpAddr::from(Ipv4Addr::from_bits(0x0800_0000 + n));
-        for n in 0..super::ADDRESSES_MAX as u32 {
+        for n in 0..u32::try_from(super::ADDRESSES_MAX).unwrap() {
             let _ = budget.take(address(n), start).unwrap();
         }
         assert!(budget.take(address(99_999), start).is_err());
@@ -361,11 +356,12 @@ mod tests {
         #[test]
         fn whoever_is_embedded_is_judged_as_itself(bits: u32, port: u16) {
             let plain = Ipv4Addr::from_bits(bits);
-            let [a, b] = [(bits >> 16) as u16, bits as u16];
+            let [a, b, c, d] = bits.to_be_bytes();
+            let [high, low] = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
             let forms = [
                 plain.to_ipv6_mapped(),
-                Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a, b),
-                Ipv6Addr::new(0x2002, a, b, 0, 0, 0, 0, 1),
+                Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+                Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
             ];
             for coordinator in [Scope::Loopback, Scope::Private, Scope::Global] {
                 let expected = rules(coordinator).permits((plain, port).into());
@@ -378,7 +374,7 @@ mod tests {
         /// Against a model that keeps every dial: in no window of a minute do more than the maximum count.
         #[test]
         fn vain_dials_stay_within_the_budget(steps in prop::collection::vec((0u64..25, any::<bool>()), 1..80)) {
-            let (mut budget, mut now) = (DialBudget::default(), Instant::now());
+            let (mut budget, mut now) = (DialBudget::default(), clock::now());
             let address = IpAddr::from(Ipv4Addr::new(8, 8, 8, 8));
             let mut model: Vec<Instant> = Vec::new();
             for (seconds, established) in steps {

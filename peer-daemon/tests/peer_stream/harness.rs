@@ -45,7 +45,8 @@ pub(crate) const SHORT: StreamLimits = StreamLimits {
 
 /// Bytes that differ from piece to piece.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 ^ (at >> 20) as u8).collect()
+    let low_byte = |number: usize| number.to_le_bytes()[0];
+    (0..size).map(|at| low_byte(at.wrapping_mul(2_654_435_761) >> 13) ^ low_byte(at >> 20)).collect()
 }
 
 pub(crate) fn identify(content: &[u8]) -> (FileId, PieceLayer) {
@@ -159,11 +160,11 @@ impl Peers {
 
     /// The target serves one end of a stream.
     pub(crate) fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
-        let (target, shelf) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
+        let (target, files) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
         let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
         let (stop, limits) = (self.stop.clone(), self.limits);
         TaskTracker::new()
-            .spawn(async move { serve_within(limits, io, &target, offer, shelf, progress, stop).await })
+            .spawn(async move { serve_within(limits, io, &target, offer, files, progress, stop).await })
     }
 
     /// A pipe in memory, its far end served.

@@ -17,6 +17,8 @@ use peer_daemon::{
 };
 use protocol::{Code, FileId, Root};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::harness::{PATIENCE, Peers, SHORT, content, ended, fetch};
 
 const MIB: usize = 1024 * 1024;
@@ -161,7 +163,7 @@ async fn a_stop_ends_a_stream_at_once_in_every_phase() {
     assert!(matches!(ended(serving).await, Err(ServeError::Stopped)));
 
     // In the middle of a body.
-    let peers = Peers { stop: Default::default(), ..peers };
+    let peers = Peers { stop: CancellationToken::new(), ..peers };
     let (mut requester, serving) = peers.connect().await;
     let mut body = requester.fetch(&file, 0..file.size).await.unwrap();
     body.chunk().await.unwrap();

@@ -125,7 +125,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::ShareUnknown
         | Code::FileNotShared
         | Code::SourceUnknown
-        | Code::SettingUnknown => ExitCode::NotFound,
+        | Code::SettingUnknown
+        | Code::RequestUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong | Code::NameTokenInvalid | Code::FileNotOffered | Code::CallerRefused => {
             ExitCode::Permission
         }
@@ -145,6 +146,7 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::UsernameTaken => Some("choose another: peerctl connect USERNAME"),
         Code::SearchUnknown | Code::ResultUnknown => Some("search again: peerctl search QUERY"),
         Code::DownloadUnknown => Some("for the list: peerctl downloads"),
+        Code::RequestUnknown => Some("for the list: peerctl requests"),
         Code::CoordinatorUnreachable => Some("see: peerctl status"),
         Code::ShareUnknown => Some("for the list: peerctl share ls"),
         Code::SourceUnknown => Some("try again when somebody who has it is online"),

@@ -200,6 +200,29 @@ pub enum UploadState {
     Failed,
 }
 
+/// `GET /v1/requests`, and the answer of accept and decline: the introductions that wait for a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingRequests {
+    pub schema: u32,
+    pub requests: Vec<IncomingRequest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingRequest {
+    /// The introduction's id.
+    pub id: String,
+    /// The requester.
+    pub username: Username,
+    pub files: Vec<RequestedFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedFile {
+    pub name: SafeName,
+    pub size: u64,
+    pub root: Root,
+}
+
 /// Where a share or the value of a setting comes from; what is further down goes before what is further up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -70,6 +70,9 @@ pub mod control {
     pub const DOWNLOAD_RETRY: &str = "/v1/downloads/{id}/retry";
     pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
     pub const UPLOADS: &str = "/v1/uploads";
+    pub const REQUESTS: &str = "/v1/requests";
+    pub const REQUEST_ACCEPT: &str = "/v1/requests/{id}/accept";
+    pub const REQUEST_DECLINE: &str = "/v1/requests/{id}/decline";
     pub const SHUTDOWN: &str = "/v1/shutdown";
     pub const SHARES: &str = "/v1/shares";
     pub const SHARES_RESCAN: &str = "/v1/shares/rescan";

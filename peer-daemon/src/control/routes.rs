@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig, delete, get, post, put};
 use protocol::paths::control::{
     CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY, DOWNLOADS,
-    SEARCH, SEARCHES, SHUTDOWN, STATUS, UPLOADS,
+    REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SHUTDOWN, STATUS, UPLOADS,
 };
 
 use super::{error::method_not_allowed, handlers as to};
@@ -20,6 +20,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         (DOWNLOAD_RESUME, vec![post().to(to::resume_download)]),
         (DOWNLOAD_RETRY, vec![post().to(to::retry_download)]),
         (DOWNLOAD_CANCEL, vec![post().to(to::cancel_download)]),
+        (REQUESTS, vec![get().to(to::list_requests)]),
+        (REQUEST_ACCEPT, vec![post().to(to::accept_request)]),
+        (REQUEST_DECLINE, vec![post().to(to::decline_request)]),
         (UPLOADS, vec![get().to(to::list_uploads)]),
         (SHUTDOWN, vec![post().to(to::shut_down)]),
     ];

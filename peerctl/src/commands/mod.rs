@@ -7,6 +7,7 @@ mod disconnect;
 mod downloads;
 mod follow;
 mod get;
+mod requests;
 mod search;
 mod show;
 mod start;
@@ -46,6 +47,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
         Command::Cancel(chosen) => change::run(&client, Change::Cancel, chosen, output).await,
         Command::Rm(chosen) => change::run(&client, Change::Remove, chosen, output).await,
+        Command::Requests => requests::run(&client, output).await,
+        Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
+        Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
     }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::cli::Cli;
 
 /// A secret is not for the command line: it comes from the file or from here.
-const JOIN_KEY_VARIABLE: &str = "HEARSAY_JOIN_KEY";
+const JOIN_KEY_VARIABLE: &str = "HEARSAY_COORDINATOR_JOIN_KEY";
 
 #[derive(Debug, Error)]
 pub enum ConfigError {

@@ -40,6 +40,10 @@ pub(crate) enum Error {
     StopTimedOut,
     #[error("give the socket to peerctl instead: peerctl --socket PATH start")]
     SocketToDaemon,
+    #[error("{0}")]
+    ConfigWrong(String),
+    #[error("the path {} is not UTF-8 and can't be sent to peer-daemon; rename it", .0.display())]
+    PathUnspeakable(PathBuf),
     #[error("HOME is not set to a folder; name the socket with --socket PATH")]
     NoHome,
     #[error("the log {} can't be written: {error}", path.display())]
@@ -79,7 +83,7 @@ impl Error {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
-            Self::SocketToDaemon => ExitCode::Usage,
+            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) => ExitCode::Usage,
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,
@@ -106,8 +110,12 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::Unknown => ExitCode::Other,
         // A route that the daemon does not have: it is older than peerctl.
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => ExitCode::VersionMismatch,
-        Code::UsernameInvalid | Code::QueryInvalid | Code::PortInvalid | Code::LinkInvalid => ExitCode::Usage,
-        Code::ShareInvalid | Code::SettingInvalid => ExitCode::Usage,
+        Code::UsernameInvalid
+        | Code::QueryInvalid
+        | Code::PortInvalid
+        | Code::LinkInvalid
+        | Code::ShareInvalid
+        | Code::SettingInvalid => ExitCode::Usage,
         Code::UsernameTaken
         | Code::Superseded
         | Code::IdTaken

@@ -40,11 +40,14 @@ fn resolve(file: &str, flags: &[&str]) -> Result<Config, ConfigError> {
     Home::with(file, flags).resolve()
 }
 
-/// The value and origin of a setting, and those at the next start if they differ.
-fn told(settings: &Settings, name: &str) -> (Option<String>, Origin, Option<(Option<String>, Origin)>) {
+/// A value and its origin.
+type Placed = (Option<String>, Origin);
+
+/// A setting's value and origin, and those at the next start if they differ.
+fn told(settings: &Settings, name: &str) -> (Placed, Option<Placed>) {
     let shown = settings.show().unwrap();
     let setting = shown.settings.into_iter().find(|setting| setting.name == name).unwrap();
-    (setting.value, setting.origin, setting.at_next_start.map(|next| (next.value, next.origin)))
+    ((setting.value, setting.origin), setting.at_next_start.map(|next| (next.value, next.origin)))
 }
 
 #[test]
@@ -95,28 +98,28 @@ fn what_was_set_at_run_time_counts_from_the_next_start_on() {
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(
         told(&settings, "download_port"),
-        (text("5000"), Origin::File, Some((text("5005"), Origin::RunTime)))
+        ((text("5000"), Origin::File), Some((text("5005"), Origin::RunTime)))
     );
     drop(settings);
 
     let settings = home.settings();
-    assert_eq!(told(&settings, "download_port"), (text("5005"), Origin::RunTime, None));
-    assert_eq!(told(&settings, "listen"), (text("127.0.0.1,::1"), Origin::RunTime, None));
+    assert_eq!(told(&settings, "download_port"), ((text("5005"), Origin::RunTime), None));
+    assert_eq!(told(&settings, "listen"), ((text("127.0.0.1,::1"), Origin::RunTime), None));
     settings.unset("download_port").unwrap();
     settings.unset("gui").unwrap();
     assert_eq!(
         told(&settings, "download_port"),
-        (text("5005"), Origin::RunTime, Some((text("5000"), Origin::File)))
+        ((text("5005"), Origin::RunTime), Some((text("5000"), Origin::File)))
     );
     drop(settings);
-    assert_eq!(told(&home.settings(), "download_port"), (text("5000"), Origin::File, None));
+    assert_eq!(told(&home.settings(), "download_port"), ((text("5000"), Origin::File), None));
 }
 
 #[test]
 fn a_flag_goes_before_what_was_set_at_run_time() {
     let home = Home::with("", &["--username", "anna"]);
     home.settings().set("username", "bert").unwrap();
-    assert_eq!(told(&home.settings(), "username"), (Some("anna".to_owned()), Origin::Flag, None));
+    assert_eq!(told(&home.settings(), "username"), ((Some("anna".to_owned()), Origin::Flag), None));
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
     ] {
         let refused = settings.set(name, value);
         assert!(matches!(refused, Err(SettingError::Invalid(_))), "{name}: {refused:?}");
-        assert_eq!(told(&settings, name).2, None);
+        assert_eq!(told(&settings, name).1, None);
     }
     assert!(matches!(settings.set("share", "/x"), Err(SettingError::NotSettable(_))));
     assert!(matches!(settings.set("nothing", "x"), Err(SettingError::Unknown)));
@@ -145,7 +148,7 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
 #[test]
 fn a_secret_is_not_shown() {
     let settings = Home::with("join_key = \"canary\"", &[]).settings();
-    assert_eq!(told(&settings, "join_key"), (None, Origin::File, None));
+    assert_eq!(told(&settings, "join_key"), ((None, Origin::File), None));
     assert!(!format!("{:?}", settings.show()).contains("canary"));
 }
 

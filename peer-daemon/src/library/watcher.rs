@@ -99,7 +99,9 @@ fn on_changes(shared: &Weak<Shared>, told: &Told, result: DebounceEventResult) {
         },
         // New folders could not be watched. What is in them now is found by a scan.
         Err(errors) => {
-            errors.iter().for_each(|error| told.tell(error));
+            for error in &errors {
+                told.tell(error);
+            }
             shared.ask_everything();
         }
     }
@@ -118,7 +120,7 @@ fn scope(events: &[DebouncedEvent], folders: &[Arc<Path>], index: &Index) -> Sco
         if event.need_rescan() {
             return Scope::Everything;
         }
-        if !may_change_content(&event.kind) {
+        if !may_change_content(event.kind) {
             continue;
         }
         for path in &event.paths {
@@ -137,16 +139,8 @@ fn scope(events: &[DebouncedEvent], folders: &[Arc<Path>], index: &Index) -> Sco
 }
 
 /// Reading is no change. Without this, hashing a file would ask for it to be looked at again.
-fn may_change_content(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
-    }
+fn may_change_content(kind: EventKind) -> bool {
+    !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
 }
 
 /// The path in the share, unless it is of a kind that is never shared.

@@ -2,13 +2,16 @@
 
 mod change;
 mod completions;
+pub(crate) mod config;
 mod connect;
 mod disconnect;
 mod downloads;
 mod follow;
 mod get;
+mod link;
 mod requests;
 mod search;
+pub(crate) mod share;
 mod show;
 mod start;
 mod status;
@@ -50,6 +53,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Requests => requests::run(&client, output).await,
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
+        Command::Share(command) => share::run(&client, command, output).await,
+        Command::Link { file } => link::run(&client, &file, output).await,
+        Command::Config(command) => config::run(&client, command, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
     }

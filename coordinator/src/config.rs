@@ -200,6 +200,8 @@ pub struct Limits {
     pub substring_results: usize,
     pub substring_results_a_peer: usize,
     pub exact_results: usize,
+    /// As many as substring ones: one peer with every version of a name must not take all places of a search.
+    pub exact_results_a_peer: usize,
     /// Introductions of one requester without a final word.
     pub pending_introductions: usize,
     pub searches_per_second: NonZeroU32,
@@ -228,6 +230,7 @@ impl Default for Limits {
             substring_results: 400,
             substring_results_a_peer: 25,
             exact_results: 100,
+            exact_results_a_peer: 25,
             pending_introductions: 64,
             searches_per_second: NonZeroU32::MIN,
             searches_burst: NonZeroU32::MIN.saturating_add(4),

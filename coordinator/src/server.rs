@@ -259,6 +259,7 @@ fn rules(config: &Config) -> Rules {
             substring_results: limits.substring_results,
             substring_results_a_peer: limits.substring_results_a_peer,
             exact_results: limits.exact_results,
+            exact_results_a_peer: limits.exact_results_a_peer,
         },
         introductions: IntroductionRules { lifetime: introduction, pending_max: pending_introductions },
         mailbox: MailboxLimits { events: mailbox_events, bytes: mailbox_bytes },

@@ -13,6 +13,7 @@ mod binaries;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
+pub mod memory;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;

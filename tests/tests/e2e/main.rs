@@ -11,6 +11,7 @@ mod first_bytes;
 mod memory;
 mod message_key;
 mod search;
+mod shares;
 mod shutdown;
 mod start_up;
 mod transfer;

@@ -113,7 +113,8 @@ async fn a_minute_after_traffic_its_words_are_not_in_the_coordinators_memory() {
     let canaries = [direct.canaries, by_proxy.canaries].concat();
 
     let at_once = look_now(&coordinator, &canaries).await;
-    assert!(at_once.len() > 10, "nothing to forget, so nothing is shown: {at_once:#?}");
+    // Introductions are still pending: what looks for the words must find them now.
+    assert!(!at_once.is_empty(), "nothing to forget, so nothing is shown");
     let mut sessions = JoinSet::new();
     for session in direct.sessions.into_iter().chain(by_proxy.sessions) {
         sessions.spawn(poll_on(session));

@@ -7,8 +7,12 @@
 
 mod bad_requests;
 mod churn;
+mod crashes;
 mod first_bytes;
 mod message_key;
+mod pause;
+mod queue;
+mod routes;
 mod search;
 mod shutdown;
 mod start_up;

@@ -107,12 +107,14 @@ fn problem_exit_code(code: Code) -> ExitCode {
         // A route that the daemon does not have: it is older than peerctl.
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => ExitCode::VersionMismatch,
         Code::UsernameInvalid | Code::QueryInvalid | Code::PortInvalid | Code::LinkInvalid => ExitCode::Usage,
+        Code::ShareInvalid | Code::SettingInvalid => ExitCode::Usage,
         Code::UsernameTaken
         | Code::Superseded
         | Code::IdTaken
         | Code::NotConnected
         | Code::StateWrong
         | Code::NoCoordinator
+        | Code::ShareConfigured
         | Code::NoUsername => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
@@ -120,6 +122,10 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::SearchUnknown
         | Code::ResultUnknown
         | Code::DownloadUnknown
+        | Code::ShareUnknown
+        | Code::FileNotShared
+        | Code::SourceUnknown
+        | Code::SettingUnknown
         | Code::RequestUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong | Code::NameTokenInvalid | Code::FileNotOffered | Code::CallerRefused => {
             ExitCode::Permission
@@ -142,6 +148,9 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::DownloadUnknown => Some("for the list: peerctl downloads"),
         Code::RequestUnknown => Some("for the list: peerctl requests"),
         Code::CoordinatorUnreachable => Some("see: peerctl status"),
+        Code::ShareUnknown => Some("for the list: peerctl share ls"),
+        Code::SourceUnknown => Some("try again when somebody who has it is online"),
+        Code::SettingUnknown => Some("for the list: peerctl config show"),
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => {
             Some("compare: peerctl version")
         }

@@ -55,6 +55,10 @@ impl Coordinator {
         format!("http://{}", self.addresses.ops_listen)
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.program.id()
+    }
+
     pub fn stderr(&self) -> String {
         self.program.stderr()
     }

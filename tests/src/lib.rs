@@ -14,6 +14,7 @@ pub mod black_hole;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
+pub mod memory;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;

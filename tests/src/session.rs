@@ -43,7 +43,10 @@ pub async fn claim(client: &ApiClient, username: &str, token: &SessionToken) -> 
 
 impl Session {
     pub async fn connect(url: &str, username: &str) -> Self {
-        let client = ApiClient::to(url);
+        Self::connect_by(ApiClient::to(url), username).await
+    }
+
+    pub async fn connect_by(client: ApiClient, username: &str) -> Self {
         let token = SessionToken::random();
         let response: ConnectResponse = claim(&client, username, &token).await.expect(201).json();
         Self {
@@ -142,6 +145,11 @@ impl Session {
 
     /// Goes away in the middle of a poll, without a word, as a laptop whose lid is closed.
     pub async fn vanish(mut self, after: Duration) {
-        let _ = tokio::time::timeout(after, self.poll(POLL_SECONDS)).await;
+        let polling = async {
+            loop {
+                let _ = self.poll(POLL_SECONDS).await;
+            }
+        };
+        let _cut_off = tokio::time::timeout(after, polling).await;
     }
 }

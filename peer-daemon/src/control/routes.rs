@@ -2,11 +2,12 @@
 
 use actix_web::web::{self, ServiceConfig, delete, get, post, put};
 use protocol::paths::control::{
-    CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY, DOWNLOADS,
-    REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SHUTDOWN, STATUS, UPLOADS,
+    CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
+    DOWNLOADS, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING, SHARES,
+    SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
-use super::{error::method_not_allowed, handlers as to};
+use super::{error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     let table = [
@@ -25,6 +26,19 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         (REQUEST_DECLINE, vec![post().to(to::decline_request)]),
         (UPLOADS, vec![get().to(to::list_uploads)]),
         (SHUTDOWN, vec![post().to(to::shut_down)]),
+        (
+            SHARES,
+            vec![
+                get().to(share_handlers::list),
+                post().to(share_handlers::add),
+                delete().to(share_handlers::remove),
+            ],
+        ),
+        (SHARES_RESCAN, vec![post().to(share_handlers::rescan)]),
+        (SHARES_PREVIEW, vec![post().to(share_handlers::preview)]),
+        (LINK, vec![get().to(share_handlers::link)]),
+        (CONFIG, vec![get().to(setting_handlers::show)]),
+        (SETTING, vec![put().to(setting_handlers::set), delete().to(setting_handlers::unset)]),
     ];
     for (path, routes) in table {
         let resource = web::resource(path).default_service(web::route().to(method_not_allowed));

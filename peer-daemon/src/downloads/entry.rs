@@ -208,7 +208,7 @@ impl Entry {
         };
         Download {
             id: self.id.0.to_string(),
-            name: self.name(),
+            name: self.shown_name(),
             size,
             received,
             state: self.state,
@@ -220,6 +220,16 @@ impl Entry {
             position: self.position,
             reason: self.reason.clone(),
             cause: self.cause,
+        }
+    }
+
+    /// A finished file may have got another name than it was to have: one of that name was there.
+    fn shown_name(&self) -> SafeName {
+        match self.path.file_name() {
+            Some(name) if self.state == DownloadState::Finished => {
+                SafeName::sanitise(&name.to_string_lossy())
+            }
+            _ => self.name(),
         }
     }
 

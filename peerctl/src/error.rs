@@ -113,16 +113,19 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::NotConnected
         | Code::StateWrong
         | Code::NoCoordinator
-        | Code::NoUsername => ExitCode::Conflict,
+        | Code::NoUsername
+        | Code::GuiOff => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
         | Code::FileGone
         | Code::SearchUnknown
         | Code::ResultUnknown
         | Code::DownloadUnknown => ExitCode::NotFound,
-        Code::JoinKeyWrong | Code::NameTokenInvalid | Code::FileNotOffered | Code::CallerRefused => {
-            ExitCode::Permission
-        }
+        Code::JoinKeyWrong
+        | Code::NameTokenInvalid
+        | Code::FileNotOffered
+        | Code::CallerRefused
+        | Code::PageRefused => ExitCode::Permission,
         Code::AddressUnknown | Code::Draining | Code::CoordinatorUnreachable | Code::CoordinatorRefused => {
             ExitCode::Unreachable
         }

@@ -64,6 +64,13 @@ pub mod control {
     pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
     pub const UPLOADS: &str = "/v1/uploads";
     pub const SHUTDOWN: &str = "/v1/shutdown";
+    pub const GUI_LOGIN: &str = "/v1/gui/login";
+}
+
+/// Routes of the daemon's web page that the control API does not have.
+pub mod gui {
+    pub const SESSION: &str = "/v1/gui/session";
+    pub const LIVE: &str = "/v1/gui/live";
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,17 @@ use crate::{
 
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
+
+/// Where the web page is unless told otherwise.
+const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
+
+/// Where the web page listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuiListen {
+    pub address: SocketAddr,
+    /// Somebody named this address: then the daemon does not start without it.
+    pub is_chosen: bool,
+}
 
 /// Everything that the daemon is told from outside, checked.
 #[derive(Debug, Clone)]
@@ -35,7 +46,7 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
-    pub gui: Option<SocketAddr>,
+    pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
     /// Networks that may be dialled besides those of the coordinator's scope.
@@ -126,7 +137,7 @@ impl Config {
             upload_port: cli.upload_port.or(file.upload_port).unwrap_or(UPLOAD_PORT),
             public_download_port: cli.public_download_port.or(file.public_download_port),
             public_upload_port: cli.public_upload_port.or(file.public_upload_port),
-            gui: gui_address(cli.gui, file.gui.as_deref())?,
+            gui: gui_listen(cli.gui, file.gui.as_deref())?,
             socket: match cli.socket.or(file.socket) {
                 Some(path) => path,
                 None => dirs.control_socket()?,
@@ -160,7 +171,7 @@ fn parse_username(given: String) -> Result<Username, ConfigError> {
     Username::parse(&given).map_err(|source| ConfigError::Username { given, source })
 }
 
-fn gui_address(flag: Option<GuiAddress>, file: Option<&str>) -> Result<Option<SocketAddr>, ConfigError> {
+fn gui_listen(flag: Option<GuiAddress>, file: Option<&str>) -> Result<Option<GuiListen>, ConfigError> {
     let in_file = file.map(str::parse).transpose().map_err(|message: &str| ConfigError::Syntax {
         path: PathBuf::from("gui"),
         message: message.to_owned(),
@@ -169,8 +180,9 @@ fn gui_address(flag: Option<GuiAddress>, file: Option<&str>) -> Result<Option<So
         Some(GuiAddress::At(address)) if !address.ip().is_loopback() => {
             Err(ConfigError::GuiNotLoopback(address))
         }
-        Some(GuiAddress::At(address)) => Ok(Some(address)),
-        Some(GuiAddress::Off) | None => Ok(None),
+        Some(GuiAddress::At(address)) => Ok(Some(GuiListen { address, is_chosen: true })),
+        Some(GuiAddress::Off) => Ok(None),
+        None => Ok(Some(GuiListen { address: GUI, is_chosen: false })),
     }
 }
 
@@ -211,5 +223,18 @@ mod tests {
         assert!(matches!(resolve("", &["--download-port", "80"]), Err(ConfigError::Port { .. })));
         assert!(matches!(resolve("", &["--gui", "192.0.2.1:80"]), Err(ConfigError::GuiNotLoopback(_))));
         assert!(resolve("", &["--download-port", "0"]).is_ok());
+    }
+
+    #[test]
+    fn the_web_page_is_on_loopback_unless_it_is_off() {
+        let gui = |file, flags: &[&str]| resolve(file, flags).unwrap().gui;
+        assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false }));
+        assert_eq!(gui("", &["--gui", "off"]), None);
+        assert_eq!(gui("gui = \"off\"", &["--gui", "[::1]:0"]).unwrap().address.to_string(), "[::1]:0");
+        assert!(gui("gui = \"127.0.0.2:5000\"", &[]).unwrap().is_chosen);
+        for elsewhere in ["0.0.0.0:4823", "[::]:4823", "192.0.2.1:80", "[::ffff:127.0.0.1]:80"] {
+            let refused = resolve("", &["--gui", elsewhere]);
+            assert!(matches!(refused, Err(ConfigError::GuiNotLoopback(_))), "{elsewhere}");
+        }
     }
 }

@@ -111,6 +111,13 @@ pub(crate) enum Command {
     /// Take downloads off the list, cancelled if they have not ended; finished files stay
     #[command(before_help = "Examples:\n  peerctl rm 3\n  peerctl rm --all\n")]
     Rm(Chosen),
+    /// Print a link that opens the daemon's web page, once and within 30 s
+    #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
+    Gui {
+        /// Open it in the browser, too
+        #[arg(long)]
+        open: bool,
+    },
     /// Show the versions of peerctl and of the running daemon
     #[command(before_help = "Example:\n  peerctl version\n")]
     Version,

@@ -9,7 +9,7 @@ use std::{
 
 use protocol::{
     Problem,
-    control::{ConnectionRequest, Downloads, NewDownloads, NewSearch, Search, Status, Uploads},
+    control::{ConnectionRequest, Downloads, GuiLogin, NewDownloads, NewSearch, Search, Status, Uploads},
     paths::control,
 };
 use reqwest::Method;
@@ -122,6 +122,11 @@ impl Client {
 
     pub(crate) async fn uploads(&self) -> Result<Reply<Uploads>, Error> {
         self.get(control::UPLOADS, Duration::ZERO).await
+    }
+
+    /// A link to the web page, fresh.
+    pub(crate) async fn gui_link(&self) -> Result<Reply<GuiLogin>, Error> {
+        read(self.send(Method::POST, control::GUI_LOGIN, None::<&()>, Duration::ZERO).await?)
     }
 
     /// Asks the daemon to end; it answers before it does.

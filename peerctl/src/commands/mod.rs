@@ -7,6 +7,7 @@ mod disconnect;
 mod downloads;
 mod follow;
 mod get;
+mod gui;
 mod search;
 mod show;
 mod start;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
         Command::Cancel(chosen) => change::run(&client, Change::Cancel, chosen, output).await,
         Command::Rm(chosen) => change::run(&client, Change::Remove, chosen, output).await,
+        Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
     }

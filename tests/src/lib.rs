@@ -10,6 +10,7 @@
 
 pub mod api_client;
 mod binaries;
+pub mod browser;
 pub mod clock;
 pub mod content;
 pub mod coordinator;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -28,6 +28,8 @@ pub struct PeerBuilder {
     coordinator: String,
     arguments: Vec<String>,
     configuration: String,
+    /// Where its web page is, or `off`.
+    page: String,
 }
 
 impl PeerBuilder {
@@ -40,6 +42,15 @@ impl PeerBuilder {
     #[must_use]
     pub fn with_public_download_port(self, port: u16) -> Self {
         self.argument("--public-download-port", &port)
+    }
+
+    /// Its web page is on, at a port that was free a moment ago: the page stays there when the daemon is started
+    /// again, as it does for a person.
+    #[must_use]
+    pub fn with_page(mut self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        self.page = listener.local_addr().expect("the address of a listener").to_string();
+        self
     }
 
     /// Lines of TOML for its configuration file.
@@ -90,6 +101,7 @@ impl Peer {
             coordinator: coordinator.to_owned(),
             arguments: Vec::new(),
             configuration: String::new(),
+            page: "off".to_owned(),
         }
     }
 
@@ -219,7 +231,7 @@ pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
 }
 
 fn launch(home: &Path, settings: &PeerBuilder) -> Program {
-    let mut command = command(home);
+    let mut command = command_with(home, "--gui", &settings.page);
     command
         .args(["--coordinator", &settings.coordinator, "--username", &settings.username])
         .args(&settings.arguments);

@@ -8,6 +8,7 @@
 mod bad_requests;
 mod churn;
 mod first_bytes;
+mod gui;
 mod message_key;
 mod search;
 mod shutdown;

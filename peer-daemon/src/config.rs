@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::{
     cli::{Cli, GuiAddress},
     data_dirs::{DataDirs, NoHome},
+    introductions::policy::Policy,
 };
 
 const DOWNLOAD_PORT: u16 = 4821;
@@ -46,6 +47,8 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
+    /// Who decides about introductions.
+    pub policy: Policy,
     pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
@@ -87,6 +90,7 @@ struct File {
     upload_port: Option<u16>,
     public_download_port: Option<u16>,
     public_upload_port: Option<u16>,
+    policy: Policy,
     gui: Option<String>,
     state_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
@@ -137,6 +141,7 @@ impl Config {
             upload_port: cli.upload_port.or(file.upload_port).unwrap_or(UPLOAD_PORT),
             public_download_port: cli.public_download_port.or(file.public_download_port),
             public_upload_port: cli.public_upload_port.or(file.public_upload_port),
+            policy: file.policy,
             gui: gui_listen(cli.gui, file.gui.as_deref())?,
             socket: match cli.socket.or(file.socket) {
                 Some(path) => path,

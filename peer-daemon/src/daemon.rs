@@ -202,6 +202,7 @@ impl Started {
             identities: self.identities,
             dialler: Arc::clone(&dialler),
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
+            policy: config.policy,
         };
         let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
         let network = Network { coordinator, link, searches, downloads, uploads };

@@ -111,6 +111,23 @@ pub(crate) enum Command {
     /// Take downloads off the list, cancelled if they have not ended; finished files stay
     #[command(before_help = "Examples:\n  peerctl rm 3\n  peerctl rm --all\n")]
     Rm(Chosen),
+    /// List who waits for your word, where the policy is to ask
+    #[command(before_help = "Examples:\n  peerctl requests\n  peerctl requests --json\n")]
+    Requests,
+    /// Give what was asked for
+    #[command(before_help = "Example:\n  peerctl accept 5f0c…\n")]
+    Accept {
+        /// As `peerctl requests` shows it
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Id>,
+    },
+    /// Refuse what was asked for
+    #[command(before_help = "Example:\n  peerctl decline 5f0c…\n")]
+    Decline {
+        /// As `peerctl requests` shows it
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Id>,
+    },
     /// Print a link that opens the daemon's web page, once and within 30 s
     #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
     Gui {

@@ -9,7 +9,10 @@ use std::{
 
 use protocol::{
     Problem,
-    control::{ConnectionRequest, Downloads, GuiLogin, NewDownloads, NewSearch, Search, Status, Uploads},
+    control::{
+        ConnectionRequest, Downloads, GuiLogin, IncomingRequests, NewDownloads, NewSearch, Search, Status,
+        Uploads,
+    },
     paths::control,
 };
 use reqwest::Method;
@@ -122,6 +125,20 @@ impl Client {
 
     pub(crate) async fn uploads(&self) -> Result<Reply<Uploads>, Error> {
         self.get(control::UPLOADS, Duration::ZERO).await
+    }
+
+    pub(crate) async fn requests(&self) -> Result<Reply<IncomingRequests>, Error> {
+        self.get(control::REQUESTS, Duration::ZERO).await
+    }
+
+    /// Accepts or declines; answers what still waits.
+    pub(crate) async fn settle_request(
+        &self,
+        id: &str,
+        is_accepted: bool,
+    ) -> Result<Reply<IncomingRequests>, Error> {
+        let route = if is_accepted { control::REQUEST_ACCEPT } else { control::REQUEST_DECLINE };
+        read(self.send(Method::POST, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
     }
 
     /// A link to the web page, fresh.

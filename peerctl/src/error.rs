@@ -120,7 +120,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::FileGone
         | Code::SearchUnknown
         | Code::ResultUnknown
-        | Code::DownloadUnknown => ExitCode::NotFound,
+        | Code::DownloadUnknown
+        | Code::RequestUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong
         | Code::NameTokenInvalid
         | Code::FileNotOffered
@@ -142,6 +143,7 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::UsernameTaken => Some("choose another: peerctl connect USERNAME"),
         Code::SearchUnknown | Code::ResultUnknown => Some("search again: peerctl search QUERY"),
         Code::DownloadUnknown => Some("for the list: peerctl downloads"),
+        Code::RequestUnknown => Some("for the list: peerctl requests"),
         Code::CoordinatorUnreachable => Some("see: peerctl status"),
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => {
             Some("compare: peerctl version")

@@ -199,6 +199,29 @@ pub enum UploadState {
     Failed,
 }
 
+/// `GET /v1/requests`, and the answer of accept and decline: the introductions that wait for a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingRequests {
+    pub schema: u32,
+    pub requests: Vec<IncomingRequest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingRequest {
+    /// The introduction's id.
+    pub id: String,
+    /// The requester.
+    pub username: Username,
+    pub files: Vec<RequestedFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedFile {
+    pub name: SafeName,
+    pub size: u64,
+    pub root: Root,
+}
+
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuiLogin {

@@ -63,6 +63,9 @@ pub mod control {
     pub const DOWNLOAD_RETRY: &str = "/v1/downloads/{id}/retry";
     pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
     pub const UPLOADS: &str = "/v1/uploads";
+    pub const REQUESTS: &str = "/v1/requests";
+    pub const REQUEST_ACCEPT: &str = "/v1/requests/{id}/accept";
+    pub const REQUEST_DECLINE: &str = "/v1/requests/{id}/decline";
     pub const SHUTDOWN: &str = "/v1/shutdown";
     pub const GUI_LOGIN: &str = "/v1/gui/login";
 }

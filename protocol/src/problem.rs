@@ -99,6 +99,7 @@ codes! {
     SearchUnknown = "search_unknown", 404, "there is no such search";
     ResultUnknown = "result_unknown", 404, "there is no such result";
     DownloadUnknown = "download_unknown", 404, "there is no such download";
+    RequestUnknown = "request_unknown", 404, "no such introduction waits for your word";
     StateWrong = "state_wrong", 409, "the download is not in a state for that";
     GuiOff = "gui_off", 409, "the web page is off";
     PageRefused = "page_refused", 403, "the web page answers to nobody but itself";

@@ -142,6 +142,11 @@ impl Session {
 
     /// Goes away in the middle of a poll, without a word, as a laptop whose lid is closed.
     pub async fn vanish(mut self, after: Duration) {
-        let _ = tokio::time::timeout(after, self.poll(POLL_SECONDS)).await;
+        let polling = async {
+            loop {
+                let _ = self.poll(POLL_SECONDS).await;
+            }
+        };
+        let _cut_off = tokio::time::timeout(after, polling).await;
     }
 }

@@ -9,8 +9,8 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, NewDownloads, NewSearch, SCHEMA,
-        Search, Status, Upload, Uploads as UploadList,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
+        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
     },
     limits::WAIT_MAX,
 };
@@ -218,6 +218,27 @@ pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) 
 
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
     Json(UploadList { schema: SCHEMA, uploads: controls.uploads() })
+}
+
+pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
+    let requests = controls.network.as_ref().map(|network| network.uploads.requests());
+    Json(IncomingRequests { schema: SCHEMA, requests: requests.unwrap_or_default() })
+}
+
+pub(super) async fn accept_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {
+    let uploads = &controls.network()?.uploads;
+    settled(id.parse().is_ok_and(|id| uploads.accept(id)))?;
+    Ok(list_requests(controls).await)
+}
+
+pub(super) async fn decline_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {
+    let uploads = &controls.network()?.uploads;
+    settled(id.parse().is_ok_and(|id| uploads.decline(id)))?;
+    Ok(list_requests(controls).await)
+}
+
+fn settled(was_there: bool) -> Result<(), ControlError> {
+    if was_there { Ok(()) } else { Err(Code::RequestUnknown.into()) }
 }
 
 pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {

@@ -32,10 +32,13 @@ fn changes() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::POST, "/v1/downloads/d1/retry", None),
         (Method::POST, "/v1/downloads/d1/cancel", None),
         (Method::DELETE, "/v1/downloads/d1", None),
+        (Method::POST, "/v1/requests/r1/accept", None),
+        (Method::POST, "/v1/requests/r1/decline", None),
     ]
 }
 
-const READS: [&str; 5] = ["/v1/status", "/v1/downloads", "/v1/uploads", "/v1/gui/live", "/v1/searches/1"];
+const READS: [&str; 6] =
+    ["/v1/status", "/v1/downloads", "/v1/uploads", "/v1/requests", "/v1/gui/live", "/v1/searches/1"];
 
 impl Page {
     fn serve() -> Self {

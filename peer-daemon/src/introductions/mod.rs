@@ -5,4 +5,5 @@
 
 pub mod identity;
 pub mod keeper;
+pub mod policy;
 pub mod seal;

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use protocol::{
     FileId, IntroductionId, SafeName, Username,
-    control::{Upload, UploadState},
+    control::{IncomingRequest, RequestedFile, Upload, UploadState},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Request,
-    queue::{Place, UploadQueue},
+    queue::{Place, Standing, UploadQueue},
 };
 use crate::{
     library::Library,
@@ -44,8 +44,7 @@ pub(crate) enum Sent {
     Next,
     /// It is being served already.
     BeingServed,
-    /// Its position.
-    Waits(u32),
+    Waits(Standing),
     Full,
 }
 
@@ -63,6 +62,7 @@ impl Desk {
         id: IntroductionId,
         username: Username,
         request: Request,
+        is_approved: bool,
     ) -> Sent {
         if let Some(active) = &self.active
             && active.id == id
@@ -74,9 +74,9 @@ impl Desk {
             // Whoever has a working stream does not send again: the old one is lost to the requester.
             active.stop.cancel();
         }
-        match self.queue.send(now, id, username, request) {
-            Ok(1) if self.active.is_none() => Sent::Next,
-            Ok(position) => Sent::Waits(position),
+        match self.queue.send(now, id, username, request, is_approved) {
+            Ok(Standing { position: 1, is_approved: true }) if self.active.is_none() => Sent::Next,
+            Ok(standing) => Sent::Waits(standing),
             Err(_full) => Sent::Full,
         }
     }
@@ -118,10 +118,34 @@ impl Desk {
         self.ended.push_front(upload);
     }
 
+    /// A person agreed: the place goes on as one of the queue.
+    pub(crate) fn approve(&mut self, now: Instant, id: IntroductionId) -> Option<Standing> {
+        self.queue.approve(now, id)
+    }
+
+    /// A person refused. Tells whether there was a place.
+    pub(crate) fn refuse(&mut self, now: Instant, id: IntroductionId) -> bool {
+        self.queue.refuse(now, id)
+    }
+
+    /// What waits for a person's word.
+    pub(crate) fn requests(&self, now: Instant, library: &Library) -> Vec<IncomingRequest> {
+        let asking = self.queue.places(now).filter(|place| !place.is_approved());
+        asking
+            .map(|place| IncomingRequest {
+                id: place.id.to_string(),
+                username: place.username.clone(),
+                files: place.request.invitation.files.iter().map(|file| requested(file, library)).collect(),
+            })
+            .collect()
+    }
+
     pub(crate) fn withdraw(&mut self, id: IntroductionId) {
         self.queue.withdraw(id);
+        // Once a file was asked for, the requester's close tells more than its word, which may overtake it.
         if let Some(active) = &self.active
             && active.id == id
+            && active.progress.phase() < Phase::Asked
         {
             active.stop.cancel();
         }
@@ -135,7 +159,7 @@ impl Desk {
         let current = self.active.as_mut().map(|active| active.view(now, library));
         let waiting = self.queue.places(now).zip(1..).map(|(place, position)| Upload {
             position: Some(position),
-            reason: Some("the upload slot is taken".to_owned()),
+            reason: Some(waiting_sentence(place.is_approved()).to_owned()),
             ..upload(place.id, place.username.clone(), place.request.invitation.files.first(), library)
         });
         current.into_iter().chain(waiting).chain(self.ended.iter().cloned()).collect()
@@ -157,14 +181,23 @@ impl Active {
     }
 }
 
+fn waiting_sentence(is_approved: bool) -> &'static str {
+    if is_approved { "the upload slot is taken" } else { "waits for your word: peerctl accept, or decline" }
+}
+
+fn requested(file: &FileId, library: &Library) -> RequestedFile {
+    RequestedFile { name: name_of(file, library), size: file.size, root: file.root }
+}
+
+fn name_of(file: &FileId, library: &Library) -> SafeName {
+    library.find(file).map_or_else(|| SafeName::sanitise("(no longer shared)"), |shared| shared.name)
+}
+
 /// A waiting upload of this file. A file that is not shared any more is shown without its name.
 fn upload(id: IntroductionId, username: Username, file: Option<&FileId>, library: &Library) -> Upload {
-    let name = file
-        .and_then(|file| library.find(file))
-        .map_or_else(|| SafeName::sanitise("(no longer shared)"), |shared| shared.name);
     Upload {
         id: id.to_string(),
-        name,
+        name: file.map_or_else(|| SafeName::sanitise("(nothing)"), |file| name_of(file, library)),
         size: file.map_or(0, |file| file.size),
         sent: 0,
         state: UploadState::Queued,

@@ -22,7 +22,7 @@ use std::{
 
 use protocol::{
     IntroductionId, Username,
-    control::Upload,
+    control::{IncomingRequest, Upload},
     introduction::{DeclineReason, Invitation, InvitationError, QueueReason, Reply, Sealed},
 };
 use tokio::sync::{Notify, mpsc};
@@ -31,7 +31,7 @@ use tracing::{debug, info};
 
 use self::{
     desk::{Desk, Sent},
-    queue::Place,
+    queue::{Place, Standing},
     reception::Reception,
     routes::{NoStream, Route},
 };
@@ -39,7 +39,7 @@ use crate::{
     clock,
     coordinator_link::CoordinatorLink,
     dialler::Dialler,
-    introductions::{identity::Identity, keeper::IdentityKeeper, seal::OpenError},
+    introductions::{identity::Identity, keeper::IdentityKeeper, policy::Policy, seal::OpenError},
     library::Library,
     peer_stream::{
         listen::PortListener,
@@ -68,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) dialler: Arc<Dialler>,
     /// The upload port as others reach it.
     pub(crate) public_port: u16,
+    pub(crate) policy: Policy,
 }
 
 /// The target's side of introductions. Clones share it.
@@ -84,6 +85,7 @@ struct Shared {
     reception: Reception,
     /// The upload port as others reach it.
     public_port: u16,
+    policy: Policy,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
     /// Rung when the queue has changed.
@@ -98,7 +100,7 @@ impl Uploads {
         tracker: &TaskTracker,
         token: CancellationToken,
     ) -> Self {
-        let Parts { link, library, identities, dialler, public_port } = parts;
+        let Parts { link, library, identities, dialler, public_port, policy } = parts;
         let (replies, outbox) = mpsc::channel(REPLY_QUEUE);
         let reception = Reception::default();
         tracker.spawn(reception.clone().accept(listener, token.clone()));
@@ -109,6 +111,7 @@ impl Uploads {
             replies,
             reception,
             public_port,
+            policy,
             desk: Mutex::new(Desk::new()),
             wake: Notify::new(),
         };
@@ -137,12 +140,13 @@ impl Uploads {
             return self.reply(id, Reply::Declined { reason: DeclineReason::FileGone });
         }
         let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
-        let sent = self.desk().send(clock::now(), id, from, request);
+        let is_approved = self.shared.policy == Policy::Auto;
+        let sent = self.desk().send(clock::now(), id, from, request, is_approved);
         match sent {
             Sent::Next => self.shared.wake.notify_one(),
             Sent::BeingServed => self.reply(id, Reply::Accepted {}),
-            Sent::Waits(position) => {
-                self.reply(id, Reply::Queued { position, reason: QueueReason::Busy });
+            Sent::Waits(standing) => {
+                self.reply(id, queued(standing));
                 self.shared.wake.notify_one();
             }
             Sent::Full => self.reply(id, Reply::Declined { reason: DeclineReason::QueueFull }),
@@ -152,6 +156,28 @@ impl Uploads {
     /// The requester took its introduction back: its place goes, and its stream if there is one.
     pub(crate) fn on_withdrawn(&self, id: IntroductionId) {
         self.desk().withdraw(id);
+    }
+
+    /// What waits for a person's word.
+    pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
+        self.desk().requests(clock::now(), &self.shared.library)
+    }
+
+    /// The person agrees. Tells whether such an introduction waits.
+    pub(crate) fn accept(&self, id: IntroductionId) -> bool {
+        let Some(standing) = self.desk().approve(clock::now(), id) else { return false };
+        self.reply(id, queued(standing));
+        self.shared.wake.notify_one();
+        true
+    }
+
+    /// The person refuses. Tells whether such an introduction waits.
+    pub(crate) fn decline(&self, id: IntroductionId) -> bool {
+        let was_there = self.desk().refuse(clock::now(), id);
+        if was_there {
+            self.reply(id, Reply::Declined { reason: DeclineReason::Refused });
+        }
+        was_there
     }
 
     /// The running one first, then the queue, then those that ended, newest first.
@@ -224,6 +250,11 @@ impl Uploads {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn queued(standing: Standing) -> Reply {
+    let reason = if standing.is_approved { QueueReason::Busy } else { QueueReason::Asking };
+    Reply::Queued { position: standing.position, reason }
 }
 
 /// `Err` tells the person why nothing, or not all, was sent.

@@ -8,6 +8,7 @@ mod downloads;
 mod follow;
 mod get;
 mod gui;
+mod requests;
 mod search;
 mod show;
 mod start;
@@ -47,6 +48,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
         Command::Cancel(chosen) => change::run(&client, Change::Cancel, chosen, output).await,
         Command::Rm(chosen) => change::run(&client, Change::Remove, chosen, output).await,
+        Command::Requests => requests::run(&client, output).await,
+        Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
+        Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),

@@ -38,7 +38,6 @@ async fn take_pictures(browser: &Browser, name: &str) {
     let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else { return };
     browser.picture(1100, 900, &folder.join(format!("{name}.png"))).await;
     browser.picture(500, 900, &folder.join(format!("{name}-phone.png"))).await;
-    browser.picture(1100, 900, &folder.join("last.png")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

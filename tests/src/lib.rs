@@ -10,6 +10,7 @@
 
 pub mod api_client;
 mod binaries;
+pub mod black_hole;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
@@ -22,4 +23,5 @@ pub mod scene;
 pub mod scripted;
 pub mod session;
 pub mod slow_link;
+pub mod steering;
 pub mod wait;

@@ -145,7 +145,9 @@ impl Entry {
         self.move_to(DownloadState::Failed, Some(failure.to_string()));
         self.cause = Some(failure.cause());
         let received = self.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
-        if received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
+        // What an earlier process left is not looked at before it is taken up: it may hold more than its record.
+        let is_known = self.part.is_some() || self.remains.is_none();
+        if is_known && received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
     }
 
     /// Ends it; answers what was written of it, to be removed.

@@ -7,9 +7,13 @@
 
 mod bad_requests;
 mod churn;
+mod crashes;
 mod first_bytes;
 mod memory;
 mod message_key;
+mod pause;
+mod queue;
+mod routes;
 mod search;
 mod shares;
 mod shutdown;

@@ -1,14 +1,11 @@
 //! Wiring: arguments, logs, signals.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Error, error::ErrorKind};
 use peer_daemon::{
     cli::Cli,
-    config::{ConfigError, Sources},
+    config::Sources,
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
     telemetry,
@@ -24,11 +21,12 @@ const EXIT_USAGE: u8 = 2;
 async fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let sources = Sources::gather(&matches, DataDirs::from_env());
-    if matches.get_flag("check_config") {
-        return check(sources);
-    }
+    let is_check = matches.get_flag("check_config");
     telemetry::init();
     let sources = match sources {
+        Ok(_) if is_check => return ExitCode::SUCCESS,
+        // The answer is for a person, so it goes out without the log's time and level.
+        Err(problem) if is_check => Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit(),
         Ok(sources) => sources,
         Err(problem) => {
             error!("{problem}");
@@ -42,14 +40,6 @@ async fn main() -> ExitCode {
             ExitCode::from(if problem.is_configuration() { EXIT_USAGE } else { 1 })
         }
     }
-}
-
-/// The answer is for a person, so it goes out without the log's time and level.
-fn check(sources: Result<Sources, ConfigError>) -> ExitCode {
-    let Err(problem) = sources else { return ExitCode::SUCCESS };
-    // Whoever closed stderr has the exit code.
-    let _ = writeln!(io::stderr(), "{problem}");
-    ExitCode::from(EXIT_USAGE)
 }
 
 async fn run(sources: Sources) -> Result<(), StartError> {

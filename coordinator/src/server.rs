@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use actix_web::{App as ActixApp, HttpServer, dev, middleware, web};
@@ -79,6 +79,7 @@ impl Server {
                 trusted: config.trusted_proxies.clone(),
                 hops: usize::from(config.proxy_hops.get()),
             },
+            told_of_passed_over: Once::new(),
             keys,
             exchange: exchange.clone(),
             limiter: Limiter::new(&config.limits, clock::now()),

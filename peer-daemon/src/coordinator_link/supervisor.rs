@@ -110,7 +110,7 @@ impl Supervisor {
                         let (next, outcome) = select! {
                             () = &mut kept => return Turn::Rest,
                             () = token.cancelled() => break Interruption::End,
-                            claimed = claimer.claim_beside(wanted) => claimed,
+                            outcome = claimer.claim_beside(wanted) => outcome,
                         };
                         match outcome {
                             Ok(response) => {

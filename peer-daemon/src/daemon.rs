@@ -299,7 +299,7 @@ async fn connect_at_start(
         return warn!(%error, "the identity can't be used");
     }
     tokio::select! {
-        connected = link.connect(username) => match connected {
+        connected = link.connect_at_start(username) => match connected {
             Ok(()) => info!("connected"),
             Err(error) => warn!("not connected: {error}"),
         },

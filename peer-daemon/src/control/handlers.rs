@@ -123,8 +123,15 @@ pub(super) async fn connect(controls: Data<Controls>, request: Json<ConnectionRe
     let network = controls.network()?;
     let username = Username::parse(&request.username)?;
     let (identities, name) = (controls.identities.clone(), username.clone());
-    actix_web::web::block(move || identities.use_name(&name)).await.map_err(|_| Code::Internal)??;
-    network.link.connect(username).await?;
+    let take_up = || actix_web::web::block(move || identities.use_name(&name));
+    if matches!(*network.link.status().borrow(), LinkStatus::Connected { .. }) {
+        // A name that is refused leaves all as it is, so also the identity of the one that is held.
+        network.link.connect(username).await?;
+        take_up().await.map_err(|_| Code::Internal)??;
+    } else {
+        take_up().await.map_err(|_| Code::Internal)??;
+        network.link.connect(username).await?;
+    }
     Ok(Json(controls.status()))
 }
 

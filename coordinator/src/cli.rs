@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::config::{Listen, TrustedProxy};
+use crate::config::{Listen, SocketMode, TrustedProxy};
 
 /// Introduces peers to each other and remembers nothing.
 #[derive(Debug, Default, Parser)]
@@ -14,6 +14,11 @@ pub struct Cli {
     /// Where peers, or the proxy before them, connect: ADDRESS:PORT or unix:PATH
     #[arg(long, value_name = "ADDR|unix:PATH", env = "HEARSAY_COORDINATOR_LISTEN")]
     pub listen: Option<Listen>,
+
+    /// Who may connect to the Unix socket: 0660 (unless set) is this user and its group, so put the proxy's user
+    /// into that group
+    #[arg(long, value_name = "MODE", env = "HEARSAY_LISTEN_MODE")]
+    pub listen_mode: Option<SocketMode>,
 
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, value_name = "ADDR", env = "HEARSAY_COORDINATOR_OPS_LISTEN")]

@@ -45,6 +45,11 @@ impl ProxyRule {
         }
     }
 
+    /// Whether a header came that is not read: a stranger's invention, or a proxy that nobody named as trusted.
+    pub(crate) fn passes_over(&self, peer: SocketPeer, forwarded: &[&[u8]]) -> bool {
+        !forwarded.is_empty() && !self.trusts(peer)
+    }
+
     fn trusts(&self, peer: SocketPeer) -> bool {
         self.trusted.iter().any(|trusted| match (trusted, peer) {
             (TrustedProxy::Network(network), SocketPeer::Tcp(address)) => {
@@ -108,6 +113,16 @@ mod tests {
         for (hops, peer, headers, expected) in cases {
             assert_eq!(observe(*hops, *peer, headers).as_deref(), *expected, "{hops} {peer:?} {headers:?}");
         }
+    }
+
+    #[test]
+    fn a_header_from_where_no_proxy_is_trusted_is_noticed() {
+        let header: &[u8] = b"198.51.100.1";
+        let direct = SocketPeer::Tcp("192.0.2.7".parse().unwrap());
+        assert!(rule(1).passes_over(direct, &[header]));
+        assert!(rule(1).passes_over(SocketPeer::Unix, &[header]));
+        assert!(!rule(1).passes_over(direct, &[]));
+        assert!(!rule(1).passes_over(SocketPeer::Tcp(PROXY), &[header]));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum ConfigError {
 pub struct Config {
     /// Where peers, or the proxy before them, connect.
     pub listen: Listen,
+    /// Who may connect where `listen` is a Unix socket.
+    pub listen_mode: SocketMode,
     /// Where health and metrics are served; nowhere when not set.
     pub ops_listen: Option<SocketAddr>,
     /// Whose `X-Forwarded-For` is believed.
@@ -56,6 +58,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Listen::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4820)),
+            listen_mode: SocketMode::default(),
             ops_listen: None,
             trusted_proxies: Vec::new(),
             proxy_hops: NonZeroU8::MIN,
@@ -77,6 +80,7 @@ impl Config {
             None => Self::default(),
         };
         config.listen = cli.listen.unwrap_or(config.listen);
+        config.listen_mode = cli.listen_mode.unwrap_or(config.listen_mode);
         config.ops_listen = cli.ops_listen.or(config.ops_listen);
         config.key_file = cli.key_file.or(config.key_file);
         config.ready_file = cli.ready_file.or(config.ready_file);
@@ -272,6 +276,40 @@ impl fmt::Display for Listen {
 }
 
 impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The mode of the Unix socket, as `chmod` takes it in digits; whoever may write may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketMode(u32);
+
+impl SocketMode {
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// Owner and group: a proxy runs under a user of its own, which the operator puts into the coordinator's group.
+/// Others could claim any address where the socket is trusted (`--trusted-proxy unix`).
+impl Default for SocketMode {
+    fn default() -> Self {
+        Self(0o660)
+    }
+}
+
+impl FromStr for SocketMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let bits = if is_octal { u32::from_str_radix(text, 8).ok() } else { None };
+        bits.filter(|bits| *bits <= 0o777).map(Self).ok_or("expected a mode in octal digits, such as 0660")
+    }
+}
+
+impl<'de> Deserialize<'de> for SocketMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }

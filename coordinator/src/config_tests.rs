@@ -41,6 +41,8 @@ fn flags_go_over_the_file_and_the_file_over_defaults() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:0");
     assert_eq!(config.trusted_proxies, ["::1".parse().unwrap()]);
     assert_eq!(load(&[]).unwrap().listen.to_string(), "127.0.0.1:4820");
+    assert_eq!(load(&[]).unwrap().listen_mode.bits(), 0o660);
+    assert_eq!(load(&["--listen-mode", "0600"]).unwrap().listen_mode.bits(), 0o600);
 }
 
 #[test]
@@ -49,6 +51,8 @@ fn a_mistake_is_told_with_its_place() {
         ("listen = \"127.0.0.1:1\"\nlisten_on = 3\n", "line 2, column 1", "unknown field `listen_on`"),
         ("[limits]\nsearches_burst = 0\n", "line 2, column 18", "nonzero"),
         ("[lifetimes]\nlease_seconds = -1\n", "line 2, column 17", "expected a number of seconds"),
+        ("listen_mode = \"rw-\"\n", "line 1, column 15", "octal digits, such as 0660"),
+        ("listen_mode = \"1777\"\n", "line 1, column 15", "octal digits"),
         ("listen = \"here\"\n", "line 1, column 10", "expected ADDRESS:PORT or unix:PATH"),
     ];
     for (text, place, reason) in cases {

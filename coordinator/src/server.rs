@@ -11,10 +11,11 @@ use std::{
     net::SocketAddr,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use actix_web::{App as ActixApp, HttpServer, dev, middleware, web};
+use rustix::fs::Mode;
 use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -22,7 +23,7 @@ use crate::{
     app::App,
     client_address::ProxyRule,
     clock,
-    config::{Config, Lifetimes, Limits, Listen},
+    config::{Config, Lifetimes, Limits, Listen, SocketMode},
     connection::ConnectionMark,
     domain::{
         Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
@@ -79,6 +80,7 @@ impl Server {
                 trusted: config.trusted_proxies.clone(),
                 hops: usize::from(config.proxy_hops.get()),
             },
+            told_of_passed_over: Once::new(),
             keys,
             exchange: exchange.clone(),
             limiter: Limiter::new(&config.limits, clock::now()),
@@ -199,7 +201,7 @@ fn bind_main(app: &web::Data<App>) -> Result<(dev::Server, Listen), BindError> {
             Ok((server.run(), Listen::Tcp(bound)))
         }
         Listen::Unix(path) => {
-            let listener = bind_unix(path).map_err(failed)?;
+            let listener = bind_unix(path, config.listen_mode).map_err(failed)?;
             Ok((server.listen_uds(listener).map_err(failed)?.run(), config.listen.clone()))
         }
     }
@@ -219,12 +221,19 @@ fn bind_ops(app: &web::Data<App>, address: SocketAddr) -> Result<(dev::Server, S
 }
 
 /// Binds a Unix socket. One that nobody answers on is left over from a crash and is replaced.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    match UnixListener::bind(path) {
+fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<UnixListener> {
+    // The umask gives the file its mode from its first instant; changing it afterwards would leave a gap.
+    let bind = || {
+        let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode.bits()));
+        let bound = UnixListener::bind(path);
+        rustix::process::umask(before);
+        bound
+    };
+    match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
             Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path)?;
-                UnixListener::bind(path)
+                bind()
             }
             _ => Err(error),
         },

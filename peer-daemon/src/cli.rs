@@ -46,7 +46,7 @@ pub struct Cli {
     /// The upload port as others reach it, where a router maps it
     #[arg(long, value_name = "N", env = "HEARSAY_PUBLIC_UPLOAD_PORT")]
     pub public_upload_port: Option<PublicPort>,
-    /// Loopback address of the web page, or `off`
+    /// Loopback address of the web page, or `off`; port 0 picks a free one [default: 127.0.0.1:4823]
     #[arg(long, value_name = "ADDR|off", env = "HEARSAY_GUI")]
     pub gui: Option<GuiAddress>,
     /// Where the daemon keeps its state [default: ~/.local/state/hearsay]

@@ -18,6 +18,7 @@ use crate::{
     coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
     dialler::Dialler,
     downloads::{self, Downloads, DownloadsError},
+    gui::{Gui, GuiError},
     introductions::keeper::{IdentityKeeper, KeeperError},
     library::{Library, LibraryError},
     name_tokens::NameTokens,
@@ -48,6 +49,8 @@ pub enum StartError {
     DownloadPort { source: ListenError },
     #[error("upload port: {source}; free it, or name another with --upload-port (0 picks one)")]
     UploadPort { source: ListenError },
+    #[error(transparent)]
+    Gui(#[from] GuiError),
     #[error(transparent)]
     Library(#[from] LibraryError),
     #[error(transparent)]
@@ -83,6 +86,7 @@ pub struct Daemon {
     socket: ControlSocket,
     download_listener: PortListener,
     upload_listener: PortListener,
+    gui: Option<Gui>,
 }
 
 impl Daemon {
@@ -96,7 +100,8 @@ impl Daemon {
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
-        Ok(Self { config, settings, state, socket, download_listener, upload_listener })
+        let gui = config.gui.map(Gui::bind).transpose()?.flatten();
+        Ok(Self { config, settings, state, socket, download_listener, upload_listener, gui })
     }
 
     /// Works until the token is cancelled, here or by `peerctl stop`; then ends every part, with a deadline.
@@ -129,13 +134,10 @@ impl Daemon {
             token: token.child_token(),
         };
         let username = self.config.username.clone();
-        let gui = self.config.gui;
+        let gui = self.gui;
         let socket = self.socket;
         let network =
             started.network(&self.config, &self.state, self.download_listener, self.upload_listener)?;
-        if gui.is_some() {
-            warn!("this version has no web page yet; --gui has no effect");
-        }
         if let (Some(network), Some(username)) = (&network, username) {
             let (link, identities) = (network.link.clone(), identities.clone());
             tracker.spawn(connect_at_start(link, identities, username, token.child_token()));
@@ -148,9 +150,12 @@ impl Daemon {
             network,
             download_port,
             upload_port,
-            gui: None,
+            gui: gui.as_ref().map(Gui::door),
             token: token.clone(),
         };
+        if let Some(gui) = gui {
+            gui.start(controls.clone(), tracker, token.child_token())?;
+        }
         control::serve(socket, controls, token.clone()).await.map_err(StartError::Control)
     }
 }
@@ -294,7 +299,7 @@ async fn connect_at_start(
         return warn!(%error, "the identity can't be used");
     }
     tokio::select! {
-        connected = link.connect(username) => match connected {
+        connected = link.connect_at_start(username) => match connected {
             Ok(()) => info!("connected"),
             Err(error) => warn!("not connected: {error}"),
         },

@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod data_dirs;
 mod dialler;
 pub mod downloads;
+mod gui;
 pub mod introductions;
 pub mod library;
 mod name_tokens;

@@ -143,6 +143,13 @@ pub(crate) enum Command {
         before_help = "Examples:\n  peerctl config show\n  peerctl config set username nightingale\n"
     )]
     Config(ConfigCommand),
+    /// Print a link that opens the daemon's web page, once and within 30 s
+    #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
+    Gui {
+        /// Open it in the browser, too
+        #[arg(long)]
+        open: bool,
+    },
     /// Show the versions of peerctl and of the running daemon
     #[command(before_help = "Example:\n  peerctl version\n")]
     Version,

@@ -10,8 +10,8 @@ use std::{
 use protocol::{
     Problem,
     control::{
-        Configuration, ConnectionRequest, Downloads, FileLink, IncomingRequests, NewDownloads, NewSearch,
-        NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads,
+        Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
+        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads,
     },
     paths::control,
 };
@@ -179,6 +179,11 @@ impl Client {
     pub(crate) async fn unset(&self, name: &SettingName) -> Result<Reply<Configuration>, Error> {
         let route = control::SETTING.replace("{name}", name.as_str());
         read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
+    /// A link to the web page, fresh.
+    pub(crate) async fn gui_link(&self) -> Result<Reply<GuiLogin>, Error> {
+        read(self.send(Method::POST, control::GUI_LOGIN, None::<&()>, Duration::ZERO).await?)
     }
 
     /// Asks the daemon to end; it answers before it does.

@@ -123,7 +123,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::StateWrong
         | Code::NoCoordinator
         | Code::ShareConfigured
-        | Code::NoUsername => ExitCode::Conflict,
+        | Code::NoUsername
+        | Code::GuiOff => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
         | Code::FileGone
@@ -135,9 +136,11 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::SourceUnknown
         | Code::SettingUnknown
         | Code::RequestUnknown => ExitCode::NotFound,
-        Code::JoinKeyWrong | Code::NameTokenInvalid | Code::FileNotOffered | Code::CallerRefused => {
-            ExitCode::Permission
-        }
+        Code::JoinKeyWrong
+        | Code::NameTokenInvalid
+        | Code::FileNotOffered
+        | Code::CallerRefused
+        | Code::PageRefused => ExitCode::Permission,
         Code::AddressUnknown | Code::Draining | Code::CoordinatorUnreachable | Code::CoordinatorRefused => {
             ExitCode::Unreachable
         }

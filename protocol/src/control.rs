@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Root, SafeName, Username, match_rule::MatchClass};
+use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -335,6 +335,14 @@ pub struct NextValue {
 pub struct NewValue {
     pub value: String,
 }
+/// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuiLogin {
+    pub schema: u32,
+    /// The secret is in its fragment, which a browser keeps to itself.
+    pub url: String,
+}
+redacted_debug!(GuiLogin);
 
 /// What `peerctl` and scripts learn from an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

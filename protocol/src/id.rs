@@ -28,6 +28,15 @@ hex_newtype! {
     secret MessageKey[32]
 }
 
+hex_newtype! {
+    /// What opens the daemon's web page once (256 bits): the fragment of the link that `peerctl gui` prints.
+    secret GuiLink[32]
+}
+hex_newtype! {
+    /// What the page shows in `Authorization: Bearer` from then on (256 bits).
+    secret GuiSession[32]
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MessageKey, SearchId};

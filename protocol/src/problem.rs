@@ -101,6 +101,8 @@ codes! {
     DownloadUnknown = "download_unknown", 404, "there is no such download";
     RequestUnknown = "request_unknown", 404, "no such introduction waits for your word";
     StateWrong = "state_wrong", 409, "the download is not in a state for that";
+    GuiOff = "gui_off", 409, "the web page is off";
+    PageRefused = "page_refused", 403, "the web page answers to nobody but itself";
     LinkInvalid = "link_invalid", 422, "the link can't be read";
     CoordinatorUnreachable = "coordinator_unreachable", 502, "the coordinator can't be reached";
     CoordinatorRefused = "coordinator_refused", 502, "the coordinator refused";

@@ -11,6 +11,7 @@
 pub mod api_client;
 mod binaries;
 pub mod black_hole;
+pub mod browser;
 pub mod clock;
 pub mod content;
 pub mod coordinator;

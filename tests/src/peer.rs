@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -31,6 +31,8 @@ pub struct PeerBuilder {
     configuration: String,
     /// Of the download port and the upload port; 0 picks a free one.
     ports: (u16, u16),
+    /// Where its web page is, or `off`.
+    page: String,
 }
 
 impl PeerBuilder {
@@ -43,6 +45,15 @@ impl PeerBuilder {
     #[must_use]
     pub fn with_public_download_port(self, port: u16) -> Self {
         self.argument("--public-download-port", &port)
+    }
+
+    /// Its web page is on, at a port that was free a moment ago: the page stays there when the daemon is started
+    /// again, as it does for a person.
+    #[must_use]
+    pub fn with_page(mut self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        self.page = listener.local_addr().expect("the address of a listener").to_string();
+        self
     }
 
     /// Lines of TOML for its configuration file.
@@ -101,6 +112,7 @@ impl Peer {
             arguments: Vec::new(),
             configuration: String::new(),
             ports: (0, 0),
+            page: "off".to_owned(),
         }
     }
 
@@ -269,7 +281,7 @@ fn command_at(home: &Path, (download_port, upload_port): (u16, u16), flag: &str,
 }
 
 fn launch(home: &Path, settings: &PeerBuilder) -> Program {
-    let mut command = command_at(home, settings.ports, "", "");
+    let mut command = command_at(home, settings.ports, "--gui", &settings.page);
     command
         .args(["--coordinator", &settings.coordinator, "--username", &settings.username])
         .args(&settings.arguments);

@@ -63,11 +63,9 @@ impl Peer {
     ) -> Download {
         let client = control_client(&self.socket());
         let url = format!("http://{}{}/{}", control::HOST, control::DOWNLOADS, download.id);
-        let mut last = None;
         until(&format!("{} {what}", download.name), deadline, async || {
             let answer = client.get(&url).send().await.ok()?;
             let now = only(answer.json().await.expect("a document of downloads"));
-            last = Some(now.clone());
             Some(now).filter(&is_it)
         })
         .await

@@ -19,11 +19,23 @@ struct Prerequisite {
     reason: &'static str,
 }
 
-const NEEDED: &[Prerequisite] = &[Prerequisite {
-    program: "nginx",
-    package: "nginx",
-    reason: "the end-to-end tests put the shipped proxy configuration before the coordinator",
-}];
+const NEEDED: &[Prerequisite] = &[
+    Prerequisite {
+        program: "nginx",
+        package: "nginx",
+        reason: "the end-to-end tests put the shipped proxy configuration before the coordinator",
+    },
+    Prerequisite {
+        program: "chromium",
+        package: "chromium",
+        reason: "the end-to-end tests use the web page as a person does",
+    },
+    Prerequisite {
+        program: "chromedriver",
+        package: "chromium-driver",
+        reason: "it steers the browser of the end-to-end tests",
+    },
+];
 
 /// Debian asks this before it starts a service that it has just installed; 101 means no.
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";

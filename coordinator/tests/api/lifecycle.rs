@@ -1,6 +1,9 @@
 //! Start, health, drain, end.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
+};
 
 use coordinator::{
     config::{Config, Listen},
@@ -69,8 +72,11 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let config = Config { listen: Listen::Unix(path.clone()), ..config() };
     let server = Server::bind(config.clone()).unwrap();
-    let in_use = Server::bind(config);
+    let in_use = Server::bind(config.clone());
     assert!(matches!(in_use, Err(BindError::InUse { .. })), "a live one is not stolen");
+
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660, "owner and group, whatever the umask was");
 
     let stop = CancellationToken::new();
     let client = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build().unwrap();
@@ -82,6 +88,11 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
     });
     outcome.unwrap();
     assert!(!path.exists());
+
+    let listen_mode = "0600".parse().unwrap();
+    let _private =
+        Server::bind(Config { listen: Listen::Unix(path.clone()), listen_mode, ..config }).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

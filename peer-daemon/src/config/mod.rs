@@ -14,7 +14,7 @@ pub mod values;
 use std::{
     collections::BTreeSet,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -37,6 +37,17 @@ use crate::{
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
 
+/// Where the web page is unless told otherwise.
+const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
+
+/// Where the web page listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuiListen {
+    pub address: SocketAddr,
+    /// Somebody named this address: then the daemon does not start without it.
+    pub is_chosen: bool,
+}
+
 /// Everything that the daemon is told from outside, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -56,7 +67,7 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// Who decides about introductions.
     pub policy: Policy,
-    pub gui: Option<SocketAddr>,
+    pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
     /// Networks that may be dialled besides those of the coordinator's scope.
@@ -158,10 +169,7 @@ impl Sources {
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
             policy: pick.plain("policy", |layer| layer.policy, Some(Policy::default())).unwrap_or_default(),
-            gui: match pick.plain("gui", |layer| layer.gui, None) {
-                Some(GuiAddress::At(address)) => Some(address),
-                Some(GuiAddress::Off) | None => None,
-            },
+            gui: pick.gui(),
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
             dial_allow: pick
@@ -220,6 +228,15 @@ impl Picker<'_> {
         default: Option<T>,
     ) -> Option<T> {
         self.one(name, of, default, |value| Some(value.to_string()))
+    }
+
+    fn gui(&mut self) -> Option<GuiListen> {
+        let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)))?;
+        let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
+        match picked {
+            GuiAddress::At(address) => Some(GuiListen { address, is_chosen }),
+            GuiAddress::Off => None,
+        }
     }
 
     /// The default is asked for only where it is needed: without a home there is none.

@@ -164,3 +164,12 @@ fn every_setting_of_the_file_is_shown_and_every_settable_one_is_among_them() {
     let listed = message.matches('`').count() / 2 - 1;
     assert_eq!(names.len(), listed, "{message}");
 }
+
+#[test]
+fn the_web_page_is_on_loopback_unless_it_is_off() {
+    let gui = |file, flags: &[&str]| resolve(file, flags).unwrap().gui;
+    assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false }));
+    assert_eq!(gui("", &["--gui", "off"]), None);
+    assert_eq!(gui("gui = \"off\"", &["--gui", "[::1]:0"]).unwrap().address.to_string(), "[::1]:0");
+    assert!(gui("gui = \"127.0.0.2:5000\"", &[]).unwrap().is_chosen);
+}

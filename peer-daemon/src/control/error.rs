@@ -24,10 +24,10 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// An answer that is a problem. Its reader is the daemon's owner: details may name what he asked for.
 #[derive(Debug)]
-pub(super) struct ControlError(Box<Problem>);
+pub(crate) struct ControlError(Box<Problem>);
 
 impl ControlError {
-    pub(super) fn new(code: Code, detail: impl fmt::Display) -> Self {
+    pub(crate) fn new(code: Code, detail: impl fmt::Display) -> Self {
         Self(Box::new(Problem::new(code).with_detail(detail.to_string())))
     }
 }
@@ -186,15 +186,15 @@ impl From<SettingError> for ControlError {
     }
 }
 
-pub(super) async fn route_unknown() -> Result<HttpResponse, ControlError> {
+pub(crate) async fn route_unknown() -> Result<HttpResponse, ControlError> {
     Err(Code::RouteUnknown.into())
 }
 
-pub(super) async fn method_not_allowed() -> Result<HttpResponse, ControlError> {
+pub(crate) async fn method_not_allowed() -> Result<HttpResponse, ControlError> {
     Err(Code::MethodNotAllowed.into())
 }
 
-pub(super) fn json_config() -> JsonConfig {
+pub(crate) fn json_config() -> JsonConfig {
     JsonConfig::default().limit(BODY_BYTES_MAX).error_handler(|error, _request| {
         let error = match error {
             JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {

@@ -1,6 +1,6 @@
 //! What each call of the control API does.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -9,8 +9,8 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, IncomingRequests, NewDownloads, NewSearch,
-        SCHEMA, Search, Status, Uploads as UploadList,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
+        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -23,6 +23,7 @@ use crate::{
     config::settings::Settings,
     coordinator_link::{CoordinatorLink, LinkStatus},
     downloads::{ChangeError, DownloadId, Downloads},
+    gui::Door,
     introductions::keeper::IdentityKeeper,
     library::Library,
     searches::{Searches, Source},
@@ -47,7 +48,8 @@ pub(crate) struct Controls {
     pub(crate) network: Option<Network>,
     pub(crate) download_port: u16,
     pub(crate) upload_port: u16,
-    pub(crate) gui: Option<SocketAddr>,
+    /// `None` when the web page is off.
+    pub(crate) gui: Option<Arc<Door>>,
     /// Cancelled to end the daemon.
     pub(crate) token: CancellationToken,
 }
@@ -67,7 +69,15 @@ impl Controls {
         self.network.as_ref().ok_or_else(|| Code::NoCoordinator.into())
     }
 
-    fn status(&self) -> Status {
+    pub(crate) fn downloads(&self) -> Vec<Download> {
+        self.network.as_ref().map(|network| network.downloads.list()).unwrap_or_default()
+    }
+
+    pub(crate) fn uploads(&self) -> Vec<Upload> {
+        self.network.as_ref().map(|network| network.uploads.list()).unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self) -> Status {
         let (username, connected, connection_problem) =
             self.network.as_ref().map_or((None, false, None), |network| connection(&network.link));
         let summary = self.library.summary();
@@ -82,7 +92,7 @@ impl Controls {
             coordinator: network.map(|network| network.coordinator.clone()),
             download_port: self.download_port,
             upload_port: self.upload_port,
-            gui: self.gui,
+            gui: self.gui.as_ref().map(|door| door.address()),
             shared_files: summary.files,
             shared_bytes: summary.bytes,
             scanning: summary.scanning,
@@ -113,8 +123,15 @@ pub(super) async fn connect(controls: Data<Controls>, request: Json<ConnectionRe
     let network = controls.network()?;
     let username = Username::parse(&request.username)?;
     let (identities, name) = (controls.identities.clone(), username.clone());
-    actix_web::web::block(move || identities.use_name(&name)).await.map_err(|_| Code::Internal)??;
-    network.link.connect(username).await?;
+    let take_up = || actix_web::web::block(move || identities.use_name(&name));
+    if matches!(*network.link.status().borrow(), LinkStatus::Connected { .. }) {
+        // A name that is refused leaves all as it is, so also the identity of the one that is held.
+        network.link.connect(username).await?;
+        take_up().await.map_err(|_| Code::Internal)??;
+    } else {
+        take_up().await.map_err(|_| Code::Internal)??;
+        network.link.connect(username).await?;
+    }
     Ok(Json(controls.status()))
 }
 
@@ -163,8 +180,7 @@ pub(super) async fn view_search(
 }
 
 pub(super) async fn list_downloads(controls: Data<Controls>) -> Json<DownloadList> {
-    let downloads = controls.network.as_ref().map(|network| network.downloads.list());
-    downloads_document(downloads.unwrap_or_default())
+    downloads_document(controls.downloads())
 }
 
 pub(super) async fn add_downloads(
@@ -236,8 +252,7 @@ pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) 
 }
 
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
-    let uploads = controls.network.as_ref().map(|network| network.uploads.list());
-    Json(UploadList { schema: SCHEMA, uploads: uploads.unwrap_or_default() })
+    Json(UploadList { schema: SCHEMA, uploads: controls.uploads() })
 }
 
 pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
@@ -264,6 +279,12 @@ fn settled(was_there: bool) -> Result<(), ControlError> {
 pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {
     controls.token.cancel();
     HttpResponse::Accepted().finish()
+}
+
+pub(super) async fn log_in_to_gui(controls: Data<Controls>) -> Answer<GuiLogin> {
+    let off = "start peer-daemon without `--gui off`; it says why when another program has the page's port";
+    let door = controls.gui.as_ref().ok_or_else(|| ControlError::new(Code::GuiOff, off))?;
+    Ok(Json(GuiLogin { schema: SCHEMA, url: door.new_link() }))
 }
 
 /// An id that can't be read names no download.

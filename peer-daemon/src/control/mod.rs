@@ -17,6 +17,7 @@ use actix_web::{App, HttpServer, middleware, web};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    error::{ControlError, json_config, method_not_allowed, route_unknown},
     handlers::{Controls, Network},
     socket::{ControlSocket, SocketError},
 };
@@ -25,6 +26,11 @@ pub(crate) use self::{
 const WORKERS: usize = 1;
 /// Calls that are in work are given this long when the daemon ends.
 const DRAIN_SECONDS: u64 = 5;
+
+/// The routes that the web page has too, with what they need to read requests.
+pub(crate) fn configure_shared(config: &mut web::ServiceConfig) {
+    config.app_data(json_config()).app_data(error::query_config()).configure(routes::configure_shared);
+}
 
 /// Serves until the token is cancelled.
 pub(crate) async fn serve(
@@ -37,11 +43,10 @@ pub(crate) async fn serve(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(controls.clone())
-            .app_data(error::json_config())
-            .app_data(error::query_config())
             .wrap(middleware::from_fn(guard::admit_own_user))
-            .configure(routes::configure)
-            .default_service(web::route().to(error::route_unknown))
+            .configure(configure_shared)
+            .configure(routes::configure_own)
+            .default_service(web::route().to(route_unknown))
     })
     .on_connect(guard::note_user)
     .workers(WORKERS)

@@ -1,15 +1,19 @@
 //! The control API's routes, in one table.
 
-use actix_web::web::{self, ServiceConfig, delete, get, post, put};
+use actix_web::{
+    Route,
+    web::{self, ServiceConfig, delete, get, post, put},
+};
 use protocol::paths::control::{
     CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
-    DOWNLOADS, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING, SHARES,
+    DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING, SHARES,
     SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
 use super::{error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
 
-pub(super) fn configure(config: &mut ServiceConfig) {
+/// What the socket and the web page have in common.
+pub(super) fn configure_shared(config: &mut ServiceConfig) {
     let table = [
         (STATUS, vec![get().to(to::status)]),
         (CONNECTION, vec![put().to(to::connect), delete().to(to::disconnect)]),
@@ -25,7 +29,16 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         (REQUEST_ACCEPT, vec![post().to(to::accept_request)]),
         (REQUEST_DECLINE, vec![post().to(to::decline_request)]),
         (UPLOADS, vec![get().to(to::list_uploads)]),
+    ];
+    mount(config, table);
+}
+
+/// What the socket has alone: the page neither ends the daemon, nor lets others in, nor
+/// changes what is shared and configured.
+pub(super) fn configure_own(config: &mut ServiceConfig) {
+    let table = [
         (SHUTDOWN, vec![post().to(to::shut_down)]),
+        (GUI_LOGIN, vec![post().to(to::log_in_to_gui)]),
         (
             SHARES,
             vec![
@@ -40,6 +53,10 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         (CONFIG, vec![get().to(setting_handlers::show)]),
         (SETTING, vec![put().to(setting_handlers::set), delete().to(setting_handlers::unset)]),
     ];
+    mount(config, table);
+}
+
+fn mount<const N: usize>(config: &mut ServiceConfig, table: [(&str, Vec<Route>); N]) {
     for (path, routes) in table {
         let resource = web::resource(path).default_service(web::route().to(method_not_allowed));
         config.service(routes.into_iter().fold(resource, actix_web::Resource::route));

@@ -61,10 +61,13 @@ pub struct Timings {
     pub farewell: Duration,
     /// The `name_token` is good for 24 h and renewed this often.
     pub renewal: Duration,
+    /// How long a username that is taken is sought on at the daemon's start: the lease of a session of before a
+    /// crash is 60 s.
+    pub start_patience: Duration,
     /// Between attempts when the coordinator is out of reach.
     pub backoff: BackoffRange,
     /// A connection without a request for this long is closed: its buffers held queries and names. Longer than
-    /// the pause between two polls, shorter than the 60 s at which proxies close theirs.
+    /// the pause between two polls, shorter than the 10 s after which a coordinator without a proxy does.
     pub pool_idle: Duration,
 }
 
@@ -78,8 +81,9 @@ impl Default for Timings {
             call: Duration::from_secs(10),
             farewell: Duration::from_secs(2),
             renewal: Duration::from_hours(1),
+            start_patience: Duration::from_secs(75),
             backoff: BackoffRange { first: Duration::from_millis(500), max: Duration::from_secs(30) },
-            pool_idle: Duration::from_secs(20),
+            pool_idle: Duration::from_secs(8),
         }
     }
 }

@@ -21,6 +21,7 @@
 
 mod backoff;
 mod calls;
+mod claim;
 mod client;
 mod config;
 mod poll_loop;
@@ -34,7 +35,7 @@ mod tests;
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use protocol::{
@@ -55,6 +56,7 @@ use self::{
     session::{Held, Keeper, Names, Outlets},
     supervisor::{Command, Supervisor},
 };
+use crate::clock;
 
 /// Events that wait for the daemon's attention. When it is behind by so many, polling pauses, and the
 /// coordinator's mailbox, which has a limit of its own, fills instead.
@@ -197,11 +199,22 @@ impl CoordinatorLink {
         Ok((Self { shared: Arc::new(shared) }, event_queue))
     }
 
-    /// Seeks the username and tells how the first attempt went. Another username is let go first. Where the
-    /// error [goes on](ConnectError::goes_on), so does the link.
+    /// Seeks the username and tells how the first attempt went. Where the error
+    /// [goes on](ConnectError::goes_on), so does the link. While another username is held, that one is let go
+    /// once this one is granted, and kept, without further attempts, when it is not.
     pub async fn connect(&self, username: Username) -> Result<(), ConnectError> {
+        self.seek(username, None).await
+    }
+
+    /// The same at the daemon's start, when the username may be held by the session of a daemon that crashed
+    /// and lost its `name_token`: goes on for as long as that session can live, and tells the outcome then.
+    pub async fn connect_at_start(&self, username: Username) -> Result<(), ConnectError> {
+        self.seek(username, Some(clock::now() + self.shared.timings.start_patience)).await
+    }
+
+    async fn seek(&self, username: Username, patient_until: Option<Instant>) -> Result<(), ConnectError> {
         let (answer, outcome) = oneshot::channel();
-        let command = Command::Connect { username, answer };
+        let command = Command::Connect { username, patient_until, answer };
         self.shared.commands.send(command).await.map_err(|_| ConnectError::GivenUp)?;
         outcome.await.map_err(|_| ConnectError::GivenUp)?
     }

@@ -1,6 +1,9 @@
 //! The session: claimed, held, renewed, claimed again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use protocol::{
     Code, SessionToken, Username,
@@ -17,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     ConnectError, LinkEvent, LinkStatus, NameTokenStore,
     backoff::Backoff,
+    claim::{Claim, Claimer},
     client::{Client, Failure},
     config::{LinkConfig, Timings},
     supervisor::{ConnectAnswer, reply},
@@ -25,15 +29,6 @@ use crate::clock;
 
 /// When a 429 does not say how long: what most limits recover in.
 pub(super) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(10);
-
-/// A username that is sought or held, with what proves it ours.
-pub(super) struct Claim {
-    pub(super) username: Username,
-    /// Stays the same until the session is known to have lapsed: an attempt whose response was lost made a
-    /// session all the same, and only this token is let into it.
-    token: SessionToken,
-    name_token: Option<NameToken>,
-}
 
 /// A session as calls and polls need it.
 #[derive(Clone)]
@@ -45,6 +40,16 @@ pub(super) struct Held {
     pub(super) wait_max: Duration,
     pub(super) limits: SessionLimits,
     pub(super) username: Username,
+}
+
+/// How a username is to be sought.
+pub(super) struct Wish {
+    /// The session that was granted already.
+    pub(super) granted: Option<ConnectResponse>,
+    /// Until then a username that is taken may be taken by our own session of before a crash, which lapses.
+    pub(super) patient_until: Option<Instant>,
+    /// Where the outcome goes.
+    pub(super) answer: ConnectAnswer,
 }
 
 /// Where the link's task tells what happens.
@@ -86,19 +91,29 @@ impl Keeper {
         self.outlets.status.subscribe()
     }
 
-    pub(super) async fn claim(&self, username: Username) -> Claim {
-        let name_token = self.names.load(&username).await;
-        Claim { username, token: SessionToken::random(), name_token }
+    pub(super) fn claimer(&self) -> Claimer {
+        Claimer {
+            client: self.client.clone(),
+            names: self.names.clone(),
+            join_key: self.join_key.clone(),
+            timings: self.timings.clone(),
+        }
     }
 
     /// Seeks the username and holds it through every lapse. Returns when it is refused at first.
-    pub(super) async fn keep(&mut self, claim: &mut Claim, answer: ConnectAnswer) {
+    pub(super) async fn keep(&mut self, claim: &mut Claim, wish: Wish) {
+        let claimer = self.claimer();
         let mut backoff = Backoff::new(self.timings.backoff);
+        let Wish { mut granted, patient_until, answer } = wish;
         let mut answer = Some(answer);
         self.take_renewed(claim);
         self.show_connecting(&claim.username, None);
         loop {
-            let pause = match self.attempt(claim).await {
+            let attempted = match granted.take() {
+                Some(response) => Ok(response),
+                None => claimer.attempt(claim).await,
+            };
+            let pause = match attempted {
                 Ok(response) => {
                     let held = self.take_up(claim, response).await;
                     if let Some(answer) = answer.take() {
@@ -116,6 +131,13 @@ impl Keeper {
                 Err(failure) => {
                     let error = ConnectError::from(failure);
                     let pause = backoff.next_at_least(error.retry_after(), rand::random());
+                    if error == ConnectError::UsernameTaken
+                        && patient_until.is_some_and(|until| clock::now() < until)
+                    {
+                        self.show_connecting(&claim.username, Some(error.to_string()));
+                        sleep(pause).await;
+                        continue;
+                    }
                     let is_over = answer.is_some() && !error.goes_on();
                     if is_over {
                         self.outlets.held.send_replace(None);
@@ -145,19 +167,6 @@ impl Keeper {
             tracing::debug!(?failure, "the session was not ended at the coordinator, and lapses there");
         }
         self.announce(false).await;
-    }
-
-    /// Claims the username once; without the `name_token` if the coordinator has lost the key to it.
-    async fn attempt(&self, claim: &mut Claim) -> Result<ConnectResponse, Failure> {
-        let mut request = ConnectRequest::new(&claim.username, claim.token.clone(), claim.name_token.clone());
-        request.join_key = self.join_key.as_ref().map(|key| key.as_str().to_owned());
-        let result = self.client.connect(&request, self.timings.attempt).await;
-        let is_stale = matches!(&result, Err(failure) if failure.code() == Some(Code::NameTokenInvalid));
-        if is_stale && claim.name_token.take().is_some() {
-            request.name_token = None;
-            return self.client.connect(&request, self.timings.attempt).await;
-        }
-        result
     }
 
     /// A session was granted: keeps its `name_token`, lets calls use it, and tells.
@@ -260,7 +269,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    async fn load(&self, username: &Username) -> Option<NameToken> {
+    pub(super) async fn load(&self, username: &Username) -> Option<NameToken> {
         let (store, username) = (self.store.clone(), username.clone());
         self.tracker.spawn_blocking(move || store.load(&username)).await.unwrap_or_default()
     }

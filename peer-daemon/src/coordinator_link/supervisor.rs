@@ -1,5 +1,7 @@
 //! The link's one task: does what the person wants (connect, disconnect) and ends with the daemon.
 
+use std::time::Instant;
+
 use protocol::Username;
 use tokio::{
     pin, select,
@@ -9,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectError, LinkStatus,
-    session::{Claim, Keeper},
+    claim::Claim,
+    session::{Keeper, Wish},
 };
 
 pub(super) enum Command {
-    Connect { username: Username, answer: ConnectAnswer },
+    Connect { username: Username, patient_until: Option<Instant>, answer: ConnectAnswer },
     Disconnect { answer: oneshot::Sender<()> },
 }
 
@@ -23,9 +26,9 @@ pub(super) type ConnectAnswer = oneshot::Sender<Result<(), ConnectError>>;
 /// What the task does next.
 enum Turn {
     Rest,
-    Seek(Username, ConnectAnswer),
-    /// The same claim, at once: the person does not want to wait for the backoff.
-    SeekAgain(Claim, ConnectAnswer),
+    Seek(Username, Wish),
+    /// This claim, at once: the person does not want to wait for the backoff, or it is granted already.
+    Hold(Claim, Wish),
     End,
 }
 
@@ -42,11 +45,11 @@ impl Supervisor {
         loop {
             turn = match turn {
                 Turn::Rest => self.rest().await,
-                Turn::Seek(username, answer) => {
-                    let claim = self.keeper.claim(username).await;
-                    self.hold(claim, answer).await
+                Turn::Seek(username, wish) => {
+                    let claim = self.keeper.claimer().claim(username).await;
+                    self.hold(claim, wish).await
                 }
-                Turn::SeekAgain(claim, answer) => self.hold(claim, answer).await,
+                Turn::Hold(claim, wish) => self.hold(claim, wish).await,
                 Turn::End => return,
             }
         }
@@ -59,7 +62,9 @@ impl Supervisor {
             command = self.commands.recv() => command,
         };
         match command {
-            Some(Command::Connect { username, answer }) => Turn::Seek(username, answer),
+            Some(Command::Connect { username, patient_until, answer }) => {
+                Turn::Seek(username, Wish { granted: None, patient_until, answer })
+            }
             Some(Command::Disconnect { answer }) => {
                 self.keeper.show_idle();
                 reply(answer, ());
@@ -70,13 +75,15 @@ impl Supervisor {
     }
 
     /// Seeks and holds a username until it is refused at first, or something else is wanted.
-    async fn hold(&mut self, mut claim: Claim, answer: ConnectAnswer) -> Turn {
+    async fn hold(&mut self, mut claim: Claim, wish: Wish) -> Turn {
         let Self { commands, keeper, token } = self;
         let username = claim.username.clone();
         let status = keeper.status();
+        let is_connected = || matches!(*status.borrow(), LinkStatus::Connected { .. });
+        let claimer = keeper.claimer();
         let mut farewell = None;
         let interruption = {
-            let kept = keeper.keep(&mut claim, answer);
+            let kept = keeper.keep(&mut claim, wish);
             pin!(kept);
             loop {
                 let command = select! {
@@ -85,14 +92,32 @@ impl Supervisor {
                     command = commands.recv() => command,
                 };
                 match command {
-                    Some(Command::Connect { username: wanted, answer }) if wanted != username => {
-                        break Interruption::Other(wanted, answer);
-                    }
-                    Some(Command::Connect { answer, .. }) => {
-                        if matches!(*status.borrow(), LinkStatus::Connected { .. }) {
+                    Some(Command::Connect { username: wanted, patient_until, answer }) => {
+                        let is_other = wanted != username;
+                        if !is_connected() {
+                            let wish = Wish { granted: None, patient_until, answer };
+                            break if is_other {
+                                Interruption::Other(wanted, wish)
+                            } else {
+                                Interruption::Again(wish)
+                            };
+                        }
+                        if !is_other {
                             reply(answer, Ok(()));
-                        } else {
-                            break Interruption::Again(answer);
+                            continue;
+                        }
+                        // What is held is kept, and polled, until the other one is granted.
+                        let (next, outcome) = select! {
+                            () = &mut kept => return Turn::Rest,
+                            () = token.cancelled() => break Interruption::End,
+                            outcome = claimer.claim_beside(wanted) => outcome,
+                        };
+                        match outcome {
+                            Ok(response) => {
+                                let wish = Wish { granted: Some(response), patient_until: None, answer };
+                                break Interruption::Renamed(next, wish);
+                            }
+                            Err(failure) => reply(answer, Err(failure.into())),
                         }
                     }
                     Some(Command::Disconnect { answer }) => {
@@ -104,8 +129,9 @@ impl Supervisor {
             }
         };
         let turn = match interruption {
-            Interruption::Again(answer) => return Turn::SeekAgain(claim, answer),
-            Interruption::Other(username, answer) => Turn::Seek(username, answer),
+            Interruption::Again(wish) => return Turn::Hold(claim, wish),
+            Interruption::Other(username, wish) => Turn::Seek(username, wish),
+            Interruption::Renamed(next, wish) => Turn::Hold(next, wish),
             Interruption::Rest => Turn::Rest,
             Interruption::End => Turn::End,
         };
@@ -119,8 +145,10 @@ impl Supervisor {
 
 /// Why a claim is not kept on.
 enum Interruption {
-    Again(ConnectAnswer),
-    Other(Username, ConnectAnswer),
+    Again(Wish),
+    Other(Username, Wish),
+    /// Another username is ours already.
+    Renamed(Claim, Wish),
     Rest,
     End,
 }

@@ -8,6 +8,7 @@ mod disconnect;
 mod downloads;
 mod follow;
 mod get;
+mod gui;
 mod link;
 mod requests;
 mod search;
@@ -56,6 +57,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Share(command) => share::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
+        Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
     }

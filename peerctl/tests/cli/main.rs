@@ -26,6 +26,7 @@ fn without_a_daemon_every_command_says_how_to_start_it() {
         &["show", "1"],
         &["connect", "alice"],
         &["disconnect"],
+        &["gui"],
     ] {
         daemon
             .peerctl(arguments)
@@ -64,6 +65,18 @@ fn the_status_is_told_in_lines() {
     let daemon = FakeDaemon::start().answers("GET /v1/status", 200, status("alice"));
     let ran = daemon.peerctl(&["status"]).exits(0);
     assert!(ran.stdout.starts_with("connection   connected as alice\n"), "{ran:?}");
+}
+
+#[test]
+fn the_link_to_the_web_page_is_data_and_what_to_know_about_it_is_not() {
+    let url = "http://127.0.0.1:4823/#ab";
+    let daemon = FakeDaemon::start().answers("POST /v1/gui/login", 200, json!({ "schema": 1, "url": url }));
+    daemon.peerctl(&["gui"]).exits(0).prints(&format!("{url}\n")).says("works once");
+    FakeDaemon::start()
+        .problem("POST /v1/gui/login", Code::GuiOff)
+        .peerctl(&["gui"])
+        .exits(5)
+        .says("the web page is off");
 }
 
 #[test]

@@ -58,6 +58,10 @@ impl Transfer {
     }
 }
 
+fn pieces(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap() / PIECE
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_its_target() {
     let mut transfer = Transfer::under_way(41).await;
@@ -77,7 +81,7 @@ async fn a_running_transfer_does_not_notice_that_the_coordinator_is_killed() {
     let mut transfer = Transfer::under_way(43).await;
     let stopped = transfer.scene.coordinator.kill();
     let before = transfer.bert.downloads().await.remove(0);
-    transfer.bert.wait_for_pieces(&transfer.download, before.received as usize / PIECE + 3).await;
+    transfer.bert.wait_for_pieces(&transfer.download, 3 + pieces(before.received)).await;
     transfer.scene.coordinator = stopped.start_again().await;
     transfer.anna.wait_for_status("is back", RECOVERY, |status| status.connected).await;
     transfer.bert.wait_for_status("is back", RECOVERY, |status| status.connected).await;

@@ -29,13 +29,13 @@ async fn a_paused_download_goes_on_without_fetching_anything_again() {
     bert.wait_for_pieces(&download, 3).await;
     assert_eq!(bert.change("pause", &download).await.state, DownloadState::Paused);
     until("the stream is closed", PATIENCE, async || (!link.is_in_use()).then_some(())).await;
-    let (passed, paused) = (link.passed(), bert.downloads().await.remove(0));
+    let (bytes, then) = (link.passed(), bert.downloads().await.remove(0));
     stays_so("paused, and nothing comes", PAUSE, async || {
-        link.passed() == passed && !link.is_in_use() && bert.status().await.download.is_none()
+        link.passed() == bytes && !link.is_in_use() && bert.status().await.download.is_none()
     })
     .await;
     let still = bert.downloads().await.remove(0);
-    assert_eq!((still.state, still.received), (DownloadState::Paused, paused.received), "{still:?}");
+    assert_eq!((still.state, still.received), (DownloadState::Paused, then.received), "{still:?}");
     let original = fs::read(files.path().join("long.bin")).unwrap();
     assert_eq!(still.received, bert.right_bytes_on_disk(&original), "the progress is what is on the disk");
 

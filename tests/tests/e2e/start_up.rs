@@ -8,7 +8,7 @@ use hearsay_tests::{
     process::Program,
     wait::PATIENCE,
 };
-use protocol::control::ExitCode;
+use protocol::{SessionToken, control::ExitCode, session::ConnectRequest};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -43,6 +43,25 @@ async fn a_daemon_without_its_coordinator_runs_and_says_so() {
     let output = lonely.peerctl(&["search", "anything"]).await;
     assert_ne!(output.code, ExitCode::Done as i32, "{output:#?}");
     lonely.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_nobody_named_is_told_once_and_without_an_address() {
+    let coordinator = Coordinator::start().await;
+    // Any address of loopback but the one of the proxy that tests trust.
+    let elsewhere = reqwest::Client::builder().no_proxy().local_address("127.0.0.2".parse().ok());
+    let client = elsewhere.build().unwrap();
+    for username in ["alice", "bobby"] {
+        let request = ConnectRequest::new(&username.parse().unwrap(), SessionToken::random(), None);
+        let call = client.post(format!("http://{}/v1/sessions", coordinator.address()));
+        let answer = call.header("x-forwarded-for", "198.51.100.7").json(&request).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    }
+    let log = coordinator.stderr();
+    assert_eq!(log.matches("--trusted-proxy").count(), 1, "{log}");
+    assert!(log.contains("WARN"), "{log}");
+    assert!(!log.contains("198.51.100.7") && !log.contains("127.0.0.2"), "{log}");
+    coordinator.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -221,3 +221,79 @@ async fn no_more_of_an_answer_is_read_than_a_coordinator_sends() {
     assert_eq!(refusal, Err(ConnectError::Unreachable("the coordinator's answer is too large".to_owned())));
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_name_that_is_refused_leaves_the_held_one_and_its_session_as_they_are() {
+    let fake = FakeCoordinator::start().await;
+    let mut daemon = Daemon::connected(&fake).await;
+    fake.fault(CONNECT, Fault::Problem(Code::UsernameTaken, None));
+    assert_eq!(daemon.link.connect(name("bob")).await, Err(ConnectError::UsernameTaken));
+    assert!(matches!(&*daemon.link.status().borrow(), LinkStatus::Connected { username, .. }
+        if *username == name("alice")));
+    assert_eq!((fake.session_count(), fake.seen(DISCONNECT).len()), (1, 0));
+    let event = protocol::Event::EventsLost { count: 1 };
+    fake.push(&event);
+    assert_eq!(daemon.next().await, LinkEvent::Event(event), "it is polled on, and was never let go");
+    let seen = fake.seen(CONNECT);
+    assert_ne!(seen[0].body["token"], seen[1].body["token"], "the new name has a session of its own");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_name_is_claimed_before_the_old_one_is_let_go() {
+    let fake = FakeCoordinator::start().await;
+    let mut daemon = Daemon::connected(&fake).await;
+    daemon.link.connect(name("bob")).await.unwrap();
+    let order: Vec<String> = fake.seen("").into_iter().map(|seen| seen.call).collect();
+    let claimed = order.iter().rposition(|call| call == CONNECT).unwrap();
+    let let_go = order.iter().position(|call| call == DISCONNECT).unwrap();
+    assert!(claimed < let_go, "{order:?}");
+    assert_eq!(fake.seen(CONNECT).len(), 2, "and claimed once");
+    assert_eq!(daemon.next().await, LinkEvent::Disconnected);
+    assert_eq!(daemon.next().await, LinkEvent::Connected);
+    assert_eq!(daemon.names.get("bob").as_deref(), Some("seal-2"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn at_the_start_a_taken_name_is_sought_until_our_old_session_must_have_lapsed() {
+    let fake = FakeCoordinator::start().await;
+    let mut daemon = Daemon::start(fake.config());
+    for _ in 0..3 {
+        fake.fault(CONNECT, Fault::Problem(Code::UsernameTaken, None));
+    }
+    daemon.link.connect_at_start(name("alice")).await.unwrap();
+    assert_eq!(daemon.next().await, LinkEvent::Connected);
+    assert_eq!(fake.seen(CONNECT).len(), 4);
+    daemon.stop().await;
+
+    let mut config = fake.config();
+    config.timings.start_patience = Duration::from_millis(100);
+    let daemon = Daemon::start(config);
+    for _ in 0..50 {
+        fake.fault(CONNECT, Fault::Problem(Code::UsernameTaken, None));
+    }
+    let begun = crate::clock::now();
+    assert_eq!(daemon.link.connect_at_start(name("alice")).await, Err(ConnectError::UsernameTaken));
+    assert!(begun.elapsed() >= Duration::from_millis(100), "one attempt comes after the lease");
+    assert!(matches!(*daemon.link.status().borrow(), LinkStatus::Refused { .. }));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_who_asks_is_answered_at_once_also_while_the_start_is_patient() {
+    let fake = FakeCoordinator::start().await;
+    let mut config = fake.config();
+    config.timings.backoff.first = Duration::from_hours(1);
+    config.timings.backoff.max = Duration::from_hours(1);
+    let daemon = Daemon::start(config);
+    for _ in 0..2 {
+        fake.fault(CONNECT, Fault::Problem(Code::UsernameTaken, None));
+    }
+    let link = daemon.link.clone();
+    let at_start = daemon.tracker.spawn(async move { link.connect_at_start(name("alice")).await });
+    daemon.until_status(|status| matches!(status, LinkStatus::Connecting { problem: Some(_), .. })).await;
+    assert_eq!(daemon.link.connect(name("alice")).await, Err(ConnectError::UsernameTaken));
+    assert_eq!(at_start.await.unwrap(), Err(ConnectError::GivenUp));
+    daemon.stop().await;
+}

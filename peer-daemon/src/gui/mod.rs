@@ -1,0 +1,108 @@
+//! The web page: HTTP on loopback, for a browser of whoever runs the daemon.
+//!
+//! A browser brings other people's pages along, and loopback is open to every user of the machine. So the door
+//! is narrower than the control socket's: [`guard`] refuses what was not sent by our own page, [`login`] gives
+//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself.
+
+mod door;
+mod guard;
+mod live;
+mod login;
+mod routes;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use actix_web::{App, HttpServer, middleware, web::Data};
+use thiserror::Error;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+pub(crate) use self::door::Door;
+use crate::{config::GuiListen, control::Controls};
+
+/// One person looks.
+const WORKERS: usize = 1;
+/// A browser opens at most six connections for a page; some tabs fit, and programs that only connect are bounded.
+const CONNECTIONS_MAX: usize = 128;
+/// Calls that are in work are given this long when the daemon ends; streams end by themselves.
+const DRAIN_SECONDS: u64 = 5;
+
+#[derive(Debug, Error)]
+pub enum GuiError {
+    #[error(
+        "web page: {address}: {source}; free it, name another with --gui (port 0 picks one), or use --gui off"
+    )]
+    Bind { address: SocketAddr, source: io::Error },
+}
+
+/// The page's server, bound and not yet serving.
+#[derive(Debug)]
+pub(crate) struct Gui {
+    listener: TcpListener,
+    door: Arc<Door>,
+}
+
+impl Gui {
+    /// Binds. An address that nobody asked for is done without when it is not to be had.
+    pub(crate) fn bind(listen: GuiListen) -> Result<Option<Self>, GuiError> {
+        let error = |source| GuiError::Bind { address: listen.address, source };
+        match TcpListener::bind(listen.address) {
+            Ok(listener) => {
+                let address = listener.local_addr().map_err(error)?;
+                Ok(Some(Self { listener, door: Arc::new(Door::new(address)) }))
+            }
+            Err(source) if listen.is_chosen => Err(error(source)),
+            Err(source) => {
+                warn!("there is no web page now: {}", error(source));
+                Ok(None)
+            }
+        }
+    }
+
+    pub(crate) fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door)
+    }
+
+    /// Serves until the token is cancelled.
+    pub(crate) fn start(
+        self,
+        controls: Controls,
+        tracker: &TaskTracker,
+        token: CancellationToken,
+    ) -> Result<(), GuiError> {
+        let address = self.door.address();
+        let controls = Data::new(controls);
+        let door = Data::from(self.door);
+        let streams = Data::new(live::Streams::new());
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(controls.clone())
+                .app_data(door.clone())
+                .app_data(streams.clone())
+                .wrap(middleware::from_fn(guard::admit_own_page))
+                .configure(routes::configure)
+        })
+        .workers(WORKERS)
+        .max_connections(CONNECTIONS_MAX)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals()
+        .shutdown_signal(token.cancelled_owned())
+        .listen(self.listener)
+        .map_err(|source| GuiError::Bind { address, source })?
+        .run();
+        tracker.spawn(async move {
+            if let Err(error) = server.await {
+                warn!(%error, "the web page's server ended");
+            }
+        });
+        info!(%address, "the web page is on; `peerctl gui` lets you in");
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! The page's server over real connections: who gets in, and that nobody else gets anything.
+
+use clap::CommandFactory as _;
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
+};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+use crate::{
+    cli::Cli,
+    config::{
+        Sources,
+        settings::{RunTime, Settings},
+    },
+    data_dirs::DataDirs,
+    introductions::keeper::IdentityKeeper,
+    library::Library,
+    state::State,
+};
+
+/// A page's server without a coordinator: a call that gets through is answered with `no_coordinator`.
+struct Page {
+    door: Arc<Door>,
+    address: SocketAddr,
+    token: CancellationToken,
+    tracker: TaskTracker,
+    _state: tempfile::TempDir,
+}
+
+/// All that changes something, with a body where one is read.
+fn changes() -> Vec<(Method, &'static str, Option<Value>)> {
+    let username = json!({ "username": "nightingale" });
+    vec![
+        (Method::PUT, "/v1/connection", Some(username)),
+        (Method::DELETE, "/v1/connection", None),
+        (Method::POST, "/v1/searches", Some(json!({ "query": "song" }))),
+        (Method::POST, "/v1/downloads", Some(json!({ "targets": ["1"] }))),
+        (Method::POST, "/v1/downloads/d1/pause", None),
+        (Method::POST, "/v1/downloads/d1/resume", None),
+        (Method::POST, "/v1/downloads/d1/retry", None),
+        (Method::POST, "/v1/downloads/d1/cancel", None),
+        (Method::DELETE, "/v1/downloads/d1", None),
+        (Method::POST, "/v1/requests/r1/accept", None),
+        (Method::POST, "/v1/requests/r1/decline", None),
+    ]
+}
+
+const READS: [&str; 6] =
+    ["/v1/status", "/v1/downloads", "/v1/uploads", "/v1/requests", "/v1/gui/live", "/v1/searches/1"];
+
+impl Page {
+    fn serve() -> Self {
+        let state_dir = tempfile::tempdir().unwrap();
+        let state = State::open(state_dir.path()).unwrap();
+        let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        let listen = GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true };
+        let gui = Gui::bind(listen).unwrap().unwrap();
+        let door = gui.door();
+        let flags =
+            ["peer-daemon", "--state-dir", "/nowhere", "--socket", "/nowhere", "--download-dir", "/nowhere"];
+        let matches = Cli::command().try_get_matches_from(flags).unwrap();
+        let sources = Sources::gather(&matches, DataDirs::default()).unwrap();
+        let config = sources.resolve(&RunTime::load(&state).unwrap()).unwrap();
+        let controls = Controls {
+            settings: Settings::new(state.clone(), sources, config),
+            identities: IdentityKeeper::new(state.clone()),
+            library: Library::start(state, &[], &tracker, token.child_token()).unwrap(),
+            network: None,
+            download_port: 4821,
+            upload_port: 4822,
+            gui: Some(gui.door()),
+            token: token.clone(),
+        };
+        gui.start(controls, &tracker, token.child_token()).unwrap();
+        Self { address: door.address(), door, token, tracker, _state: state_dir }
+    }
+
+    fn request(&self, method: Method, route: &str) -> RequestBuilder {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.request(method, format!("http://{}{route}", self.address))
+    }
+
+    /// A session as the page gets it.
+    async fn session(&self) -> String {
+        let link = self.link();
+        let response = self.open(&link).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let opened: Value = response.json().await.unwrap();
+        opened["session"].as_str().unwrap().to_owned()
+    }
+
+    fn link(&self) -> String {
+        let url = self.door.new_link();
+        let (page, secret) = url.split_once('#').unwrap();
+        assert_eq!(page, format!("http://{}/", self.address), "the secret is in the fragment alone");
+        secret.to_owned()
+    }
+
+    async fn open(&self, link: &str) -> reqwest::Response {
+        self.request(Method::POST, "/v1/gui/session").json(&json!({ "link": link })).send().await.unwrap()
+    }
+
+    async fn end(self) {
+        self.token.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+#[actix_web::test]
+async fn without_a_session_there_is_the_page_and_nothing_else() {
+    let page = Page::serve();
+    for file in ["/", "/style.css", "/app.js", "/icon.svg"] {
+        assert_eq!(page.request(Method::GET, file).send().await.unwrap().status(), StatusCode::OK, "{file}");
+    }
+    let zeros = format!("Bearer {}", "0".repeat(64));
+    for credential in [None, Some(""), Some("Bearer "), Some("Basic YWRtaW46YWRtaW4="), Some(zeros.as_str())]
+    {
+        let reads = READS.map(|route| (Method::GET, route, None));
+        // Whether a route exists, or one would end the daemon or let others in, is not told either.
+        let others = ["/v1/shutdown", "/v1/gui/login", "/v1/nothing", "/%761/status", "//v1/status"];
+        let others = others.map(|route| (Method::POST, route, None));
+        for (method, route, body) in changes().into_iter().chain(reads).chain(others) {
+            let mut request = page.request(method.clone(), route);
+            if let Some(credential) = credential {
+                request = request.header(AUTHORIZATION, credential);
+            }
+            let status = request.json(&body).send().await.unwrap().status();
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {route} with {credential:?}");
+        }
+    }
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn a_link_works_once_and_a_session_until_it_is_closed() {
+    let page = Page::serve();
+    let link = page.link();
+    assert_eq!(page.open(&link).await.status(), StatusCode::OK);
+    assert_eq!(page.open(&link).await.status(), StatusCode::UNAUTHORIZED, "a second time");
+    assert_eq!(page.open("zz").await.status(), StatusCode::BAD_REQUEST);
+
+    let session = page.session().await;
+    let status = async |session: &str| {
+        page.request(Method::GET, "/v1/status").bearer_auth(session).send().await.unwrap().status()
+    };
+    assert_eq!(status(&session).await, StatusCode::OK);
+    let closing = page.request(Method::DELETE, "/v1/gui/session").bearer_auth(&session);
+    assert_eq!(closing.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(status(&session).await, StatusCode::UNAUTHORIZED);
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn the_page_can_not_end_the_daemon_nor_let_others_in() {
+    let page = Page::serve();
+    let session = page.session().await;
+    for route in ["/v1/shutdown", "/v1/gui/login"] {
+        let response = page.request(Method::POST, route).bearer_auth(&session).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{route}");
+    }
+    assert!(!page.token.is_cancelled());
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn nothing_changes_for_another_site_even_with_a_session() {
+    let page = Page::serve();
+    let session = page.session().await;
+    let own = format!("http://{}", page.address);
+    let foreign: [(&str, &str); 7] = [
+        (ORIGIN.as_str(), "http://evil.test"),
+        (ORIGIN.as_str(), "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        (HOST.as_str(), "evil.test"),
+        (CONTENT_TYPE.as_str(), "text/plain"),
+        (CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"),
+    ];
+    for (method, route, body) in changes() {
+        let asked = |name: &str, value: &str| {
+            let request = page.request(method.clone(), route).bearer_auth(&session).header(name, value);
+            // The type is the header's where it is what is foreign.
+            match &body {
+                Some(body) if name == CONTENT_TYPE.as_str() => request.body(body.to_string()),
+                Some(body) => request.json(body),
+                None => request,
+            }
+        };
+        let ours = asked(ORIGIN.as_str(), &own).send().await.unwrap();
+        let problem: Value = ours.json().await.unwrap();
+        assert_eq!(problem["code"], "no_coordinator", "{method} {route} from our page: {problem}");
+        for (name, value) in foreign {
+            let status = asked(name, value).send().await.unwrap().status();
+            let is_refused = [StatusCode::FORBIDDEN, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
+            assert!(is_refused, "{method} {route} with {name}: {value} gives {status}");
+        }
+        if method != Method::GET && !READS.contains(&route) {
+            let read = page.request(Method::GET, route).bearer_auth(&session).send().await.unwrap();
+            assert_ne!(read.status(), StatusCode::OK, "GET {route} does nothing");
+        }
+    }
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn every_answer_forbids_what_the_page_does_not_need() {
+    let page = Page::serve();
+    let session = page.session().await;
+    let requests = [
+        page.request(Method::GET, "/"),
+        page.request(Method::GET, "/nothing"),
+        page.request(Method::GET, "/v1/status").bearer_auth(&session),
+        page.request(Method::GET, "/v1/searches/x?wait=y").bearer_auth(&session),
+        page.request(Method::GET, "/").header(HOST, "evil.test"),
+        page.request(Method::OPTIONS, "/v1/status").header(ORIGIN, "http://evil.test"),
+    ];
+    for request in requests {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers());
+        let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
+        assert!(
+            header("content-security-policy").starts_with("default-src 'none'; "),
+            "{status} {headers:?}"
+        );
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), "no-store");
+        for absent in ["set-cookie", "access-control-allow-origin", "server"] {
+            assert!(!headers.contains_key(absent), "{status} {headers:?}");
+        }
+    }
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn a_request_without_a_host_is_refused() {
+    let page = Page::serve();
+    for request in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"] {
+        let mut stream = tokio::net::TcpStream::connect(page.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        // HTTP itself asks for one since 1.1.
+        assert!(answer.contains(" 403 ") || answer.contains(" 400 "), "{answer}");
+    }
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn the_live_stream_begins_with_all_and_ends_with_the_daemon() {
+    let page = Page::serve();
+    let session = page.session().await;
+    let live = page.request(Method::GET, "/v1/gui/live").bearer_auth(&session);
+    let mut response = live.send().await.unwrap();
+    let line = response.chunk().await.unwrap().unwrap();
+    let scene: Value = serde_json::from_slice(&line).unwrap();
+    assert!(line.ends_with(b"\n"));
+    assert_eq!((&scene["schema"], &scene["downloads"]), (&json!(1), &json!([])));
+    assert_eq!(scene["status"]["gui"], page.address.to_string());
+    page.token.cancel();
+    while response.chunk().await.is_ok_and(|chunk| chunk.is_some()) {}
+    page.end().await;
+}
+
+#[test]
+fn a_busy_address_matters_only_when_it_was_asked_for() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let message = Gui::bind(GuiListen { address, is_chosen: true }).unwrap_err().to_string();
+    assert!(message.contains("--gui"), "{message}");
+    assert!(Gui::bind(GuiListen { address, is_chosen: false }).unwrap().is_none());
+}

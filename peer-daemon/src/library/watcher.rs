@@ -170,3 +170,51 @@ fn look(folder: &Arc<Path>, path: PathBuf, index: &Index) -> Look {
         _ => Look::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, sync::Arc};
+
+    use notify::{
+        Event, EventKind,
+        event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RemoveKind},
+    };
+    use notify_debouncer_full::DebouncedEvent;
+
+    use super::{Index, Location, Scope, scope};
+    use crate::clock;
+
+    fn scope_of(folder: &Path, kind: EventKind, path: &str) -> Scope {
+        let event = Event::new(kind).add_path(folder.join(path));
+        scope(&[DebouncedEvent::new(event, clock::now())], &[folder.into()], &Index::default())
+    }
+
+    #[test]
+    fn only_what_may_have_changed_is_looked_at_and_only_where_something_may_be_shared() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder: Arc<Path> = dir.path().into();
+        fs::create_dir(folder.join("album")).unwrap();
+        for file in ["song", ".hidden", "song.part"] {
+            fs::write(folder.join(file), "x").unwrap();
+        }
+        let nothing = Scope::Locations(Vec::new());
+        let song = || Scope::Locations(vec![Location { share: Arc::clone(&folder), path: "song".into() }]);
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        for kind in [EventKind::Create(CreateKind::File), EventKind::Modify(ModifyKind::Any), written] {
+            assert_eq!(scope_of(&folder, kind, "song"), song(), "{kind:?}");
+            assert_eq!(scope_of(&folder, kind, ".hidden"), nothing, "{kind:?}");
+            assert_eq!(scope_of(&folder, kind, "song.part"), nothing, "{kind:?}");
+            assert_eq!(scope_of(&folder, kind, "album"), Scope::Everything, "{kind:?}");
+        }
+        // Hashing a file opens and reads it: if that counted, one look would lead to the next for ever.
+        let read = AccessKind::Close(AccessMode::Read);
+        for kind in [AccessKind::Open(AccessMode::Any), AccessKind::Read, read] {
+            assert_eq!(scope_of(&folder, EventKind::Access(kind), "song"), nothing, "{kind:?}");
+        }
+        assert_eq!(scope_of(&folder, EventKind::Remove(RemoveKind::File), "never shared"), nothing);
+        assert_eq!(scope_of(&folder, EventKind::Modify(ModifyKind::Any), "../elsewhere"), nothing);
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        let overflow = [DebouncedEvent::new(overflow, clock::now())];
+        assert_eq!(scope(&overflow, &[folder], &Index::default()), Scope::Everything);
+    }
+}

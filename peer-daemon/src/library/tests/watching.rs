@@ -65,21 +65,3 @@ async fn what_is_never_shared_is_not_shared_by_being_noticed() {
     shelf.settled().await;
     assert_eq!(shelf.library().summary().files, 1);
 }
-
-#[tokio::test]
-async fn reading_a_file_is_no_change() {
-    let shelf = Shelf::with(&[("song.ogg", b"song")]).await;
-    shelf.write("other.ogg", b"other");
-    found(&shelf, "ogg", &["other.ogg", "song.ogg"]).await;
-    shelf.settled().await;
-    let asked = shelf.library().shared.agenda.borrow().last();
-    for _ in 0..3 {
-        fs::read(shelf.path("song.ogg")).unwrap();
-    }
-    // A change after it is noticed after it: until then, nothing was asked for.
-    shelf.write("last.ogg", b"last");
-    found(&shelf, "ogg", &["last.ogg", "other.ogg", "song.ogg"]).await;
-    let agenda = shelf.library().shared.agenda.borrow();
-    let asks = agenda.last().since(asked);
-    assert!((1..=3).contains(&asks), "{asks} scans for one new file");
-}

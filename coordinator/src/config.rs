@@ -5,6 +5,7 @@ use std::{
     env, fmt, fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::{NonZeroU8, NonZeroU32, NonZeroUsize},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::cli::Cli;
 
 /// A secret is not for the command line: it comes from the file or from here.
-const JOIN_KEY_VARIABLE: &str = "HEARSAY_JOIN_KEY";
+const JOIN_KEY_VARIABLE: &str = "HEARSAY_COORDINATOR_JOIN_KEY";
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -136,9 +137,24 @@ pub struct Lifetimes {
     /// For a request's headers to arrive.
     #[serde(rename = "headers_seconds", deserialize_with = "seconds")]
     pub headers: Duration,
-    /// Of a connection without a request: longer than the longest poll, so that the proxy ends it, not we.
+    /// A connection that carried content is closed with its first answer so long after it, at the earliest ...
+    #[serde(rename = "content_connection_seconds_min", deserialize_with = "seconds")]
+    pub content_connection_min: Duration,
+    /// ... and at the latest; when exactly is random for each, so that not all come back at once. With the
+    /// keep-alive time this is how long content stays in a connection's buffers: a minute.
+    #[serde(rename = "content_connection_seconds_max", deserialize_with = "seconds")]
+    pub content_connection_max: Duration,
+    /// Of a connection between two requests. A proxy has to keep its own for less time, so that none of its
+    /// requests meets a connection that is just being closed.
     #[serde(rename = "keep_alive_seconds", deserialize_with = "seconds")]
     pub keep_alive: Duration,
+}
+
+impl Lifetimes {
+    /// When a connection that carried content is closed. A minimum above the maximum counts as the maximum.
+    pub(crate) fn content_connection(&self) -> RangeInclusive<Duration> {
+        self.content_connection_min.min(self.content_connection_max)..=self.content_connection_max
+    }
 }
 
 impl Default for Lifetimes {
@@ -156,7 +172,9 @@ impl Default for Lifetimes {
             drain: Duration::from_millis(500),
             drain_spread: Duration::from_secs(10),
             headers: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(75),
+            content_connection_min: Duration::from_secs(20),
+            content_connection_max: Duration::from_secs(50),
+            keep_alive: Duration::from_secs(10),
         }
     }
 }
@@ -182,6 +200,8 @@ pub struct Limits {
     pub substring_results: usize,
     pub substring_results_a_peer: usize,
     pub exact_results: usize,
+    /// As many as substring ones: one peer with every version of a name must not take all places of a search.
+    pub exact_results_a_peer: usize,
     /// Introductions of one requester without a final word.
     pub pending_introductions: usize,
     pub searches_per_second: NonZeroU32,
@@ -210,6 +230,7 @@ impl Default for Limits {
             substring_results: 400,
             substring_results_a_peer: 25,
             exact_results: 100,
+            exact_results_a_peer: 25,
             pending_introductions: 64,
             searches_per_second: NonZeroU32::MIN,
             searches_burst: NonZeroU32::MIN.saturating_add(4),

@@ -3,12 +3,12 @@
 use std::future::ready;
 
 use actix_web::{
-    HttpResponse, Route as Handler,
+    HttpRequest, HttpResponse, Route as Handler,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::ResponseError as _,
     http::{
-        Method,
+        ConnectionType, Method, StatusCode,
         header::{ALLOW, CACHE_CONTROL, HeaderValue},
     },
     middleware::Next,
@@ -18,8 +18,12 @@ use protocol::{Code, paths::coordinator as paths};
 
 use crate::{
     app::App,
+    clock,
+    config::Lifetimes,
+    connection::ConnectionMark,
     error::{self, ApiError, jitter},
     handlers::{events, introductions, searches, sessions},
+    stack,
 };
 
 /// One call of the API.
@@ -71,13 +75,17 @@ fn method_not_allowed(allowed: &str) -> HttpResponse {
     response
 }
 
-/// Around every call: none is begun while the server ends, and no answer is kept by a cache.
+/// Around every call: none is begun while the server ends, no answer is kept by a cache, and no connection
+/// that carried content is kept.
 pub(crate) async fn around_calls(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let app = request.app_data::<web::Data<App>>().cloned();
-    let draining = app.filter(|app| app.draining.is_cancelled());
+    if let Some(app) = app.as_ref().filter(|_| may_carry_content(request.method())) {
+        mark_connection(request.request(), &app.config.lifetimes);
+    }
+    let draining = app.as_ref().filter(|app| app.draining.is_cancelled());
     // Ending a session is the one call that makes less work for later.
     let mut response = match draining {
         Some(app) if request.method() != Method::DELETE => {
@@ -88,5 +96,25 @@ pub(crate) async fn around_calls(
         _ => next.call(request).await?.map_into_left_body(),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(app) = app.as_ref().filter(|_| response.status() == StatusCode::OK) {
+        mark_connection(response.request(), &app.config.lifetimes);
+    }
+    stack::wipe();
+    let mark = response.request().conn_data::<ConnectionMark>();
+    if mark.is_some_and(|mark| mark.is_due(clock::now())) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
+}
+
+/// Whether a request of this method brings anything that is to be forgotten. Of the answers only those to polls
+/// do, and of these only the ones with events, which are 200.
+fn may_carry_content(method: &Method) -> bool {
+    *method != Method::GET && *method != Method::DELETE
+}
+
+fn mark_connection(request: &HttpRequest, lifetimes: &Lifetimes) {
+    if let Some(mark) = request.conn_data::<ConnectionMark>() {
+        mark.carries_content(clock::now(), lifetimes.content_connection());
+    }
 }

@@ -23,6 +23,7 @@ use crate::{
     client_address::ProxyRule,
     clock,
     config::{Config, Lifetimes, Limits, Listen},
+    connection::ConnectionMark,
     domain::{
         Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
         sessions::SessionRules,
@@ -182,6 +183,7 @@ fn bind_main(app: &web::Data<App>) -> Result<(dev::Server, Listen), BindError> {
     .workers(config.workers.get())
     .backlog(limits.backlog)
     .max_connections(limits.connections_a_worker)
+    .on_connect(ConnectionMark::attach)
     .keep_alive(config.lifetimes.keep_alive)
     .client_request_timeout(config.lifetimes.headers)
     // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
@@ -257,6 +259,7 @@ fn rules(config: &Config) -> Rules {
             substring_results: limits.substring_results,
             substring_results_a_peer: limits.substring_results_a_peer,
             exact_results: limits.exact_results,
+            exact_results_a_peer: limits.exact_results_a_peer,
         },
         introductions: IntroductionRules { lifetime: introduction, pending_max: pending_introductions },
         mailbox: MailboxLimits { events: mailbox_events, bytes: mailbox_bytes },

@@ -15,7 +15,7 @@ use tracing_subscriber::{
 };
 
 /// Sets the level: `error`, `warn`, `info`, `debug`, `trace` or `off`.
-const LEVEL_VARIABLE: &str = "HEARSAY_LOG";
+const LEVEL_VARIABLE: &str = "HEARSAY_COORDINATOR_LOG";
 
 /// Starts logging. A second call in one process changes nothing.
 pub fn init() {

@@ -1,8 +1,13 @@
-//! The command line and its environment variables. Flags win over the environment, both over the file.
+//! The command line and its environment variables. Flags win over the environment, both over what was set at
+//! run time and over the file. The coordinator's variables begin with `HEARSAY_COORDINATOR_`, so that both
+//! programs can run in one environment.
 
-use std::{net::IpAddr, path::PathBuf, str::FromStr};
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::Parser;
+use protocol::Username;
+
+use crate::config::values::{CoordinatorUrl, GuiAddress, Port, PublicPort};
 
 /// Shares folders, searches and fetches: Hearsay's background program.
 ///
@@ -16,10 +21,10 @@ use clap::Parser;
 pub struct Cli {
     /// The coordinator's address; http:// only on loopback
     #[arg(long, value_name = "URL", env = "HEARSAY_COORDINATOR")]
-    pub coordinator: Option<String>,
+    pub coordinator: Option<CoordinatorUrl>,
     /// Connect under this username at the start
-    #[arg(long, value_name = "NAME", env = "HEARSAY_USERNAME")]
-    pub username: Option<String>,
+    #[arg(long, value_name = "NAME", env = "HEARSAY_USERNAME", value_parser = Username::parse)]
+    pub username: Option<Username>,
     /// A folder to share; may repeat
     #[arg(long, value_name = "DIR", env = "HEARSAY_SHARE", value_delimiter = ':')]
     pub share: Vec<PathBuf>,
@@ -31,16 +36,16 @@ pub struct Cli {
     pub listen: Vec<IpAddr>,
     /// TCP port that dial-backs come in on; 0 picks a free one [default: 4821]
     #[arg(long, value_name = "N", env = "HEARSAY_DOWNLOAD_PORT")]
-    pub download_port: Option<u16>,
+    pub download_port: Option<Port>,
     /// TCP port that uploads leave from; 0 picks a free one [default: 4822]
     #[arg(long, value_name = "N", env = "HEARSAY_UPLOAD_PORT")]
-    pub upload_port: Option<u16>,
+    pub upload_port: Option<Port>,
     /// The download port as others reach it, where a router maps it
     #[arg(long, value_name = "N", env = "HEARSAY_PUBLIC_DOWNLOAD_PORT")]
-    pub public_download_port: Option<u16>,
+    pub public_download_port: Option<PublicPort>,
     /// The upload port as others reach it, where a router maps it
     #[arg(long, value_name = "N", env = "HEARSAY_PUBLIC_UPLOAD_PORT")]
-    pub public_upload_port: Option<u16>,
+    pub public_upload_port: Option<PublicPort>,
     /// Loopback address of the web page, or `off`; port 0 picks a free one [default: 127.0.0.1:4823]
     #[arg(long, value_name = "ADDR|off", env = "HEARSAY_GUI")]
     pub gui: Option<GuiAddress>,
@@ -56,22 +61,7 @@ pub struct Cli {
     /// Configuration file (TOML) [default: ~/.config/hearsay/peer-daemon.toml, when it is there]
     #[arg(long, value_name = "FILE", env = "HEARSAY_CONFIG")]
     pub config: Option<PathBuf>,
-}
-
-/// Where the web page listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GuiAddress {
-    Off,
-    At(std::net::SocketAddr),
-}
-
-impl FromStr for GuiAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse().map(Self::At).map_err(|_| "expected an address such as 127.0.0.1:4823, or off")
-    }
+    /// Check the configuration file and exit: 0 when it is right, 2 when not
+    #[arg(long)]
+    pub check_config: bool,
 }

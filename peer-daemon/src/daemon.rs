@@ -10,7 +10,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    config::Config,
+    config::{
+        Config, ConfigError, Sources,
+        settings::{RunTime, Settings},
+    },
     control::{self, ControlSocket, Controls, Network, SocketError},
     coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
     dialler::Dialler,
@@ -37,6 +40,8 @@ const IDENTITY_CHECK: Duration = Duration::from_mins(10);
 #[derive(Debug, Error)]
 pub enum StartError {
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -50,8 +55,6 @@ pub enum StartError {
     Library(#[from] LibraryError),
     #[error(transparent)]
     Downloads(#[from] DownloadsError),
-    #[error("coordinator {given:?} is not a URL such as https://hearsay.example")]
-    CoordinatorUrl { given: String },
     #[error(transparent)]
     Link(#[from] LinkConfigError),
     #[error(transparent)]
@@ -67,13 +70,18 @@ pub enum StartError {
 impl StartError {
     /// Whether the configuration is what must change.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Library(_) | Self::CoordinatorUrl { .. } | Self::Link(_))
+        match self {
+            Self::Library(error) => !matches!(error, LibraryError::State(_)),
+            Self::Config(_) | Self::Link(_) => true,
+            _ => false,
+        }
     }
 }
 
 /// Bound to its socket and ports, not yet at work.
 pub struct Daemon {
     config: Config,
+    settings: Settings,
     state: State,
     socket: ControlSocket,
     download_listener: PortListener,
@@ -83,15 +91,17 @@ pub struct Daemon {
 
 impl Daemon {
     /// Takes what another process could hold: state directory, socket, ports.
-    pub fn bind(config: Config) -> Result<Self, StartError> {
-        let state = State::open(&config.state_dir)?;
+    pub fn bind(sources: Sources) -> Result<Self, StartError> {
+        let state = State::open(&sources.state_dir().map_err(ConfigError::from)?)?;
+        let config = sources.resolve(&RunTime::load(&state)?)?;
+        let settings = Settings::new(state.clone(), sources, config.clone());
         let socket = ControlSocket::bind(&config.socket)?;
         let download_listener = bind_download(&config.listen, config.download_port)
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
         let gui = config.gui.map(Gui::bind).transpose()?.flatten();
-        Ok(Self { config, state, socket, download_listener, upload_listener, gui })
+        Ok(Self { config, settings, state, socket, download_listener, upload_listener, gui })
     }
 
     /// Works until the token is cancelled, here or by `peerctl stop`; then ends every part, with a deadline.
@@ -104,7 +114,10 @@ impl Daemon {
             warn!(tasks = tracker.len(), "some parts did not end in time");
             return result.and(Err(StartError::Shutdown));
         }
-        info!("ended");
+        // A start that was refused has its own last words.
+        if result.is_ok() {
+            info!("ended");
+        }
         result
     }
 
@@ -133,6 +146,7 @@ impl Daemon {
         let controls = Controls {
             identities,
             library,
+            settings: self.settings,
             network,
             download_port,
             upload_port,
@@ -164,9 +178,7 @@ impl Started {
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
         let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
-        let url: Url =
-            coordinator.parse().map_err(|_| StartError::CoordinatorUrl { given: coordinator.clone() })?;
-        let mut link_config = LinkConfig::new(url.clone());
+        let mut link_config = LinkConfig::new(coordinator.url().clone());
         link_config.insecure = config.insecure_coordinator;
         link_config.ca.clone_from(&config.ca);
         link_config.join_key = config.join_key.clone().map(Into::into);
@@ -205,25 +217,26 @@ impl Started {
             policy: config.policy,
         };
         let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
-        let network = Network { coordinator, link, searches, downloads, uploads };
-        self.tracker.spawn(dispatch(events, network.clone(), dialler, url));
+        let network =
+            Network { coordinator: coordinator.as_str().to_owned(), link, searches, downloads, uploads };
+        let nearness = Nearness {
+            coordinator: coordinator.url().clone(),
+            dialler,
+            tracker: self.tracker.clone(),
+            token: self.token,
+        };
+        self.tracker.spawn(dispatch(events, network.clone(), nearness));
         Ok(Some(network))
     }
 }
 
-/// Hands the coordinator's events to the parts that they concern, until the link ends.
-async fn dispatch(
-    mut events: mpsc::Receiver<LinkEvent>,
-    network: Network,
-    dialler: Arc<Dialler>,
-    coordinator: Url,
-) {
+/// Hands the coordinator's events to the parts that they concern, until the link ends. Nothing here waits: an
+/// event that did would hold up all behind it.
+async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, nearness: Nearness) {
     while let Some(event) = events.recv().await {
         let event = match event {
             LinkEvent::Connected => {
-                if let Some(scope) = scope_of(&coordinator).await {
-                    dialler.set_coordinator_scope(scope);
-                }
+                nearness.look_up();
                 network.downloads.on_connected();
                 continue;
             }
@@ -242,6 +255,27 @@ async fn dispatch(
             | Event::SearchFinished { .. }
             | Event::Unknown => network.searches.on_event(&event),
         }
+    }
+}
+
+/// How near the coordinator is. Its name is looked up with each session: the network may be another one.
+struct Nearness {
+    coordinator: Url,
+    dialler: Arc<Dialler>,
+    tracker: TaskTracker,
+    token: CancellationToken,
+}
+
+impl Nearness {
+    /// Tells the dialler when it is known.
+    fn look_up(&self) {
+        let (coordinator, dialler) = (self.coordinator.clone(), Arc::clone(&self.dialler));
+        let token = self.token.clone();
+        self.tracker.spawn(async move {
+            if let Some(Some(scope)) = token.run_until_cancelled(scope_of(&coordinator)).await {
+                dialler.set_coordinator_scope(scope);
+            }
+        });
     }
 }
 

@@ -50,8 +50,9 @@ impl DataDirs {
 
     /// `None` without a home: then there is no file to look for.
     pub fn config_file(&self) -> Option<PathBuf> {
-        let base = self.config.clone().or_else(|| Some(self.home.as_ref()?.join(".config")))?;
-        Some(base.join("hearsay").join("peer-daemon.toml"))
+        // Where the variable is set, the home does not matter.
+        let home = self.home.as_deref().or(self.config.as_deref())?;
+        Some(protocol::paths::config_file(self.config.as_deref(), home))
     }
 
     fn home(&self) -> Result<&Path, NoHome> {

@@ -1,11 +1,14 @@
 //! Wiring: arguments, logs, signals.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use peer_daemon::{
     cli::Cli,
-    config::Config,
+    config::{ConfigError, Sources},
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
     telemetry,
@@ -19,15 +22,20 @@ const EXIT_USAGE: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let sources = Sources::gather(&matches, DataDirs::from_env());
+    if matches.get_flag("check_config") {
+        return check(sources);
+    }
     telemetry::init();
-    let config = match Config::resolve(Cli::parse(), &DataDirs::from_env()) {
-        Ok(config) => config,
+    let sources = match sources {
+        Ok(sources) => sources,
         Err(problem) => {
             error!("{problem}");
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match run(config).await {
+    match run(sources).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!("{problem}");
@@ -36,11 +44,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), StartError> {
+/// The answer is for a person, so it goes out without the log's time and level.
+fn check(sources: Result<Sources, ConfigError>) -> ExitCode {
+    let Err(problem) = sources else { return ExitCode::SUCCESS };
+    // Whoever closed stderr has the exit code.
+    let _ = writeln!(io::stderr(), "{problem}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+async fn run(sources: Sources) -> Result<(), StartError> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-    let daemon = Daemon::bind(config)?;
+    let daemon = Daemon::bind(sources)?;
     let running = daemon.run_until(token.clone());
     tokio::pin!(running);
     tokio::select! {

@@ -3,6 +3,9 @@
 use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
+use protocol::link::Link;
+
+use crate::commands::{config::ConfigCommand, share::ShareCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,12 +66,12 @@ pub(crate) enum Command {
                              peerctl search --ndjson wu tang\n"
     )]
     Search(SearchArgs),
-    /// Fetch files that a search has found
+    /// Fetch files that a search has found, or that a link names
     #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
-                             peerctl get 1 --detach\n")]
+                             peerctl get 1 --detach\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
     Get {
-        /// A result's number in the last search, or SEARCH.NUMBER
-        #[arg(required = true, value_name = "RESULT")]
+        /// A result's number in the last search, SEARCH.NUMBER, or a link (in quotes: a shell cuts it at its &)
+        #[arg(required = true, value_name = "RESULT|LINK")]
         targets: Vec<Target>,
         /// Return at once; the daemon fetches on
         #[arg(long)]
@@ -128,6 +131,18 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<Id>,
     },
+    /// Which folders are offered to others
+    #[command(subcommand, before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share ls\n")]
+    Share(ShareCommand),
+    /// Print the link to a shared file, for others to `peerctl get`
+    #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
+    Link { file: PathBuf },
+    /// What the daemon is told, and by whom
+    #[command(
+        subcommand,
+        before_help = "Examples:\n  peerctl config show\n  peerctl config set username nightingale\n"
+    )]
+    Config(ConfigCommand),
     /// Print a link that opens the daemon's web page, once and within 30 s
     #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
     Gui {
@@ -178,7 +193,7 @@ impl SearchArgs {
     }
 }
 
-/// A search's result: `NUMBER` of the last search, or `SEARCH.NUMBER`.
+/// A search's result: `NUMBER` of the last search, or `SEARCH.NUMBER`; or a link to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target(String);
 
@@ -186,6 +201,12 @@ impl FromStr for Target {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("hearsay:") {
+            return match text.parse::<Link>() {
+                Ok(_) => Ok(Self(text.to_owned())),
+                Err(_) => Err("a link has the form 'hearsay:?root=HEX&size=N&name=NAME'; put it in quotes"),
+            };
+        }
         let is_number =
             |part: &str| part.parse::<u32>().is_ok_and(|number| number > 0) && !part.starts_with('+');
         let well_formed = match text.split_once('.') {
@@ -195,7 +216,7 @@ impl FromStr for Target {
         if well_formed {
             Ok(Self(text.to_owned()))
         } else {
-            Err("expected NUMBER or SEARCH.NUMBER, such as 1 or 2.1")
+            Err("expected NUMBER or SEARCH.NUMBER, such as 1 or 2.1, or a link")
         }
     }
 }
@@ -233,6 +254,28 @@ impl FromStr for Id {
     }
 }
 
+/// The name of a setting. Checked here because it becomes part of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SettingName(String);
+
+impl SettingName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SettingName {
+    type Err = &'static str;
+
+    /// With hyphens as in a flag, or with underscores as in the file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.replace('-', "_");
+        let well_formed = (1..=ID_CHARS_MAX).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if well_formed { Ok(Self(name)) } else { Err("expected a setting as `peerctl config show` names it") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Cli, Command, Id, Target};
@@ -245,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_result_is_named_by_its_number_with_or_without_its_search() {
-        for text in ["1", "12", "2.1", "10.400"] {
+        let link = format!("hearsay:?root={}&size=1&name=a", "ab".repeat(32));
+        for text in ["1", "12", "2.1", "10.400", &link] {
             assert_eq!(text.parse::<Target>().map(String::from), Ok(text.to_owned()));
         }
         for text in

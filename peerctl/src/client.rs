@@ -10,15 +10,15 @@ use std::{
 use protocol::{
     Problem,
     control::{
-        ConnectionRequest, Downloads, GuiLogin, IncomingRequests, NewDownloads, NewSearch, Search, Status,
-        Uploads,
+        Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
+        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads,
     },
     paths::control,
 };
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::Error;
+use crate::{cli::SettingName, error::Error};
 
 /// Time for an answer beyond what a call itself waits for: connecting asks a coordinator that may be slow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
@@ -141,6 +141,46 @@ impl Client {
         read(self.send(Method::POST, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
     }
 
+    pub(crate) async fn shares(&self) -> Result<Reply<Shares>, Error> {
+        self.get(control::SHARES, Duration::ZERO).await
+    }
+
+    pub(crate) async fn add_share(&self, path: String) -> Result<Reply<Shares>, Error> {
+        read(self.send(Method::POST, control::SHARES, Some(&PathRequest { path }), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn remove_share(&self, path: &str) -> Result<Reply<Shares>, Error> {
+        let route = with_path(control::SHARES, path)?;
+        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn rescan_shares(&self) -> Result<Reply<Shares>, Error> {
+        read(self.send(Method::POST, control::SHARES_RESCAN, None::<&()>, Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn preview_share(&self, path: String) -> Result<Reply<SharePreview>, Error> {
+        let body = PathRequest { path };
+        read(self.send(Method::POST, control::SHARES_PREVIEW, Some(&body), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
+        self.get(&with_path(control::LINK, path)?, Duration::ZERO).await
+    }
+
+    pub(crate) async fn configuration(&self) -> Result<Reply<Configuration>, Error> {
+        self.get(control::CONFIG, Duration::ZERO).await
+    }
+
+    pub(crate) async fn set(&self, name: &SettingName, value: String) -> Result<Reply<Configuration>, Error> {
+        let route = control::SETTING.replace("{name}", name.as_str());
+        read(self.send(Method::PUT, &route, Some(&NewValue { value }), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn unset(&self, name: &SettingName) -> Result<Reply<Configuration>, Error> {
+        let route = control::SETTING.replace("{name}", name.as_str());
+        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
     /// A link to the web page, fresh.
     pub(crate) async fn gui_link(&self) -> Result<Reply<GuiLogin>, Error> {
         read(self.send(Method::POST, control::GUI_LOGIN, None::<&()>, Duration::ZERO).await?)
@@ -208,6 +248,13 @@ impl Client {
             _ => Error::SocketUnusable { path: self.socket.clone(), reason: innermost(error) },
         }
     }
+}
+
+/// The route with the path in its query, escaped.
+fn with_path(route: &str, path: &str) -> Result<String, Error> {
+    let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [("path", path)]);
+    let url = url.map_err(|error| Error::Unreadable(error.to_string()))?;
+    Ok(format!("{route}?{}", url.query().unwrap_or_default()))
 }
 
 fn read<T: DeserializeOwned>(text: String) -> Result<Reply<T>, Error> {

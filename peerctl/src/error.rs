@@ -40,6 +40,10 @@ pub(crate) enum Error {
     StopTimedOut,
     #[error("give the socket to peerctl instead: peerctl --socket PATH start")]
     SocketToDaemon,
+    #[error("{0}")]
+    ConfigWrong(String),
+    #[error("the path {} is not UTF-8 and can't be sent to peer-daemon; rename it", .0.display())]
+    PathUnspeakable(PathBuf),
     #[error("HOME is not set to a folder; name the socket with --socket PATH")]
     NoHome,
     #[error("the log {} can't be written: {error}", path.display())]
@@ -79,7 +83,7 @@ impl Error {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
-            Self::SocketToDaemon => ExitCode::Usage,
+            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) => ExitCode::Usage,
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,
@@ -106,13 +110,19 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::Unknown => ExitCode::Other,
         // A route that the daemon does not have: it is older than peerctl.
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => ExitCode::VersionMismatch,
-        Code::UsernameInvalid | Code::QueryInvalid | Code::PortInvalid | Code::LinkInvalid => ExitCode::Usage,
+        Code::UsernameInvalid
+        | Code::QueryInvalid
+        | Code::PortInvalid
+        | Code::LinkInvalid
+        | Code::ShareInvalid
+        | Code::SettingInvalid => ExitCode::Usage,
         Code::UsernameTaken
         | Code::Superseded
         | Code::IdTaken
         | Code::NotConnected
         | Code::StateWrong
         | Code::NoCoordinator
+        | Code::ShareConfigured
         | Code::NoUsername
         | Code::GuiOff => ExitCode::Conflict,
         Code::SearchOver
@@ -121,6 +131,10 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::SearchUnknown
         | Code::ResultUnknown
         | Code::DownloadUnknown
+        | Code::ShareUnknown
+        | Code::FileNotShared
+        | Code::SourceUnknown
+        | Code::SettingUnknown
         | Code::RequestUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong
         | Code::NameTokenInvalid
@@ -145,6 +159,9 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::DownloadUnknown => Some("for the list: peerctl downloads"),
         Code::RequestUnknown => Some("for the list: peerctl requests"),
         Code::CoordinatorUnreachable => Some("see: peerctl status"),
+        Code::ShareUnknown => Some("for the list: peerctl share ls"),
+        Code::SourceUnknown => Some("try again when somebody who has it is online"),
+        Code::SettingUnknown => Some("for the list: peerctl config show"),
         Code::RouteUnknown | Code::MethodNotAllowed | Code::VersionUnsupported => {
             Some("compare: peerctl version")
         }

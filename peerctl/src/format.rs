@@ -1,6 +1,6 @@
 //! Numbers in words that people read.
 
-use protocol::control::{Download, DownloadState, UploadState};
+use protocol::control::{Download, DownloadState, Origin, UploadState};
 
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -20,6 +20,17 @@ pub(crate) fn size(bytes: u64) -> String {
         format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     } else {
         format!("{} {}", tenths / 10, UNITS[unit])
+    }
+}
+
+/// Where a value comes from.
+pub(crate) fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Default => "default",
+        Origin::File => "file",
+        Origin::RunTime => "config set",
+        Origin::Environment => "environment",
+        Origin::Flag => "flag",
     }
 }
 

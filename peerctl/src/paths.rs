@@ -22,6 +22,20 @@ pub(crate) fn default_state_dir() -> Result<PathBuf, Error> {
     Ok(protocol::paths::state_dir(variable("XDG_STATE_HOME").as_deref(), &home()?))
 }
 
+/// The configuration file that a daemon reads which is told of no other.
+pub(crate) fn default_config_file() -> Result<PathBuf, Error> {
+    if let Some(file) = variable("HEARSAY_CONFIG") {
+        return Ok(file);
+    }
+    Ok(protocol::paths::config_file(variable("XDG_CONFIG_HOME").as_deref(), &home()?))
+}
+
+/// The whole path, as the daemon takes it, which is somewhere else than this process.
+pub(crate) fn absolute(path: &Path) -> Result<String, Error> {
+    let whole = std::path::absolute(path).map_err(Error::System)?;
+    whole.to_str().map(str::to_owned).ok_or_else(|| Error::PathUnspeakable(path.to_owned()))
+}
+
 fn home() -> Result<PathBuf, Error> {
     variable("HOME").filter(|home| home.is_absolute()).ok_or(Error::NoHome)
 }

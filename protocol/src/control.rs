@@ -78,7 +78,8 @@ pub struct SearchResult {
     pub class: MatchClass,
 }
 
-/// Body of `POST /v1/downloads`: each target is a result (`NUMBER` of the last search, or `SEARCH.NUMBER`).
+/// Body of `POST /v1/downloads`: each target is a result (`NUMBER` of the last search, or `SEARCH.NUMBER`) or a
+/// link (`hearsay:?…`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewDownloads {
@@ -220,6 +221,119 @@ pub struct RequestedFile {
     pub name: SafeName,
     pub size: u64,
     pub root: Root,
+}
+
+/// Where a share or the value of a setting comes from; what is further down goes before what is further up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Default,
+    File,
+    /// Added or set while the daemon ran, kept in its state.
+    RunTime,
+    Environment,
+    Flag,
+}
+
+/// `GET /v1/shares`, and the answer to adding, removing and rescanning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shares {
+    pub schema: u32,
+    pub shares: Vec<Share>,
+    /// Whether shares are being read right now: more files may come.
+    pub scanning: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    pub path: String,
+    pub origin: Origin,
+    /// What was found in it and is offered.
+    pub files: u64,
+    pub bytes: u64,
+    /// Why nothing of it is offered, in a sentence.
+    pub problem: Option<String>,
+}
+
+/// Body of `POST /v1/shares` and `POST /v1/shares/preview`, query of `DELETE /v1/shares` and `GET /v1/link`: an
+/// absolute path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathRequest {
+    pub path: String,
+}
+
+/// What others would get to see of a folder, and what of it stays out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharePreview {
+    pub schema: u32,
+    pub path: String,
+    pub files: u64,
+    pub bytes: u64,
+    /// The first of the files, by path: names and sizes are all that others see.
+    pub first: Vec<PreviewedFile>,
+    /// Files and folders that are passed over because they are hidden.
+    pub hidden: u64,
+    /// Because they are symbolic links.
+    pub links: u64,
+    /// Because they are unfinished downloads, or neither file nor folder.
+    pub others: u64,
+    /// Because they can't be read.
+    pub unreadable: u64,
+    /// Because they are too large, too deep or too many.
+    pub beyond_limits: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewedFile {
+    pub name: SafeName,
+    pub size: u64,
+}
+
+/// `GET /v1/link?path=PATH`: the link to a shared file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLink {
+    pub schema: u32,
+    pub link: String,
+    pub name: SafeName,
+    pub size: u64,
+    pub root: Root,
+}
+
+/// `GET /v1/config`, and the answer to setting and unsetting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    pub schema: u32,
+    /// The configuration file that was read at the start.
+    pub file: Option<String>,
+    pub settings: Vec<Setting>,
+}
+
+/// Values are text in the form that the flag of that name takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    pub name: String,
+    /// What counts now; none where there is none, or where it is secret.
+    pub value: Option<String>,
+    pub origin: Origin,
+    /// Whether it can be set while the daemon runs.
+    pub settable: bool,
+    /// What was set or unset since the start, and counts from the next one on.
+    pub at_next_start: Option<NextValue>,
+}
+
+/// Like the value and the origin of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextValue {
+    pub value: Option<String>,
+    pub origin: Origin,
+}
+
+/// Body of `PUT /v1/config/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewValue {
+    pub value: String,
 }
 
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.

@@ -15,6 +15,13 @@ pub fn control_socket(runtime_dir: Option<&Path>, state_home: Option<&Path>, hom
         .join("control.sock")
 }
 
+/// The daemon's configuration file where nobody names another: `$XDG_CONFIG_HOME/hearsay/peer-daemon.toml`, by
+/// default in `~/.config`.
+pub fn config_file(config_home: Option<&Path>, home: &Path) -> PathBuf {
+    let base = absolute(config_home).map_or_else(|| home.join(".config"), Path::to_path_buf);
+    base.join("hearsay").join("peer-daemon.toml")
+}
+
 /// The XDG Base Directory Specification has relative paths, and so empty ones, ignored.
 fn absolute(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| path.is_absolute())
@@ -68,6 +75,12 @@ pub mod control {
     pub const REQUEST_DECLINE: &str = "/v1/requests/{id}/decline";
     pub const SHUTDOWN: &str = "/v1/shutdown";
     pub const GUI_LOGIN: &str = "/v1/gui/login";
+    pub const SHARES: &str = "/v1/shares";
+    pub const SHARES_RESCAN: &str = "/v1/shares/rescan";
+    pub const SHARES_PREVIEW: &str = "/v1/shares/preview";
+    pub const LINK: &str = "/v1/link";
+    pub const CONFIG: &str = "/v1/config";
+    pub const SETTING: &str = "/v1/config/{name}";
 }
 
 /// Routes of the daemon's web page that the control API does not have.

@@ -106,6 +106,13 @@ codes! {
     LinkInvalid = "link_invalid", 422, "the link can't be read";
     CoordinatorUnreachable = "coordinator_unreachable", 502, "the coordinator can't be reached";
     CoordinatorRefused = "coordinator_refused", 502, "the coordinator refused";
+    ShareInvalid = "share_invalid", 422, "this can't be shared";
+    ShareUnknown = "share_unknown", 404, "there is no such share";
+    ShareConfigured = "share_configured", 409, "the share was not added at run time";
+    FileNotShared = "file_not_shared", 404, "the file is not shared";
+    SourceUnknown = "source_unknown", 404, "nobody who is connected offers this file";
+    SettingUnknown = "setting_unknown", 404, "there is no such setting";
+    SettingInvalid = "setting_invalid", 422, "the setting can't have this value";
 }
 
 #[cfg(test)]

@@ -55,12 +55,23 @@ impl Coordinator {
         format!("http://{}", self.addresses.ops_listen)
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.program.id()
+    }
+
     pub fn stderr(&self) -> String {
         self.program.stderr()
     }
 
     pub async fn stop(self) {
         self.program.stop().await;
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) -> Stopped {
+        let Self { program, addresses, folder } = self;
+        program.kill();
+        Stopped { addresses, folder }
     }
 
     /// Ends it with SIGTERM, as an upgrade does; [`Stopped::start_again`] brings it back at its address.
@@ -100,6 +111,8 @@ async fn launch(folder: &Path, at: Addresses) -> (Program, Addresses) {
         .arg(at.ops_listen.to_string())
         .arg("--config")
         .arg(folder.join("coordinator.toml"))
+        .arg("--key-file")
+        .arg(folder.join("key"))
         .arg("--ready-file")
         .arg(&ready_file);
     let mut program = Program::start("coordinator", &mut command, folder);

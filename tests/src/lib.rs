@@ -10,10 +10,12 @@
 
 pub mod api_client;
 mod binaries;
+pub mod black_hole;
 pub mod browser;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
+pub mod memory;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;
@@ -22,4 +24,5 @@ pub mod scene;
 pub mod scripted;
 pub mod session;
 pub mod slow_link;
+pub mod steering;
 pub mod wait;

@@ -19,6 +19,7 @@ use crate::{
     content::{digest, names_in},
     peerctl::{self, Output},
     process::Program,
+    slow_link::SlowLink,
     wait::{PATIENCE, until},
 };
 
@@ -28,6 +29,8 @@ pub struct PeerBuilder {
     coordinator: String,
     arguments: Vec<String>,
     configuration: String,
+    /// Of the download port and the upload port; 0 picks a free one.
+    ports: (u16, u16),
     /// Where its web page is, or `off`.
     page: String,
 }
@@ -78,6 +81,13 @@ impl PeerBuilder {
         peer
     }
 
+    /// The same for one whose download port is reached over this link only.
+    pub async fn connected_behind(self, link: &SlowLink) -> Peer {
+        let peer = self.with_public_download_port(link.port()).connected().await;
+        link.leads_to(download_address(&peer.status().await));
+        peer
+    }
+
     /// Starts the daemon, and returns when its shares are read and it holds its username.
     pub async fn connected(self) -> Peer {
         let mut peer = self.start().await;
@@ -101,6 +111,7 @@ impl Peer {
             coordinator: coordinator.to_owned(),
             arguments: Vec::new(),
             configuration: String::new(),
+            ports: (0, 0),
             page: "off".to_owned(),
         }
     }
@@ -111,6 +122,10 @@ impl Peer {
 
     pub fn stderr(&self) -> String {
         self.program.stderr()
+    }
+
+    pub(crate) fn downloads_folder(&self) -> &Path {
+        &self.downloads
     }
 
     /// A file in the download folder.
@@ -198,16 +213,43 @@ impl Peer {
 
     /// SIGKILL, and the same daemon again over the same folders.
     pub async fn kill_and_start_again(self) -> Self {
-        let Self { program, home, downloads, settings } = self;
+        self.kill().await.start_again().await
+    }
+
+    /// SIGKILL. Its ports stay its own, as those of a daemon behind a router do.
+    pub async fn kill(self) -> Killed {
+        let Status { download_port, upload_port, .. } = self.status().await;
+        let Self { program, home, downloads, mut settings } = self;
         program.kill();
-        let program = launch(home.path(), &settings);
-        let mut peer = Self { program, home, downloads, settings };
-        peer.wait_until_answering().await;
-        peer
+        settings.ports = (download_port, upload_port);
+        Killed { home, downloads, settings }
     }
 
     async fn wait_until_answering(&mut self) {
         self.wait_for_status("answers on its socket", PATIENCE, |_| true).await;
+    }
+}
+
+/// A daemon between two lives.
+pub struct Killed {
+    home: TempDir,
+    downloads: PathBuf,
+    settings: PeerBuilder,
+}
+
+impl Killed {
+    /// The same daemon over the same folders; returns when it answers on its socket.
+    pub async fn start_again(self) -> Peer {
+        let Self { home, downloads, settings } = self;
+        let program = launch(home.path(), &settings);
+        let mut peer = Peer { program, home, downloads, settings };
+        peer.wait_until_answering().await;
+        peer
+    }
+
+    /// All names in the download folder.
+    pub fn downloaded_names(&self) -> Vec<String> {
+        names_in(&self.downloads)
     }
 }
 
@@ -218,11 +260,15 @@ pub fn command(home: &Path) -> Command {
 
 /// The same with another value for one flag.
 pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
+    command_at(home, (0, 0), flag, value)
+}
+
+fn command_at(home: &Path, (download_port, upload_port): (u16, u16), flag: &str, value: &str) -> Command {
     let mut command = binaries::command("peer-daemon");
     for (usual_flag, usual_value) in [
         ("--listen", "127.0.0.1".into()),
-        ("--download-port", "0".into()),
-        ("--upload-port", "0".into()),
+        ("--download-port", download_port.to_string().into()),
+        ("--upload-port", upload_port.to_string().into()),
         ("--gui", "off".into()),
         ("--state-dir", home.join("state")),
         ("--download-dir", home.join("downloads")),
@@ -235,7 +281,7 @@ pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
 }
 
 fn launch(home: &Path, settings: &PeerBuilder) -> Program {
-    let mut command = command_with(home, "--gui", &settings.page);
+    let mut command = command_at(home, settings.ports, "--gui", &settings.page);
     command
         .args(["--coordinator", &settings.coordinator, "--username", &settings.username])
         .args(&settings.arguments);
@@ -250,7 +296,7 @@ fn socket_in(home: &Path) -> PathBuf {
 }
 
 /// For waits only: what a user does goes through peerctl.
-fn control_client(socket: &Path) -> reqwest::Client {
+pub(crate) fn control_client(socket: &Path) -> reqwest::Client {
     reqwest::Client::builder()
         .unix_socket(socket.to_owned())
         .no_proxy()

@@ -40,6 +40,11 @@ impl Program {
         Self { name: name.to_owned(), child, stderr }
     }
 
+    /// Its number at the operating system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it wrote to stderr, also before a restart in the same folder.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap_or_default()).into_owned()

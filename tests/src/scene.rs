@@ -49,6 +49,13 @@ impl Scene {
         ApiClient::to(&self.url())
     }
 
+    /// SIGKILL for the coordinator, which is started again at its address.
+    #[must_use]
+    pub async fn kill_coordinator_and_start_again(self) -> Self {
+        let Self { coordinator, nginx } = self;
+        Self { coordinator: coordinator.kill().start_again().await, nginx }
+    }
+
     /// Asserts that both end cleanly and that nginx had nothing to tell about anyone.
     pub async fn stop(self) {
         let Self { coordinator, nginx } = self;

@@ -43,7 +43,10 @@ pub async fn claim(client: &ApiClient, username: &str, token: &SessionToken) -> 
 
 impl Session {
     pub async fn connect(url: &str, username: &str) -> Self {
-        let client = ApiClient::to(url);
+        Self::connect_by(ApiClient::to(url), username).await
+    }
+
+    pub async fn connect_by(client: ApiClient, username: &str) -> Self {
         let token = SessionToken::random();
         let response: ConnectResponse = claim(&client, username, &token).await.expect(201).json();
         Self {

@@ -27,3 +27,12 @@ pub async fn within<T>(what: &str, deadline: Duration, work: impl Future<Output 
         .await
         .unwrap_or_else(|_| panic!("waited {deadline:?} in vain: {what}"))
 }
+
+/// Looks again and again for a whole `duration`; panics with `what` as soon as it is not so.
+pub async fn stays_so(what: &str, duration: Duration, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = clock::now();
+    while start.elapsed() < duration {
+        assert!(is_so().await, "after {:?} it was not so any more: {what}", start.elapsed());
+        tokio::time::sleep(GLANCE).await;
+    }
+}

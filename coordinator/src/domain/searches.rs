@@ -32,6 +32,7 @@ pub(crate) struct SearchRules {
     pub(crate) substring_results: usize,
     pub(crate) substring_results_a_peer: usize,
     pub(crate) exact_results: usize,
+    pub(crate) exact_results_a_peer: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -144,16 +145,16 @@ impl Searches {
         if !search.answered.insert(answerer.skeleton) {
             return Ok(None);
         }
-        let mut peer_left = self.rules.substring_results_a_peer;
+        let mut substring_left_of_peer = self.rules.substring_results_a_peer;
+        let mut exact_left_of_peer = self.rules.exact_results_a_peer;
         let mut admitted = Vec::new();
         for found in matches {
-            let fits = match found.class {
-                MatchClass::Exact => take_one(&mut search.exact_left),
-                MatchClass::Substring => {
-                    peer_left > 0 && take_one(&mut search.substring_left) && take_one(&mut peer_left)
-                }
+            let (left, left_of_peer) = match found.class {
+                MatchClass::Exact => (&mut search.exact_left, &mut exact_left_of_peer),
+                MatchClass::Substring => (&mut search.substring_left, &mut substring_left_of_peer),
             };
-            if fits {
+            if *left_of_peer > 0 && take_one(left) {
+                *left_of_peer -= 1;
                 admitted.push(found);
             }
         }

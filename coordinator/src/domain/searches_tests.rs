@@ -8,7 +8,8 @@ const RULES: SearchRules = SearchRules {
     running_max: 2,
     substring_results: 6,
     substring_results_a_peer: 4,
-    exact_results: 2,
+    exact_results: 3,
+    exact_results_a_peer: 2,
 };
 const SEARCHER: SessionId = SessionId([1; 16]);
 const PEER: SessionId = SessionId([2; 16]);
@@ -61,11 +62,18 @@ fn results_are_bounded_for_a_peer_and_for_the_search() {
     let mut admit = |peer, matches| searches.admit(id, name(peer), matches, now).unwrap().unwrap();
     assert_eq!(admit(2, substrings(9)).matches.len(), 4, "a peer has its share");
     assert_eq!(admit(3, substrings(9)).matches.len(), 2, "what is left of the search's");
-    let exact = classify(&query("holiday"), (0..3).map(|number| found("holiday.jpg", number)).collect());
-    let last = admit(4, exact);
-    assert_eq!(last.matches.len(), 2, "exact ones have places of their own");
+    let exact = || classify(&query("holiday"), (0..9).map(|number| found("holiday.jpg", number)).collect());
+    let first = admit(4, exact());
+    assert_eq!(
+        first.matches.len(),
+        2,
+        "exact ones have places of their own, and of these too a peer its share"
+    );
+    assert!(!first.search_is_full, "no peer fills a search alone");
+    let last = admit(5, exact());
+    assert_eq!(last.matches.len(), 1);
     assert!(last.search_is_full);
-    assert_eq!(searches.admit(id, name(5), substrings(1), now).unwrap_err(), SearchOver);
+    assert_eq!(searches.admit(id, name(6), substrings(1), now).unwrap_err(), SearchOver);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! Its handler may be dropped while it waits, or go on after its client is gone, so it takes nothing out: the
 //! next poll's cursor does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::header::{ContentType, RETRY_AFTER},
     web,
 };
@@ -17,8 +17,12 @@ use crate::{
     app::App,
     caller::Authenticated,
     clock,
+    connection::ConnectionMark,
     error::{ApiError, jitter, retry_after_value},
 };
+
+/// Peers take a 204 that comes sooner for a poll that was cut short, and hold back the next one.
+const PARKED_MIN: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +34,7 @@ pub(crate) struct PollQuery {
 
 pub(crate) async fn poll(
     app: web::Data<App>,
+    request: HttpRequest,
     caller: Authenticated,
     query: web::Query<PollQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -37,7 +42,7 @@ pub(crate) async fn poll(
     let cursor = query.cursor.as_deref().map(str::parse).transpose();
     let cursor = cursor.map_err(|_| ApiError::new(Code::CursorInvalid))?;
     let wait = query.wait.map_or(lifetimes.wait, Duration::from_secs).min(lifetimes.wait_max);
-    let until = clock::now() + wait;
+    let until = parked_until(&request, wait, clock::now());
 
     let waiting = app.exchange.wait(*caller, cursor, until);
     let Some(outcome) = app.draining.run_until_cancelled(waiting).await else {
@@ -48,4 +53,14 @@ pub(crate) async fn poll(
         Some(batch) => HttpResponse::Ok().content_type(ContentType::json()).body(batch.to_json()),
         None => HttpResponse::NoContent().finish(),
     })
+}
+
+/// When a poll without events is answered: after its wait, or when its connection has to end.
+fn parked_until(request: &HttpRequest, wait: Duration, now: Instant) -> Instant {
+    let waited = now + wait;
+    let mark = request.conn_data::<ConnectionMark>();
+    match mark.and_then(ConnectionMark::close_at) {
+        Some(close_at) => waited.min(close_at.max(now + PARKED_MIN)),
+        None => waited,
+    }
 }

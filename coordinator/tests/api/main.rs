@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod connections;
 mod contract;
 mod events;
 mod introductions;

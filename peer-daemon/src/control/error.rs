@@ -11,9 +11,11 @@ use actix_web::{
 use protocol::{Code, Problem};
 
 use crate::{
+    config::settings::SettingError,
     coordinator_link::{CallError, ConnectError},
     downloads::ChangeError,
     introductions::keeper::KeeperError,
+    library::{LibraryError, NoLink, PreviewError, ShareError},
     searches::{SearchError, TargetError},
 };
 
@@ -126,6 +128,61 @@ impl From<KeeperError> for ControlError {
 impl From<protocol::username::UsernameError> for ControlError {
     fn from(error: protocol::username::UsernameError) -> Self {
         Self::new(Code::UsernameInvalid, error)
+    }
+}
+
+impl From<LibraryError> for ControlError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::State(error) => {
+                tracing::error!(%error, "shares can't be saved");
+                Self::new(Code::Internal, error)
+            }
+            error => Self::new(Code::ShareInvalid, error),
+        }
+    }
+}
+
+impl From<ShareError> for ControlError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::Unusable(error) => error.into(),
+            ShareError::TooMany => Self::new(Code::ShareInvalid, error),
+            ShareError::Unknown => Code::ShareUnknown.into(),
+            ShareError::Configured(_) => Code::ShareConfigured.into(),
+        }
+    }
+}
+
+impl From<PreviewError> for ControlError {
+    fn from(error: PreviewError) -> Self {
+        match error {
+            PreviewError::Unusable(error) => error.into(),
+            PreviewError::TooLong => Self::new(Code::ShareInvalid, error),
+        }
+    }
+}
+
+impl From<NoLink> for ControlError {
+    fn from(error: NoLink) -> Self {
+        Self::new(Code::FileNotShared, error)
+    }
+}
+
+impl From<SettingError> for ControlError {
+    fn from(error: SettingError) -> Self {
+        match error {
+            SettingError::Unknown => Code::SettingUnknown.into(),
+            SettingError::NotSettable(_) | SettingError::Invalid(_) => Self::new(Code::SettingInvalid, error),
+            SettingError::Config(error) => {
+                tracing::error!(%error, "the settings can't be merged");
+                Self::new(Code::Internal, error)
+            }
+            SettingError::State(error) => {
+                tracing::error!(%error, "settings can't be saved");
+                Self::new(Code::Internal, error)
+            }
+        }
     }
 }
 

@@ -13,29 +13,37 @@ use protocol::{
         NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
     },
     limits::WAIT_MAX,
+    link::Link,
 };
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use crate::{
+    config::settings::Settings,
     coordinator_link::{CoordinatorLink, LinkStatus},
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
     library::Library,
-    searches::Searches,
+    searches::{Searches, Source},
     uploads::Uploads,
 };
 
 /// Downloads of one call.
 const TARGETS_MAX: usize = 1_000;
+/// Links of one call: as many searches as a coordinator takes at once.
+const LINKS_MAX: usize = 5;
+/// How long whoever has the file of a link is searched for; a search lives 10 s.
+const LINK_SEARCH: Duration = Duration::from_secs(10);
+const LINK_PREFIX: &str = "hearsay:";
 
 /// What the control API steers.
 #[derive(Clone)]
 pub(crate) struct Controls {
     pub(crate) identities: IdentityKeeper,
     pub(crate) library: Library,
+    pub(crate) settings: Settings,
     /// `None` when no coordinator is configured.
     pub(crate) network: Option<Network>,
     pub(crate) download_port: u16,
@@ -105,7 +113,7 @@ fn connection(link: &CoordinatorLink) -> (Option<Username>, bool, Option<String>
     }
 }
 
-type Answer<T> = Result<Json<T>, ControlError>;
+pub(super) type Answer<T> = Result<Json<T>, ControlError>;
 
 pub(super) async fn status(controls: Data<Controls>) -> Json<Status> {
     Json(controls.status())
@@ -177,13 +185,33 @@ pub(super) async fn add_downloads(
         return Err(Code::RequestInvalid.into());
     }
     // All are looked up before the first is added: a mistyped number starts nothing.
-    let sources: Vec<_> =
-        request.targets.iter().map(|target| network.searches.source(target)).collect::<Result<_, _>>()?;
+    let sources = sources(network, &request.targets).await?;
     let mut downloads = Vec::with_capacity(sources.len());
     for source in sources {
         downloads.push(network.downloads.add(source).await?);
     }
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
+}
+
+/// Results are at hand; whoever has the file of a link is searched for, all at once.
+async fn sources(network: &Network, targets: &[String]) -> Result<Vec<Source>, ControlError> {
+    if targets.iter().filter(|target| target.starts_with(LINK_PREFIX)).count() > LINKS_MAX {
+        return Err(ControlError::new(
+            Code::RequestInvalid,
+            format!("each link is searched for; name {LINKS_MAX} at a time at most"),
+        ));
+    }
+    let sources = targets.iter().map(|target| async move {
+        if !target.starts_with(LINK_PREFIX) {
+            return Ok(network.searches.source(target)?);
+        }
+        let link: Link = target.parse().map_err(|error| ControlError::new(Code::LinkInvalid, error))?;
+        let found = network.searches.find_sources(&link.file, LINK_SEARCH).await?;
+        let source = found.into_iter().next().ok_or(Code::SourceUnknown)?;
+        // Whoever made the link and whoever has the file may call it differently; the link is what was asked for.
+        Ok(Source { name: link.name, ..source })
+    });
+    futures_util::future::try_join_all(sources).await
 }
 
 pub(super) async fn show_download(

@@ -7,6 +7,8 @@ mod error;
 mod guard;
 mod handlers;
 mod routes;
+mod setting_handlers;
+mod share_handlers;
 mod socket;
 
 use std::io;

@@ -5,11 +5,12 @@ use actix_web::{
     web::{self, ServiceConfig, delete, get, post, put},
 };
 use protocol::paths::control::{
-    CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY, DOWNLOADS,
-    GUI_LOGIN, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SHUTDOWN, STATUS, UPLOADS,
+    CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
+    DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING, SHARES,
+    SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
-use super::{error::method_not_allowed, handlers as to};
+use super::{error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
 
 /// What the socket and the web page have in common.
 pub(super) fn configure_shared(config: &mut ServiceConfig) {
@@ -32,9 +33,25 @@ pub(super) fn configure_shared(config: &mut ServiceConfig) {
     mount(config, table);
 }
 
-/// What the socket has alone: the page neither ends the daemon nor lets others in.
+/// What the socket has alone: the page neither ends the daemon, nor lets others in, nor changes what is offered.
 pub(super) fn configure_own(config: &mut ServiceConfig) {
-    let table = [(SHUTDOWN, vec![post().to(to::shut_down)]), (GUI_LOGIN, vec![post().to(to::log_in_to_gui)])];
+    let table = [
+        (GUI_LOGIN, vec![post().to(to::log_in_to_gui)]),
+        (SHUTDOWN, vec![post().to(to::shut_down)]),
+        (
+            SHARES,
+            vec![
+                get().to(share_handlers::list),
+                post().to(share_handlers::add),
+                delete().to(share_handlers::remove),
+            ],
+        ),
+        (SHARES_RESCAN, vec![post().to(share_handlers::rescan)]),
+        (SHARES_PREVIEW, vec![post().to(share_handlers::preview)]),
+        (LINK, vec![get().to(share_handlers::link)]),
+        (CONFIG, vec![get().to(setting_handlers::show)]),
+        (SETTING, vec![put().to(setting_handlers::set), delete().to(setting_handlers::unset)]),
+    ];
     mount(config, table);
 }
 

@@ -107,7 +107,7 @@ pub enum LinkConfigError {
 }
 
 /// Checks the URL: HTTPS, or plain HTTP to this machine or where the person insists.
-pub(super) fn check_url(url: &Url, insecure: bool) -> Result<(), LinkConfigError> {
+pub(crate) fn check_url(url: &Url, insecure: bool) -> Result<(), LinkConfigError> {
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or(LinkConfigError::Host)?;
     let has_extras = !url.username().is_empty()
         || url.password().is_some()

@@ -45,6 +45,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::config::check_url;
 pub use self::{
     backoff::BackoffRange,
     config::{LinkConfig, LinkConfigError, Timings},

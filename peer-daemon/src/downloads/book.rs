@@ -1,7 +1,7 @@
 //! All downloads of this daemon, and which of them a source is asked for.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     time::Instant,
 };
@@ -87,7 +87,19 @@ impl Book {
     }
 
     pub(super) fn list(&mut self, now: Instant) -> Vec<Download> {
-        self.entries.values_mut().map(|entry| entry.view(now)).collect()
+        let mut line = HashMap::new();
+        let entries = self.entries.values_mut();
+        entries.map(|entry| place_in_line(entry.view(now), &self.asked, &mut line)).collect()
+    }
+
+    /// One of the list.
+    pub(super) fn view(&mut self, id: DownloadId, now: Instant) -> Option<Download> {
+        let mut line = HashMap::new();
+        let is_before = |entry: &&Entry| entry.state() == DownloadState::Queued;
+        for before in self.entries.range(..id).map(|(_, entry)| entry).filter(is_before) {
+            *line.entry(before.source.username.clone()).or_default() += 1;
+        }
+        Some(place_in_line(self.entries.get_mut(&id)?.view(now), &self.asked, &mut line))
     }
 
     /// The one that is transferring.
@@ -127,4 +139,20 @@ impl Book {
         let ended = self.entries.iter().find(|(_, entry)| entry.state().has_ended()).map(|(id, _)| *id);
         ended.and_then(|id| self.entries.remove(&id)).map(|_| ()).ok_or(BookFull)
     }
+}
+
+/// A download that its source is not asked for yet, because it is being asked for others: tells its place among
+/// those that wait so. `line` has how many came before, of each source.
+fn place_in_line(
+    mut download: Download,
+    asked: &HashSet<Username>,
+    line: &mut HashMap<Username, u32>,
+) -> Download {
+    if download.state == DownloadState::Queued && asked.contains(&download.username) {
+        let place = line.entry(download.username.clone()).or_default();
+        *place += 1;
+        download.position = Some(*place);
+        download.reason.get_or_insert_with(|| "another download from this source comes first".to_owned());
+    }
+    download
 }

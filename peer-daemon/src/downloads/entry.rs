@@ -145,7 +145,9 @@ impl Entry {
         self.move_to(DownloadState::Failed, Some(failure.to_string()));
         self.cause = Some(failure.cause());
         let received = self.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
-        if received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
+        // What an earlier process left is not looked at before it is taken up: it may hold more than its record.
+        let is_known = self.part.is_some() || self.remains.is_none();
+        if is_known && received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
     }
 
     /// Ends it; answers what was written of it, to be removed.
@@ -206,7 +208,7 @@ impl Entry {
         };
         Download {
             id: self.id.0.to_string(),
-            name: self.name(),
+            name: self.shown_name(),
             size,
             received,
             state: self.state,
@@ -218,6 +220,16 @@ impl Entry {
             position: self.position,
             reason: self.reason.clone(),
             cause: self.cause,
+        }
+    }
+
+    /// A finished file may have got another name than it was to have: one of that name was there.
+    fn shown_name(&self) -> SafeName {
+        match self.path.file_name() {
+            Some(name) if self.state == DownloadState::Finished => {
+                SafeName::sanitise(&name.to_string_lossy())
+            }
+            _ => self.name(),
         }
     }
 

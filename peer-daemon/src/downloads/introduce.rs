@@ -20,7 +20,12 @@ use super::{
     failure::Failure,
     pending::{News, Ticket},
 };
-use crate::{clock, coordinator_link::CallError, introductions::seal::seal, peer_stream::client::Requester};
+use crate::{
+    clock,
+    coordinator_link::CallError,
+    introductions::{identity::Identity, seal::seal},
+    peer_stream::client::Requester,
+};
 
 /// How long a download waits for the coordinator to come back.
 const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
@@ -73,8 +78,15 @@ impl<'a> Introducing<'a> {
         let parts = &self.downloads.shared.parts;
         let give_up = Instant::from_std(clock::now() + COORDINATOR_PATIENCE);
         loop {
-            let request = self.seal_request()?;
-            match parts.link.introduce(self.ticket.id(), &request).await {
+            let sent = match parts.identities.current() {
+                Some((requester, identity)) => {
+                    let request = self.seal_request(&requester, &identity)?;
+                    parts.link.introduce(self.ticket.id(), &request).await
+                }
+                // A daemon that was just started takes up its identity before its first session.
+                None => Err(CallError::NotConnected),
+            };
+            match sent {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
                     self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
@@ -91,9 +103,11 @@ impl<'a> Introducing<'a> {
         }
     }
 
-    fn seal_request(&self) -> Result<IntroductionRequest, Failure> {
-        let parts = &self.downloads.shared.parts;
-        let (requester, identity) = parts.identities.current().ok_or(CallError::NotConnected)?;
+    fn seal_request(
+        &self,
+        requester: &Username,
+        identity: &Identity,
+    ) -> Result<IntroductionRequest, Failure> {
         let source = self.batch.source().ok_or(Failure::SourceGone)?;
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
@@ -101,9 +115,13 @@ impl<'a> Introducing<'a> {
             certificate_sha256: identity.certificate_sha256(),
             version: protocol::VERSION,
         };
-        let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), &requester, self.username)
+        let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), requester, self.username)
             .map_err(|_| Failure::Seal)?;
-        Ok(IntroductionRequest { to: self.username.clone(), port: parts.public_port, sealed })
+        Ok(IntroductionRequest {
+            to: self.username.clone(),
+            port: self.downloads.shared.parts.public_port,
+            sealed,
+        })
     }
 
     /// Waits for the target's words and a stream.

@@ -170,7 +170,7 @@ impl Downloads {
     }
 
     pub(crate) fn get(&self, id: DownloadId) -> Option<Download> {
-        self.book().get_mut(id).map(|entry| entry.view(clock::now()))
+        self.book().view(id, clock::now())
     }
 
     /// The one that is transferring.

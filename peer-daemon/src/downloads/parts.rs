@@ -52,6 +52,7 @@ impl Downloads {
                 .await?
             }
         };
+        let is_new = matches!(found, Found::Nothing);
         let (part, plan) = match found {
             Found::Whole(name) => return Ok(Opened::Whole(name)),
             Found::Part(part, plan) => (part, plan),
@@ -66,7 +67,10 @@ impl Downloads {
             entry.move_to(DownloadState::Transferring, None);
         });
         let Some(()) = adopted else {
-            // Stopped meanwhile; a file that nobody knows of must not stay. One that was there before is known.
+            // Stopped meanwhile. A file that was there before is known; another one must not stay.
+            if is_new {
+                self.discard(Some(part), None).await;
+            }
             return Err(Failure::Cancelled);
         };
         let Opened::Part(open) = self.opened(item, part, stored_layer) else { return Err(Failure::Worker) };

@@ -1,5 +1,6 @@
 //! The page's server over real connections: who gets in, and that nobody else gets anything.
 
+use clap::CommandFactory as _;
 use reqwest::{
     Method, RequestBuilder, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
@@ -8,7 +9,17 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::{introductions::keeper::IdentityKeeper, library::Library, state::State};
+use crate::{
+    cli::Cli,
+    config::{
+        Sources,
+        settings::{RunTime, Settings},
+    },
+    data_dirs::DataDirs,
+    introductions::keeper::IdentityKeeper,
+    library::Library,
+    state::State,
+};
 
 /// A page's server without a coordinator: a call that gets through is answered with `no_coordinator`.
 struct Page {
@@ -45,10 +56,15 @@ impl Page {
         let state_dir = tempfile::tempdir().unwrap();
         let state = State::open(state_dir.path()).unwrap();
         let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        let arguments = ["peer-daemon", "--gui", "off", "--config", "/dev/null"];
+        let matches = Cli::command().try_get_matches_from(arguments).unwrap();
+        let sources = Sources::gather(&matches, DataDirs::under(state_dir.path())).unwrap();
+        let config = sources.resolve(&RunTime::default()).unwrap();
         let listen = GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true };
         let gui = Gui::bind(listen).unwrap().unwrap();
         let door = gui.door();
         let controls = Controls {
+            settings: Settings::new(state.clone(), sources, config),
             identities: IdentityKeeper::new(state.clone()),
             library: Library::start(state, &[], &tracker, token.child_token()).unwrap(),
             network: None,
@@ -138,10 +154,10 @@ async fn a_link_works_once_and_a_session_until_it_is_closed() {
 }
 
 #[actix_web::test]
-async fn the_page_can_not_end_the_daemon_nor_let_others_in() {
+async fn the_page_can_not_end_the_daemon_nor_let_others_in_nor_share_folders() {
     let page = Page::serve();
     let session = page.session().await;
-    for route in ["/v1/shutdown", "/v1/gui/login"] {
+    for route in ["/v1/shutdown", "/v1/gui/login", "/v1/shares", "/v1/shares/preview"] {
         let response = page.request(Method::POST, route).bearer_auth(&session).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{route}");
     }

@@ -38,6 +38,14 @@ impl Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
+#[cfg(test)]
+impl Ticket {
+    /// How much was asked between two tickets.
+    pub(super) fn since(self, earlier: Self) -> u64 {
+        self.0 - earlier.0
+    }
+}
+
 impl Agenda {
     pub(super) fn ask_everything(&mut self) {
         self.next.everything = true;

@@ -88,6 +88,18 @@ impl Index {
         self.entries.get(position)
     }
 
+    /// Whether files are in the folder that was at this location.
+    pub(super) fn has_below(&self, location: &Location) -> bool {
+        // Joined with nothing, a path ends with its separator, as those of all files in it begin.
+        let folder = Location { share: Arc::clone(&location.share), path: location.path.join("") };
+        let first = self.entries.partition_point(|entry| entry.location < folder);
+        self.entries.get(first).is_some_and(|entry| {
+            let path = entry.location.path.as_os_str().as_encoded_bytes();
+            entry.location.share == folder.share
+                && path.starts_with(folder.path.as_os_str().as_encoded_bytes())
+        })
+    }
+
     /// All entries of a file, those of one name side by side.
     pub(super) fn of_file(&self, file: &FileId) -> impl Iterator<Item = &Arc<Entry>> {
         let start =
@@ -276,6 +288,17 @@ mod tests {
             index.search(&subject, 3).into_iter().map(|found| String::from(found.name)).collect();
         assert_eq!(names[..2], ["Summer Rain.flac", "summer_rain"]);
         assert_eq!(names.len(), 3);
+    }
+
+    #[test]
+    fn a_folder_is_told_from_a_file_whose_name_begins_alike() {
+        let index = Index::new(vec![entry(1, "snow", 1), entry(22, "snow", 1)]);
+        let below = |share: &str, path: &str| {
+            index.has_below(&Location { share: Path::new(share).into(), path: path.into() })
+        };
+        assert!(below("/share", "1") && below("/share", "22") && below("/share", ""));
+        assert!(!below("/share", "2") && !below("/share", "1/sno") && !below("/share", "1/snow"));
+        assert!(!below("/other", "1") && !below("/other", ""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The shared files: found, hashed, named, and opened again only if unchanged.
 //!
 //! ```text
-//! start, rescan, note_changed ─▶ agenda ─▶ schedule ─▶ scanner ─▶ walker, hasher, hash cache (store)
+//! start, rescan, watcher ─▶ agenda ─▶ schedule ─▶ scanner ─▶ walker, hasher, hash cache (store)
 //!                                                         │
 //! search, find, summary ◀── index (a snapshot) ◀──────────┘
 //! open ◀── index ─▶ path_guard: the file behind an entry, if it is still the one that was hashed
@@ -13,27 +13,30 @@ mod agenda;
 mod hasher;
 mod index;
 mod path_guard;
+mod preview;
 mod scanner;
 mod schedule;
 mod seams;
+mod shares;
 mod store;
 #[cfg(test)]
 mod tests;
 mod walker;
+mod watcher;
 
 use std::{
-    collections::BTreeSet,
     fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use protocol::{
     FileId, SafeName,
+    control::Origin,
     root::PieceLayer,
     search::{Match, Subject},
 };
@@ -46,9 +49,14 @@ use self::{
     hasher::Stamp,
     index::{Entry, Index},
     path_guard::{GuardError, Location},
+    shares::Share,
     store::HashCache,
 };
-use crate::state::State;
+pub(crate) use self::{
+    preview::{NoLink, PreviewError},
+    shares::ShareError,
+};
+use crate::state::{State, StateError};
 
 /// A handle to the shared files, cheap to clone.
 #[derive(Clone)]
@@ -65,6 +73,10 @@ pub enum LibraryError {
     NotAFolder { path: PathBuf },
     #[error("the share {} can't be read ({source}): let this user read it, or don't share it", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("the share {} holds the daemon's state, and with it the keys of this peer: share other folders", path.display())]
+    HoldsState { path: PathBuf },
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// What is offered, as others see it: one file for each content and name.
@@ -106,29 +118,34 @@ impl OpenFile {
     /// Whether the file is still what was hashed. To be asked after reading and before what was read is sent:
     /// then bytes of a changed file are never sent as this file's. If it is not, its path is looked at anew by
     /// itself. One `fstat`, so it needs no blocking thread of its own beside the read.
+    ///
+    /// What is not shared any more counts as changed: a share that was taken out ends what is sent of it.
     pub fn is_unchanged(&self) -> io::Result<bool> {
         let is_unchanged = Stamp::of(&self.file)? == self.entry.stamp;
         if !is_unchanged {
             self.library.ask([self.entry.location.clone()]);
         }
-        Ok(is_unchanged)
+        Ok(is_unchanged && self.library.offers(&self.entry.location))
     }
 }
 
 impl Library {
-    /// Checks that the shares are there and starts to scan them on the tracker, until the token is cancelled.
+    /// Checks that the configured shares are there and starts to scan them, and those that were added at run
+    /// time, on the tracker, until the token is cancelled. One of the latter may be missing: its disk may just
+    /// not be there.
     pub fn start(
         state: State,
-        shares: &[PathBuf],
+        configured: &[(PathBuf, Origin)],
         tracker: &TaskTracker,
         token: CancellationToken,
     ) -> Result<Self, LibraryError> {
-        let folders: BTreeSet<_> = shares.iter().map(|path| check_share(path)).collect::<Result<_, _>>()?;
+        let shares = shares::at_start(&state, configured)?;
         let mut agenda = Agenda::default();
         agenda.ask_everything();
         let library = Self {
             shared: Arc::new(Shared {
-                folders: folders.into_iter().collect(),
+                shares: Mutex::new(shares),
+                state: state.clone(),
                 index: RwLock::default(),
                 agenda: watch::Sender::new(agenda),
                 cache: HashCache::new(state),
@@ -178,7 +195,7 @@ impl Library {
 
     /// Looks at all shares again soon.
     pub fn rescan(&self) {
-        self.shared.agenda.send_modify(Agenda::ask_everything);
+        self.shared.ask_everything();
     }
 
     /// Looks at the paths of this file again soon: it was found changed.
@@ -195,8 +212,10 @@ impl Library {
 
 /// What the handles and the scan loop have in common.
 struct Shared {
-    /// The shares, absolute, each once.
-    folders: Vec<Arc<Path>>,
+    /// The shares, absolute, each once. Whoever publishes an index holds the lock: a scan that began before a
+    /// share was taken out does not bring its files back.
+    shares: Mutex<Vec<Share>>,
+    state: State,
     /// Replaced as a whole. The lock is held to take or put the pointer, never during a search or a scan.
     index: RwLock<Arc<Index>>,
     agenda: watch::Sender<Agenda>,
@@ -210,8 +229,31 @@ impl Shared {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn publish(&self, index: Index) {
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
+    fn shares(&self) -> MutexGuard<'_, Vec<Share>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn folders(&self) -> Vec<Arc<Path>> {
+        self.shares().iter().map(|share| Arc::clone(&share.folder)).collect()
+    }
+
+    /// Whether the location's share is still one.
+    fn offers(&self, location: &Location) -> bool {
+        is_in(&self.shares(), location)
+    }
+
+    fn publish(&self, entries: Vec<Arc<Entry>>) {
+        self.publish_under(&self.shares(), entries);
+    }
+
+    fn publish_under(&self, shares: &[Share], mut entries: Vec<Arc<Entry>>) {
+        entries.retain(|entry| is_in(shares, &entry.location));
+        let index = Arc::new(Index::new(entries));
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    fn ask_everything(&self) {
+        self.agenda.send_modify(Agenda::ask_everything);
     }
 
     /// Has locations looked at anew.
@@ -285,13 +327,7 @@ fn shared_file(entry: &Entry) -> SharedFile {
     SharedFile { name: entry.name.clone(), file: entry.file }
 }
 
-fn check_share(path: &Path) -> Result<Arc<Path>, LibraryError> {
-    let unusable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => LibraryError::Missing { path: path.to_owned() },
-        io::ErrorKind::NotADirectory => LibraryError::NotAFolder { path: path.to_owned() },
-        _ => LibraryError::Unreadable { path: path.to_owned(), source },
-    };
-    let absolute = path.canonicalize().map_err(unusable)?;
-    absolute.read_dir().map_err(unusable)?;
-    Ok(absolute.into())
+/// Locations hold the very pointer of their share.
+fn is_in(shares: &[Share], location: &Location) -> bool {
+    shares.iter().any(|share| Arc::ptr_eq(&share.folder, &location.share))
 }

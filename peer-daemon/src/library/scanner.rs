@@ -109,7 +109,7 @@ impl Scan<'_> {
 
     fn walk(&mut self) -> Result<Vec<Found>, Stop> {
         let mut walked =
-            walker::walk(&self.shared.folders, self.token).map_err(|walker::Cancelled| Stop::Cancelled)?;
+            walker::walk(&self.shared.folders(), self.token).map_err(|walker::Cancelled| Stop::Cancelled)?;
         self.report.unreadable += walked.unreadable;
         self.report.beyond_limits += walked.beyond_limits;
         // In the index's order: each publication then sorts what is nearly sorted.
@@ -183,7 +183,7 @@ impl Scan<'_> {
 
     fn publish(&mut self) {
         let start = clock::now();
-        self.shared.publish(Index::new(self.entries.clone()));
+        self.shared.publish(self.entries.clone());
         self.published = self.entries.len();
         let end = clock::now();
         self.not_before = end + end.duration_since(start) * PUBLISH_PAUSE_FACTOR;

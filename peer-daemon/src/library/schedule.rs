@@ -1,15 +1,15 @@
 //! The scan loop: when to scan, and the next try for what did not hold still.
 //!
 //! Scans are asked for through the [`Agenda`](super::agenda::Agenda): by the start, by a file that was found
-//! changed, by the person, and from here every now and then. A watcher that reports changes as they happen
-//! has its place beside these: it asks for the locations that it saw change.
+//! changed, by the person, by the [watcher](super::watcher) that sees changes happen, and from here every now and
+//! then.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, agenda::Agenda, path_guard::Location, scanner};
+use super::{Shared, agenda::Agenda, path_guard::Location, scanner, watcher::Watcher};
 
 /// Changes that nobody reported are noticed after this long: a walk over 100,000 files costs under a second.
 const RESCAN_INTERVAL: Duration = Duration::from_mins(10);
@@ -20,6 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub(super) async fn run(shared: Arc<Shared>, token: CancellationToken) {
     let mut agenda = shared.agenda.subscribe();
     let mut restless = Restless::default();
+    let mut watcher = Watcher::default();
     let mut rescan = interval(RESCAN_INTERVAL);
     rescan.reset();
     loop {
@@ -35,14 +36,23 @@ pub(super) async fn run(shared: Arc<Shared>, token: CancellationToken) {
         shared.agenda.send_modify(|agenda| next = Some(agenda.take()));
         let Some((job, ticket)) = next else { continue };
         let (scan_shared, scan_token) = (Arc::clone(&shared), token.clone());
-        let scan = shared.tracker.spawn_blocking(move || scanner::scan(&scan_shared, &job, &scan_token));
-        match scan.await {
-            Ok(report) => {
+        let scan = shared.tracker.spawn_blocking(move || {
+            if job.everything {
+                watcher.follow(&scan_shared, &scan_shared.folders());
+            }
+            (scanner::scan(&scan_shared, &job, &scan_token), watcher)
+        });
+        watcher = match scan.await {
+            Ok((report, watcher)) => {
                 shared.note(&report);
                 restless = restless.next(report.restless);
+                watcher
             }
-            Err(error) => tracing::error!(%error, "a scan of the shares broke off"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "a scan of the shares broke off");
+                Watcher::default()
+            }
+        };
         shared.agenda.send_modify(|agenda| agenda.settle(ticket));
     }
     shared.agenda.send_modify(Agenda::stop);

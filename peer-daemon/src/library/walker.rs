@@ -36,6 +36,10 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub(super) found: Vec<Found>,
+    /// Hidden files and folders, symbolic links, and what else is never shared.
+    pub(super) hidden: u64,
+    pub(super) links: u64,
+    pub(super) others: u64,
     /// Files and folders that could not be read.
     pub(super) unreadable: u64,
     /// Files and folders beyond a limit.
@@ -81,6 +85,11 @@ impl Walk<'_> {
             };
             let name = entry.file_name();
             if is_passed_over(&name) {
+                if is_hidden(&name) {
+                    self.walked.hidden += 1;
+                } else {
+                    self.walked.others += 1;
+                }
                 continue;
             }
             match self.entry(dir, &name, path.join(&name), depth) {
@@ -113,14 +122,22 @@ impl Walk<'_> {
             } else {
                 self.walked.beyond_limits += 1;
             }
+        } else if metadata.is_symlink() {
+            self.walked.links += 1;
+        } else {
+            self.walked.others += 1;
         }
         Ok(Ok(()))
     }
 }
 
-fn is_passed_over(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b".") || name.to_ascii_lowercase().ends_with(b".part")
+/// Whether files of this name, and what is in folders of this name, are not shared.
+pub(super) fn is_passed_over(name: &OsStr) -> bool {
+    is_hidden(name) || name.as_encoded_bytes().to_ascii_lowercase().ends_with(b".part")
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 #[cfg(test)]
@@ -163,6 +180,8 @@ mod tests {
         symlink(".", share.join("loop")).unwrap();
         let _socket = UnixListener::bind(share.join("socket")).unwrap();
         assert_eq!(paths(&share), ["a/b/deep", "a/empty", "party", "top"]);
+        let walked = walk(&[share.as_path().into()], &CancellationToken::new()).unwrap();
+        assert_eq!((walked.hidden, walked.links, walked.others), (2, 4, 3));
     }
 
     #[test]

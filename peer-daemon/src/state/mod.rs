@@ -89,6 +89,11 @@ impl State {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// The state directory.
+    pub fn dir(&self) -> &Path {
+        self.shared.path.parent().unwrap_or(&self.shared.path)
+    }
+
     /// Runs synchronous work on the state off the async threads:
     /// `state.call(|state| state.secret("identity")).await`.
     pub async fn call<T: Send + 'static>(

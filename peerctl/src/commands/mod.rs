@@ -2,14 +2,17 @@
 
 mod change;
 mod completions;
+pub(crate) mod config;
 mod connect;
 mod disconnect;
 mod downloads;
 mod follow;
 mod get;
 mod gui;
+mod link;
 mod requests;
 mod search;
+pub(crate) mod share;
 mod show;
 mod start;
 mod status;
@@ -51,6 +54,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Requests => requests::run(&client, output).await,
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
+        Command::Share(command) => share::run(&client, command, output).await,
+        Command::Link { file } => link::run(&client, &file, output).await,
+        Command::Config(command) => config::run(&client, command, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),

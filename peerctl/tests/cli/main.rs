@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fake_daemon;
+mod shares;
 mod start;
 
 use std::io::Read as _;

@@ -36,7 +36,11 @@ struct Identity {
 
 impl ScriptedPeer {
     pub async fn connect(url: &str, username: &str) -> Self {
-        Self { session: Session::connect(url, username).await, identity: Identity::new() }
+        Self::in_session(Session::connect(url, username).await)
+    }
+
+    pub fn in_session(session: Session) -> Self {
+        Self { session, identity: Identity::new() }
     }
 }
 

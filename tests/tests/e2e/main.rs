@@ -7,10 +7,16 @@
 
 mod bad_requests;
 mod churn;
+mod crashes;
 mod first_bytes;
 mod gui;
+mod memory;
 mod message_key;
+mod pause;
+mod queue;
+mod routes;
 mod search;
+mod shares;
 mod shutdown;
 mod start_up;
 mod transfer;

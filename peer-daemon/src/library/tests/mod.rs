@@ -1,5 +1,8 @@
 //! The library against real folders: what is found, what is offered, and what is handed out after a change.
 
+mod shares;
+mod watching;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -14,6 +17,7 @@ use std::{
 
 use protocol::{
     FileId,
+    control::Origin,
     match_rule::Query,
     root::FileHasher,
     search::{Match, Subject},
@@ -51,7 +55,9 @@ impl Shelf {
     async fn start(&mut self) {
         let state = State::open(&self.dir.path().join("state")).unwrap();
         (self.tracker, self.token) = (TaskTracker::new(), CancellationToken::new());
-        let library = Library::start(state, &[self.share()], &self.tracker, self.token.clone()).unwrap();
+        let library =
+            Library::start(state, &[(self.share(), Origin::Flag)], &self.tracker, self.token.clone())
+                .unwrap();
         self.library = Some(library);
         self.settled().await;
     }
@@ -290,7 +296,8 @@ async fn a_share_that_is_not_there_stops_the_start_and_is_named() {
     fs::write(&file, "").unwrap();
     let start = |share: &Path| {
         let state = State::open(&dir.path().join("state")).unwrap();
-        match Library::start(state, &[share.to_owned()], &TaskTracker::new(), CancellationToken::new()) {
+        let shares = [(share.to_owned(), Origin::File)];
+        match Library::start(state, &shares, &TaskTracker::new(), CancellationToken::new()) {
             Err(error) => error,
             Ok(_) => panic!("started"),
         }

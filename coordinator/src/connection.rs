@@ -1,0 +1,71 @@
+//! When a connection has to end because of what it carried.
+//!
+//! The HTTP library keeps the bytes of a connection's last requests and answers in its buffers until others take
+//! their place or the connection ends, and a peer polls over one connection for as long as it is there. So a
+//! connection that carried content (anything but a withdrawal, or a poll that heard nothing) gets a time:
+//!
+//! ```text
+//!   clean ──content──▶ marked ──its time has come──▶ the next answer closes it ──▶ buffers freed, and zeroed
+//! ```
+//! The time is random, so that the peers who heard one search don't all come back in one instant. A parked poll
+//! is answered when it comes, and what no longer calls is closed by the keep-alive time.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
+
+use actix_web::dev::Extensions;
+
+/// What the server knows of one connection. One worker has it, and calls on it come one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionMark {
+    close_at: Cell<Option<Instant>>,
+}
+
+impl ConnectionMark {
+    /// Given to each connection when it is accepted.
+    pub(crate) fn attach(_: &dyn Any, data: &mut Extensions) {
+        data.insert(Self::default());
+    }
+
+    /// Content passes: the connection is to be closed so long after it. What came first counts.
+    pub(crate) fn carries_content(&self, now: Instant, within: RangeInclusive<Duration>) {
+        if self.close_at.get().is_none() {
+            self.close_at.set(Some(now + rand::random_range(within)));
+        }
+    }
+
+    pub(crate) fn close_at(&self) -> Option<Instant> {
+        self.close_at.get()
+    }
+
+    /// Whether an answer given now is to be the last.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.close_at.get().is_some_and(|at| at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_content_sets_the_time_and_later_content_does_not_put_it_off() {
+        let mark = ConnectionMark::default();
+        let now = crate::clock::now();
+        let within = || Duration::from_secs(20)..=Duration::from_secs(50);
+        assert_eq!(mark.close_at(), None);
+        assert!(!mark.is_due(now + Duration::from_hours(1)), "what carried nothing stays");
+
+        mark.carries_content(now, within());
+        let close_at = mark.close_at().unwrap();
+        assert!(within().contains(&(close_at - now)));
+        mark.carries_content(now + Duration::from_secs(15), within());
+        assert_eq!(mark.close_at(), Some(close_at));
+        assert!(!mark.is_due(now + Duration::from_secs(19)));
+        assert!(mark.is_due(now + Duration::from_secs(50)));
+    }
+}

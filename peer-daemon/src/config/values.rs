@@ -1,0 +1,162 @@
+//! Values of settings, each with one way to be written: the same in a flag, in the environment, in the file and
+//! in `peerctl config set`. What can't work is refused where it is read, so that the file's line is named.
+
+use std::{
+    fmt,
+    net::{AddrParseError, SocketAddr},
+    str::FromStr,
+};
+
+use protocol::limits::PORT_MIN;
+use reqwest::Url;
+use serde::{Deserialize, Deserializer, de};
+
+/// A port that this peer listens on: 0 for a free one, or one that can be handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port(pub u16);
+
+/// A port as others reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicPort(pub u16);
+
+/// Where the web page listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuiAddress {
+    Off,
+    At(SocketAddr),
+}
+
+/// Where the web page is to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuiListen {
+    pub address: SocketAddr,
+    /// Somebody named this address: then the daemon does not start without it.
+    pub is_chosen: bool,
+}
+
+/// The coordinator's URL, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinatorUrl {
+    text: String,
+    url: Url,
+}
+
+impl CoordinatorUrl {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = text.parse().map_err(|_| "expected a port, or 0 for a free one".to_owned())?;
+        Self::new(port)
+    }
+}
+
+impl Port {
+    fn new(port: u16) -> Result<Self, String> {
+        if port == 0 { Ok(Self(0)) } else { PublicPort::new(port).map(|port| Self(port.0)) }
+    }
+}
+
+impl FromStr for PublicPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text.parse().map_err(|_| "expected a port".to_owned())?)
+    }
+}
+
+impl PublicPort {
+    fn new(port: u16) -> Result<Self, String> {
+        if port < PORT_MIN {
+            return Err(format!(
+                "ports under {PORT_MIN} are not handed on to other peers; choose a higher one"
+            ));
+        }
+        Ok(Self(port))
+    }
+}
+
+impl FromStr for GuiAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address: Result<SocketAddr, AddrParseError> = text.parse();
+        match address {
+            Ok(address) if address.ip().is_loopback() => Ok(Self::At(address)),
+            Ok(_) => Err("the web page is served on loopback addresses only, such as 127.0.0.1:4823"),
+            Err(_) => Err("expected an address such as 127.0.0.1:4823, or off"),
+        }
+    }
+}
+
+impl FromStr for CoordinatorUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = text.parse().map_err(|_| "expected a URL such as https://hearsay.example")?;
+        Ok(Self { text: text.to_owned(), url })
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for PublicPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for GuiAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for CoordinatorUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u16::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u16::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for GuiAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for CoordinatorUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,170 @@
+//! `peerctl config`: what the daemon is told, by whom, and what it is to be told at its next start.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use clap::Subcommand;
+use protocol::control::{Configuration, Origin, SCHEMA, Setting};
+
+use crate::{
+    cli::SettingName,
+    client::{Client, Reply},
+    error::Error,
+    format,
+    output::Output,
+    paths,
+    table::{Align, Table},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show each setting and where it comes from
+    #[command(before_help = "Examples:\n  peerctl config show\n  peerctl config show --json\n")]
+    Show,
+    /// Check a configuration file, without a daemon
+    #[command(before_help = "Examples:\n  peerctl config check\n  peerctl config check new.toml\n")]
+    Check {
+        /// The one that the daemon would read, unless another one is named
+        file: Option<PathBuf>,
+    },
+    /// Print the path of the configuration file
+    #[command(before_help = "Example:\n  $EDITOR $(peerctl config path)\n")]
+    Path,
+    /// Set a value for the next start and those after it; the configuration file stays as it is
+    #[command(
+        before_help = "Examples:\n  peerctl config set username nightingale\n  peerctl config set policy ask\n"
+    )]
+    Set { name: SettingName, value: String },
+    /// Forget a value that was set with `peerctl config set`
+    #[command(before_help = "Example:\n  peerctl config unset username\n")]
+    Unset { name: SettingName },
+}
+
+pub(super) async fn run(client: &Client, command: ConfigCommand, output: &Output) -> Result<(), Error> {
+    match command {
+        ConfigCommand::Show => show(&client.configuration().await?, output),
+        ConfigCommand::Check { file } => check(file.as_deref(), output),
+        ConfigCommand::Path => path(client, output).await,
+        ConfigCommand::Set { name, value } => {
+            let reply = client.set(&name, value.clone()).await?;
+            told(&reply, name.as_str(), Some(&value), output)
+        }
+        ConfigCommand::Unset { name } => told(&client.unset(&name).await?, name.as_str(), None, output),
+    }
+}
+
+fn show(reply: &Reply<Configuration>, output: &Output) -> Result<(), Error> {
+    if output.json() {
+        return output.document(&reply.text);
+    }
+    let mut table = Table::new(&[("SETTING", Align::Left), ("FROM", Align::Left), ("VALUE", Align::Left)]);
+    for setting in &reply.value.settings {
+        let next = setting.at_next_start.as_ref().map_or_else(String::new, |next| {
+            format!(" (from the next start on: {})", next.value.as_deref().unwrap_or("nothing"))
+        });
+        let value = format!("{}{next}", shown(setting));
+        table.row(vec![setting.name.clone(), format::origin(setting.origin).to_owned(), value]);
+    }
+    output.table(&table)
+}
+
+fn shown(setting: &Setting) -> &str {
+    match (&setting.value, setting.origin) {
+        (Some(value), _) => value,
+        (None, Origin::Default) => "",
+        // It has a value that is not told.
+        (None, _) => "(secret)",
+    }
+}
+
+/// Says when a change counts, and whether something goes before it.
+fn told(reply: &Reply<Configuration>, name: &str, value: Option<&str>, output: &Output) -> Result<(), Error> {
+    if output.json() {
+        return output.document(&reply.text);
+    }
+    let setting = reply.value.settings.iter().find(|setting| setting.name == name);
+    let setting = setting.ok_or_else(|| Error::Unreadable(format!("it does not name {name}")))?;
+    output.note(&sentence(setting, value));
+    Ok(())
+}
+
+fn sentence(setting: &Setting, value: Option<&str>) -> String {
+    let name = &setting.name;
+    match (&setting.at_next_start, setting.origin) {
+        (Some(next), _) => match &next.value {
+            Some(next) => format!("{name} is {next} from the next start on: peerctl stop; peerctl start"),
+            None => format!("{name} is not set from the next start on: peerctl stop; peerctl start"),
+        },
+        (None, origin @ (Origin::Environment | Origin::Flag)) if setting.value.as_deref() != value => {
+            format!(
+                "kept, but the {} that the daemon was started with goes before it",
+                format::origin(origin)
+            )
+        }
+        (None, _) => format!("{name} is {} already", setting.value.as_deref().unwrap_or("not set")),
+    }
+}
+
+/// The daemon's own program reads it, as a start would, and names line and column.
+fn check(file: Option<&Path>, output: &Output) -> Result<(), Error> {
+    let mut command = Command::new(paths::program_beside("peer-daemon"));
+    command.arg("--check-config").stdin(Stdio::null());
+    if let Some(file) = file {
+        command.arg("--config").arg(file);
+    }
+    let ran = command.output().map_err(Error::StartFailed)?;
+    if ran.status.success() {
+        if !output.json() {
+            output.note("no mistakes");
+        }
+        return Ok(());
+    }
+    Err(Error::ConfigWrong(String::from_utf8_lossy(&ran.stderr).trim().to_owned()))
+}
+
+/// The file that the daemon has read, or else the one that it would read.
+async fn path(client: &Client, output: &Output) -> Result<(), Error> {
+    let read = match client.configuration().await {
+        Ok(reply) => reply.value.file,
+        Err(Error::NotRunning) => None,
+        Err(error) => return Err(error),
+    };
+    let path = match &read {
+        Some(path) => path.clone(),
+        None => paths::default_config_file()?.display().to_string(),
+    };
+    if output.json() {
+        let document = serde_json::json!({ "schema": SCHEMA, "file": path, "read": read.is_some() });
+        return output.document(&document.to_string());
+    }
+    if !Path::new(&path).exists() {
+        output.note("there is no such file yet; the daemon does without");
+    }
+    output.line(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+    use protocol::control::{NextValue, Origin, Setting};
+
+    #[test]
+    fn a_change_is_told_with_when_it_counts_and_what_goes_before_it() {
+        let mut setting = Setting {
+            name: "username".to_owned(),
+            value: Some("anna".to_owned()),
+            origin: Origin::Flag,
+            settable: true,
+            at_next_start: None,
+        };
+        assert!(sentence(&setting, Some("bert")).contains("the flag that the daemon was started with"));
+        setting.origin = Origin::RunTime;
+        assert_eq!(sentence(&setting, Some("anna")), "username is anna already");
+        setting.at_next_start = Some(NextValue { value: Some("bert".to_owned()), origin: Origin::RunTime });
+        assert!(sentence(&setting, Some("bert")).starts_with("username is bert from the next start on"));
+        setting.at_next_start = Some(NextValue { value: None, origin: Origin::Default });
+        assert!(sentence(&setting, None).starts_with("username is not set from the next start on"));
+    }
+}

@@ -1,0 +1,199 @@
+//! `peerctl share`: which folders are offered to others.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use protocol::control::{Origin, Share, SharePreview, Shares};
+
+use crate::{
+    client::{Client, Reply},
+    error::Error,
+    format,
+    output::Output,
+    paths,
+    table::{Align, Table},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShareCommand {
+    /// Share folders from now on, also after a restart
+    #[command(before_help = "Example:\n  peerctl share add ~/Music\n")]
+    Add {
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+    },
+    /// Stop sharing folders; what is being sent of them ends
+    #[command(before_help = "Example:\n  peerctl share rm ~/Music\n")]
+    Rm {
+        /// As `peerctl share ls` shows it
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+    },
+    /// List the shared folders
+    #[command(before_help = "Examples:\n  peerctl share ls\n  peerctl share ls --json\n")]
+    Ls,
+    /// Look for changes now; most are noticed by themselves
+    #[command(before_help = "Example:\n  peerctl share rescan\n")]
+    Rescan,
+    /// Show what others would see of a folder, and share nothing
+    #[command(before_help = "Example:\n  peerctl share preview ~/Documents\n")]
+    Preview {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+pub(super) async fn run(client: &Client, command: ShareCommand, output: &Output) -> Result<(), Error> {
+    match command {
+        ShareCommand::Add { dirs } => {
+            let mut last = None;
+            for dir in &dirs {
+                let path = paths::absolute(dir)?;
+                last = Some(client.add_share(path.clone()).await?);
+                note(output, &format!("shared: {path}"));
+            }
+            document(last, output)
+        }
+        ShareCommand::Rm { dirs } => {
+            let mut last = None;
+            for dir in &dirs {
+                let path = paths::absolute(dir)?;
+                last = Some(client.remove_share(&path).await?);
+                note(output, &format!("not shared any more: {path}"));
+            }
+            document(last, output)
+        }
+        ShareCommand::Ls => list(&client.shares().await?, output),
+        ShareCommand::Rescan => {
+            let reply = client.rescan_shares().await?;
+            note(output, "looking for changes; see: peerctl share ls");
+            document(Some(reply), output)
+        }
+        ShareCommand::Preview { dir } => preview(client, &dir, output).await,
+    }
+}
+
+/// What was done is told as it is done; a document comes at the end instead.
+fn note(output: &Output, text: &str) {
+    if !output.json() {
+        output.note(text);
+    }
+}
+
+fn document(reply: Option<Reply<Shares>>, output: &Output) -> Result<(), Error> {
+    match reply {
+        Some(reply) if output.json() => output.document(&reply.text),
+        _ => Ok(()),
+    }
+}
+
+fn list(reply: &Reply<Shares>, output: &Output) -> Result<(), Error> {
+    if output.json() {
+        return output.document(&reply.text);
+    }
+    if reply.value.shares.is_empty() {
+        output.note("nothing is shared; share a folder: peerctl share add DIR");
+        return Ok(());
+    }
+    if reply.value.scanning {
+        output.note("folders are being read; more files may come");
+    }
+    output.table(&table(&reply.value.shares))
+}
+
+fn table(shares: &[Share]) -> Table {
+    let mut table = Table::new(&[
+        ("FILES", Align::Right),
+        ("SIZE", Align::Right),
+        ("FROM", Align::Left),
+        ("FOLDER", Align::Left),
+    ]);
+    for share in shares {
+        let problem = share.problem.as_ref().map_or_else(String::new, |problem| format!(" ({problem})"));
+        table.row(vec![
+            share.files.to_string(),
+            format::size(share.bytes),
+            origin(share.origin).to_owned(),
+            format!("{}{problem}", share.path),
+        ]);
+    }
+    table
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::RunTime => "share add",
+        other => format::origin(other),
+    }
+}
+
+async fn preview(client: &Client, dir: &Path, output: &Output) -> Result<(), Error> {
+    let reply = client.preview_share(paths::absolute(dir)?).await?;
+    if output.json() {
+        return output.document(&reply.text);
+    }
+    let preview = &reply.value;
+    let mut table = Table::new(&[("SIZE", Align::Right), ("NAME", Align::Left)]);
+    for file in &preview.first {
+        table.row(vec![format::size(file.size), file.name.to_string()]);
+    }
+    if !preview.first.is_empty() {
+        output.table(&table)?;
+    }
+    for line in warnings(preview) {
+        output.note(&line);
+    }
+    Ok(())
+}
+
+/// What the list does not say.
+fn warnings(preview: &SharePreview) -> Vec<String> {
+    let unlisted = preview.files.saturating_sub(preview.first.len() as u64);
+    let counted = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let mut lines: Vec<_> = [
+        counted(unlisted, "more files are not listed here"),
+        counted(preview.hidden, "hidden files and folders would not be shared"),
+        counted(preview.links, "symbolic links would not be followed"),
+        counted(preview.others, "unfinished downloads or special files would not be shared"),
+        counted(preview.unreadable, "files and folders can't be read"),
+        counted(preview.beyond_limits, "files and folders are beyond the limits"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    lines.push(format!(
+        "{} files, {}: everybody who is connected could find and fetch them; they see names and sizes, not folders",
+        preview.files,
+        format::size(preview.bytes)
+    ));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warnings;
+    use protocol::control::{PreviewedFile, SCHEMA, SharePreview};
+
+    #[test]
+    fn a_preview_says_what_stays_out_and_nothing_of_what_is_not_there() {
+        let file = PreviewedFile { name: protocol::SafeName::sanitise("a"), size: 1 };
+        let preview = SharePreview {
+            schema: SCHEMA,
+            path: "/x".to_owned(),
+            files: 3,
+            bytes: 2048,
+            first: vec![file],
+            hidden: 4,
+            links: 0,
+            others: 0,
+            unreadable: 0,
+            beyond_limits: 0,
+        };
+        let lines = warnings(&preview);
+        assert_eq!(
+            lines[..2],
+            ["2 more files are not listed here", "4 hidden files and folders would not be shared"]
+        );
+        assert!(lines.len() == 3 && lines[2].starts_with("3 files, 2.0 KiB"), "{lines:?}");
+    }
+}

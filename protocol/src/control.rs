@@ -335,6 +335,7 @@ pub struct NextValue {
 pub struct NewValue {
     pub value: String,
 }
+
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuiLogin {

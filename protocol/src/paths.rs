@@ -74,13 +74,13 @@ pub mod control {
     pub const REQUEST_ACCEPT: &str = "/v1/requests/{id}/accept";
     pub const REQUEST_DECLINE: &str = "/v1/requests/{id}/decline";
     pub const SHUTDOWN: &str = "/v1/shutdown";
+    pub const GUI_LOGIN: &str = "/v1/gui/login";
     pub const SHARES: &str = "/v1/shares";
     pub const SHARES_RESCAN: &str = "/v1/shares/rescan";
     pub const SHARES_PREVIEW: &str = "/v1/shares/preview";
     pub const LINK: &str = "/v1/link";
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
-    pub const GUI_LOGIN: &str = "/v1/gui/login";
 }
 
 /// Routes of the daemon's web page that the control API does not have.

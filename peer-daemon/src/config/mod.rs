@@ -26,7 +26,7 @@ use thiserror::Error;
 use self::{
     layer::Layer,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort},
+    values::{CoordinatorUrl, GuiAddress, GuiListen, Port, PublicPort},
 };
 use crate::{
     cli::Cli,
@@ -36,17 +36,8 @@ use crate::{
 
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
-
-/// Where the web page is unless told otherwise.
+/// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
-
-/// Where the web page listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuiListen {
-    pub address: SocketAddr,
-    /// Somebody named this address: then the daemon does not start without it.
-    pub is_chosen: bool,
-}
 
 /// Everything that the daemon is told from outside, checked.
 #[derive(Debug, Clone)]
@@ -200,6 +191,15 @@ struct Picker<'a> {
 }
 
 impl Picker<'_> {
+    fn gui(&mut self) -> Option<GuiListen> {
+        let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)));
+        let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
+        match picked {
+            Some(GuiAddress::At(address)) => Some(GuiListen { address, is_chosen }),
+            Some(GuiAddress::Off) | None => None,
+        }
+    }
+
     fn one<T>(
         &mut self,
         name: &'static str,
@@ -228,15 +228,6 @@ impl Picker<'_> {
         default: Option<T>,
     ) -> Option<T> {
         self.one(name, of, default, |value| Some(value.to_string()))
-    }
-
-    fn gui(&mut self) -> Option<GuiListen> {
-        let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)))?;
-        let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
-        match picked {
-            GuiAddress::At(address) => Some(GuiListen { address, is_chosen }),
-            GuiAddress::Off => None,
-        }
     }
 
     /// The default is asked for only where it is needed: without a home there is none.

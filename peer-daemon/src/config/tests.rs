@@ -90,6 +90,18 @@ fn what_can_not_work_is_refused() {
 }
 
 #[test]
+fn the_web_page_is_on_loopback_unless_it_is_off() {
+    let gui = |file, flags: &[&str]| resolve(file, flags).unwrap().gui;
+    assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false }));
+    assert_eq!(gui("", &["--gui", "off"]), None);
+    assert_eq!(gui("gui = \"off\"", &["--gui", "[::1]:0"]).unwrap().address.to_string(), "[::1]:0");
+    assert!(gui("gui = \"127.0.0.2:5000\"", &[]).unwrap().is_chosen);
+    for elsewhere in ["0.0.0.0:4823", "[::]:4823", "192.0.2.1:80", "[::ffff:127.0.0.1]:80"] {
+        assert!(matches!(resolve("", &["--gui", elsewhere]), Err(ConfigError::Usage(_))), "{elsewhere}");
+    }
+}
+
+#[test]
 fn what_was_set_at_run_time_counts_from_the_next_start_on() {
     let home = Home::with("download_port = 5000", &[]);
     let settings = home.settings();
@@ -163,13 +175,4 @@ fn every_setting_of_the_file_is_shown_and_every_settable_one_is_among_them() {
     let message = resolve("x = 1", &[]).unwrap_err().to_string();
     let listed = message.matches('`').count() / 2 - 1;
     assert_eq!(names.len(), listed, "{message}");
-}
-
-#[test]
-fn the_web_page_is_on_loopback_unless_it_is_off() {
-    let gui = |file, flags: &[&str]| resolve(file, flags).unwrap().gui;
-    assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false }));
-    assert_eq!(gui("", &["--gui", "off"]), None);
-    assert_eq!(gui("gui = \"off\"", &["--gui", "[::1]:0"]).unwrap().address.to_string(), "[::1]:0");
-    assert!(gui("gui = \"127.0.0.2:5000\"", &[]).unwrap().is_chosen);
 }

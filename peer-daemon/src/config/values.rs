@@ -26,6 +26,14 @@ pub enum GuiAddress {
     At(SocketAddr),
 }
 
+/// Where the web page is to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuiListen {
+    pub address: SocketAddr,
+    /// Somebody named this address: then the daemon does not start without it.
+    pub is_chosen: bool,
+}
+
 /// The coordinator's URL, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorUrl {

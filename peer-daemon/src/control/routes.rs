@@ -33,12 +33,11 @@ pub(super) fn configure_shared(config: &mut ServiceConfig) {
     mount(config, table);
 }
 
-/// What the socket has alone: the page neither ends the daemon, nor lets others in, nor
-/// changes what is shared and configured.
+/// What the socket has alone: the page neither ends the daemon, nor lets others in, nor changes what is offered.
 pub(super) fn configure_own(config: &mut ServiceConfig) {
     let table = [
-        (SHUTDOWN, vec![post().to(to::shut_down)]),
         (GUI_LOGIN, vec![post().to(to::log_in_to_gui)]),
+        (SHUTDOWN, vec![post().to(to::shut_down)]),
         (
             SHARES,
             vec![

@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::door::Door;
-use crate::{config::GuiListen, control::Controls};
+use crate::{config::values::GuiListen, control::Controls};
 
 /// One person looks.
 const WORKERS: usize = 1;

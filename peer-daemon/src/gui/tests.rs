@@ -56,14 +56,13 @@ impl Page {
         let state_dir = tempfile::tempdir().unwrap();
         let state = State::open(state_dir.path()).unwrap();
         let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        let arguments = ["peer-daemon", "--gui", "off", "--config", "/dev/null"];
+        let matches = Cli::command().try_get_matches_from(arguments).unwrap();
+        let sources = Sources::gather(&matches, DataDirs::under(state_dir.path())).unwrap();
+        let config = sources.resolve(&RunTime::default()).unwrap();
         let listen = GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true };
         let gui = Gui::bind(listen).unwrap().unwrap();
         let door = gui.door();
-        let flags =
-            ["peer-daemon", "--state-dir", "/nowhere", "--socket", "/nowhere", "--download-dir", "/nowhere"];
-        let matches = Cli::command().try_get_matches_from(flags).unwrap();
-        let sources = Sources::gather(&matches, DataDirs::default()).unwrap();
-        let config = sources.resolve(&RunTime::load(&state).unwrap()).unwrap();
         let controls = Controls {
             settings: Settings::new(state.clone(), sources, config),
             identities: IdentityKeeper::new(state.clone()),
@@ -155,10 +154,10 @@ async fn a_link_works_once_and_a_session_until_it_is_closed() {
 }
 
 #[actix_web::test]
-async fn the_page_can_not_end_the_daemon_nor_let_others_in() {
+async fn the_page_can_not_end_the_daemon_nor_let_others_in_nor_share_folders() {
     let page = Page::serve();
     let session = page.session().await;
-    for route in ["/v1/shutdown", "/v1/gui/login"] {
+    for route in ["/v1/shutdown", "/v1/gui/login", "/v1/shares", "/v1/shares/preview"] {
         let response = page.request(Method::POST, route).bearer_auth(&session).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{route}");
     }

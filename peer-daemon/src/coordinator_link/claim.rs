@@ -51,8 +51,17 @@ impl Claimer {
 
     /// Claims a username beside the one that is held. Of a failed claim nothing stays at the coordinator, as
     /// far as that is in our hands.
-    pub(super) async fn claim_beside(&self, username: Username) -> (Claim, Result<ConnectResponse, Failure>) {
+    pub(super) async fn claim_beside(
+        &self,
+        held: &Username,
+        username: Username,
+    ) -> (Claim, Result<ConnectResponse, Failure>) {
+        // The held name in other letters is the same name, and ours by the same token.
+        let is_same = held.comparison_key() == username.comparison_key();
         let mut claim = self.claim(username).await;
+        if is_same {
+            claim.name_token = self.names.load(held).await;
+        }
         let result = self.attempt(&mut claim).await;
         if let Err(Failure::Unreachable(_)) = &result {
             // The response may have been lost, and then there is a session that nobody polls.

@@ -110,7 +110,7 @@ impl Supervisor {
                         let (next, outcome) = select! {
                             () = &mut kept => return Turn::Rest,
                             () = token.cancelled() => break Interruption::End,
-                            outcome = claimer.claim_beside(wanted) => outcome,
+                            outcome = claimer.claim_beside(&username, wanted) => outcome,
                         };
                         match outcome {
                             Ok(response) => {

@@ -256,6 +256,15 @@ async fn a_new_name_is_claimed_before_the_old_one_is_let_go() {
 }
 
 #[tokio::test]
+async fn the_held_name_in_other_letters_is_claimed_by_the_token_of_the_held_one() {
+    let fake = FakeCoordinator::start().await;
+    let daemon = Daemon::connected(&fake).await;
+    daemon.link.connect(name("Alice")).await.unwrap();
+    assert_eq!(fake.seen(CONNECT)[1].body["name_token"], "seal-1");
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn at_the_start_a_taken_name_is_sought_until_our_old_session_must_have_lapsed() {
     let fake = FakeCoordinator::start().await;
     let mut daemon = Daemon::start(fake.config());

@@ -10,6 +10,9 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Samples closer than this are merged, which bounds their number.
 const RESOLUTION: Duration = Duration::from_millis(100);
 
+/// How often a running transfer is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Bytes a second over a sliding window. Pure: `now` is an argument.
 #[derive(Debug, Default)]
 pub(crate) struct TransferRate {
@@ -44,6 +47,17 @@ impl TransferRate {
     }
 }
 
+/// Runs a transfer and has someone look at it now and then, so that its rate is known whenever it is asked for.
+pub(crate) async fn watched<T>(transfer: impl Future<Output = T>, mut look: impl FnMut()) -> T {
+    tokio::pin!(transfer);
+    loop {
+        tokio::select! {
+            done = &mut transfer => return done,
+            () = tokio::time::sleep(LOOK_INTERVAL) => look(),
+        }
+    }
+}
+
 /// Seconds until `missing` bytes have come; `None` when nothing moves.
 pub(crate) fn eta_seconds(missing: u64, bytes_per_second: u64) -> Option<u64> {
     (bytes_per_second > 0).then(|| missing.div_ceil(bytes_per_second))
@@ -66,6 +80,24 @@ mod tests {
         assert!((9_500..=10_500).contains(&steady), "{steady}");
         assert!(rate.bytes_per_second(now + Duration::from_secs(20)) < 2_500);
         assert!(rate.samples.len() < 100, "{} samples", rate.samples.len());
+    }
+
+    #[tokio::test]
+    async fn a_transfer_is_looked_at_until_it_ends() {
+        let looks = std::cell::Cell::new(0);
+        let looked_at = tokio::sync::Notify::new();
+        let transfer = async {
+            while looks.get() < 2 {
+                looked_at.notified().await;
+            }
+            "done"
+        };
+        let look = || {
+            looks.set(looks.get() + 1);
+            looked_at.notify_one();
+        };
+        assert_eq!(watched(transfer, look).await, "done");
+        assert_eq!(looks.get(), 2);
     }
 
     #[test]

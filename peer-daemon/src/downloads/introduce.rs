@@ -27,8 +27,8 @@ use crate::{
     peer_stream::client::Requester,
 };
 
-/// How long a download waits for the coordinator to come back.
-const COORDINATOR_PATIENCE: Duration = Duration::from_mins(2);
+/// How long a download waits where the coordinator wants fewer introductions.
+const RATE_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A deferred place lapses after [`PLACE_LIFETIME`](protocol::limits::PLACE_LIFETIME). Each sending makes the
 /// target dial once more in vain, so it is not done more often than is safe.
@@ -73,10 +73,10 @@ impl<'a> Introducing<'a> {
         }
     }
 
-    /// Seals and sends. A coordinator that is away is waited for.
+    /// Seals and sends. A coordinator that is away is waited for, until it is back or the download is stopped.
     async fn send(&self, sessions: &mut watch::Receiver<u64>) -> Result<(), Failure> {
         let parts = &self.downloads.shared.parts;
-        let give_up = Instant::from_std(clock::now() + COORDINATOR_PATIENCE);
+        let give_up = Instant::from_std(clock::now() + RATE_PATIENCE);
         loop {
             let sent = match parts.identities.current() {
                 Some((requester, identity)) => {
@@ -90,8 +90,7 @@ impl<'a> Introducing<'a> {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
                     self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
-                    let back = tokio::time::timeout_at(give_up, sessions.changed()).await;
-                    back.map_err(|_elapsed| Failure::Coordinator(error))?.map_err(|_| Failure::Worker)?;
+                    sessions.changed().await.map_err(|_| Failure::Worker)?;
                 }
                 Err(CallError::RateLimited { retry_after })
                     if clock::now() + retry_after < give_up.into_std() =>

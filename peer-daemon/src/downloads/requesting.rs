@@ -22,7 +22,7 @@ use super::{
     introduce::Introducing,
     parts::Opened,
 };
-use crate::{peer_stream::client::Requester, searches::Source};
+use crate::{peer_stream::client::Requester, searches::Source, transfer_rate::watched};
 
 /// Streams of one download that may break off before it fails.
 const LOST_STREAMS_MAX: u32 = 5;
@@ -112,7 +112,8 @@ impl SourceTask {
             let layer = stream.piece_layer(&item.file).await.map_err(Failure::from_stream)?;
             self.downloads.keep_layer(item.id, layer).await?
         };
-        fetch::fetch(stream, &layer, &opened.recorder, &item.token).await?;
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, &item.token);
+        watched(fetching, || drop(self.downloads.get(item.id))).await?;
         batch.update(item, DownloadState::Verifying, None);
         let part = opened.recorder.part;
         let finishing = tokio::task::spawn_blocking(move || part.finish());

@@ -46,6 +46,7 @@ use crate::{
         progress::ServeProgress,
         server::{Ended, Offer, Served},
     },
+    transfer_rate::watched,
 };
 
 /// Replies on their way to the coordinator. More can only be a flood, and what is dropped is answered when the
@@ -199,7 +200,8 @@ impl Uploads {
                     () = token.cancelled() => return,
                 }
             };
-            let served = self.serve(&place, &progress, &stop).await;
+            let serving = self.serve(&place, &progress, &stop);
+            let served = watched(serving, || drop(self.current())).await;
             let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
             let outcome = outcome(served);
             info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");

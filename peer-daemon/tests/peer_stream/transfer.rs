@@ -1,6 +1,6 @@
 //! Both sides honest: proof, piece layer, ranges, progress, and every way to end.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::net::Ipv4Addr;
 
 use peer_daemon::{
     introductions::identity::Identity,
@@ -16,7 +16,6 @@ use peer_daemon::{
     },
 };
 use protocol::{Code, FileId, Root};
-
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{PATIENCE, Peers, SHORT, content, ended, fetch};
@@ -230,28 +229,4 @@ async fn a_target_that_answers_for_another_introduction_is_told_so() {
     assert!(matches!(other, Err(StreamError::Refused { code: Code::IntroductionOver, .. })), "{other:?}");
     let (requester, _serving) = peers.connect().await;
     assert_eq!(requester.naming(peers.offer.id).proof().await.unwrap().id, peers.offer.id);
-}
-
-/// Run by hand: `cargo test -p peer-daemon --test peer_stream throughput -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn throughput_over_loopback() {
-    let size = 1024 * MIB;
-    let (peers, file) = Peers::offering(&content(size));
-    let listener = bind_download(&[Ipv4Addr::LOCALHOST.into()], 0).unwrap();
-    let rules = DialRules { coordinator_scope: Scope::Loopback, allow: Vec::new() };
-    let to = (Ipv4Addr::LOCALHOST, listener.port()).into();
-    let _serving = peers.serve(dial(to, None, &rules, Duration::from_secs(5)).await.unwrap());
-    let mut requester =
-        Requester::establish(listener.accept().await.0, &peers.requester, None).await.unwrap();
-    let start = peer_daemon::clock::now();
-    let mut body = requester.fetch(&file, 0..file.size).await.unwrap();
-    let (mut received, mut chunks) = (0, 0);
-    while let Some(chunk) = body.chunk().await.unwrap() {
-        received += chunk.len();
-        chunks += 1;
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    assert_eq!(received, size);
-    println!("{:.0} MiB/s, {} KiB a chunk", 1024.0 / seconds, size / chunks / 1024);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
 mod clock;
+mod contract;
 mod demo;
 mod prerequisites;
 mod steps;

@@ -5,6 +5,8 @@
 mod fake_daemon;
 mod shares;
 mod start;
+mod terminal;
+mod watching;
 
 use std::io::Read as _;
 

@@ -22,3 +22,4 @@ mod shutdown;
 mod start_up;
 mod transfer;
 mod usernames;
+mod watching;

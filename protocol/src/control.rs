@@ -1,10 +1,13 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod why;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.

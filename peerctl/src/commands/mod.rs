@@ -20,6 +20,7 @@ mod stop;
 mod uploads;
 mod version;
 mod wait;
+mod why;
 
 use crate::{
     cli::{Cli, Command},
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Downloads => downloads::run(&client, output).await,
         Command::Uploads => uploads::run(&client, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Why { id } => why::run(&client, &id, output).await,
         Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,
         Command::Resume(chosen) => change::run(&client, Change::Resume, chosen, output).await,
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,

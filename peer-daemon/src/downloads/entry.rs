@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
+    disk_trouble::DiskTrouble,
     failure::Failure,
     plan::Plan,
     store::{Change, Record, Remains},
@@ -138,6 +139,48 @@ impl Entry {
     pub(crate) fn wait_at(&mut self, position: u32, reason: String) {
         self.move_to(DownloadState::Waiting, Some(reason));
         self.position = Some(position);
+    }
+
+    /// Waits for the disk, with what was synced until now: the partial file is opened again when it goes on.
+    pub(crate) fn hold(&mut self, trouble: &DiskTrouble, remains: Option<Remains>) {
+        self.token.cancel();
+        self.move_to(DownloadState::Paused, Some(trouble.to_string()));
+        self.cause = Some(trouble.cause());
+        if let Some(remains) = remains {
+            (self.part, self.remains) = (None, Some(remains));
+        }
+    }
+
+    /// Waits for the disk, and so goes on by itself, other than one that a person has paused.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state == DownloadState::Paused && self.cause.is_some()
+    }
+
+    /// The disk has another trouble now. Tells whether it is another one.
+    pub(crate) fn retell(&mut self, trouble: &DiskTrouble) -> bool {
+        let is_another = self.is_held() && self.cause != Some(trouble.cause());
+        if is_another {
+            self.hold(trouble, None);
+        }
+        is_another
+    }
+
+    /// A person pauses it; what waits for the disk waits for that person from now on.
+    pub(crate) fn pause(&mut self) {
+        self.token.cancel();
+        self.move_to(DownloadState::Paused, None);
+        self.cause = None;
+    }
+
+    /// Its partial file is gone: all of it is to be fetched.
+    pub(crate) fn forget_part(&mut self) {
+        (self.part, self.remains) = (None, None);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    }
+
+    /// Bytes still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).missing()
     }
 
     /// Ends it; answers a partial file in which nothing was received, to be removed.

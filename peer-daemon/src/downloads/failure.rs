@@ -3,7 +3,7 @@
 use protocol::{control::Cause, introduction::DeclineReason, problem::Code};
 use thiserror::Error;
 
-use super::assemble::AssembleError;
+use super::{assemble::AssembleError, disk_trouble::DiskTrouble};
 use crate::{coordinator_link::CallError, peer_stream::client::StreamError, state::StateError};
 
 #[derive(Debug, Error)]
@@ -39,6 +39,9 @@ pub(crate) enum Failure {
         #[from]
         source: AssembleError,
     },
+    /// It passes: the download waits for it.
+    #[error(transparent)]
+    DiskTrouble(#[from] DiskTrouble),
     #[error(transparent)]
     Coordinator(#[from] CallError),
     #[error("the introduction could not be sealed; the source's key is not valid")]
@@ -62,6 +65,7 @@ impl Failure {
             Self::WrongKey | Self::WrongPiece | Self::Protocol(_) | Self::Seal => Cause::Integrity,
             Self::Disk { source: AssembleError::NoSpace(_) } => Cause::NoSpace,
             Self::Disk { source: AssembleError::Permission(_) } => Cause::Permission,
+            Self::DiskTrouble(trouble) => trouble.cause(),
             Self::Coordinator(CallError::RateLimited { .. }) => Cause::RateLimited,
             Self::Coordinator(CallError::NotConnected | CallError::Unreachable(_)) => {
                 Cause::CoordinatorUnreachable
@@ -112,7 +116,7 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
     match error {
         AssembleError::NoSpace(_) => "make room and get it again",
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
-        AssembleError::Gone(_) => "make the download folder again and get it again",
+        AssembleError::Gone(_) => "get it anew: peerctl retry",
         AssembleError::Other(_) => "see the system's log",
     }
 }

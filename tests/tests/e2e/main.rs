@@ -8,6 +8,7 @@
 mod bad_requests;
 mod churn;
 mod crashes;
+mod disk;
 mod first_bytes;
 mod gui;
 mod memory;

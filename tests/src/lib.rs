@@ -17,6 +17,7 @@ pub mod content;
 pub mod coordinator;
 pub mod disk;
 pub mod memory;
+pub mod namespace;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;

@@ -6,6 +6,8 @@ mod disk;
 mod fake_daemon;
 mod shares;
 mod start;
+mod terminal;
+mod watching;
 
 use std::io::Read as _;
 

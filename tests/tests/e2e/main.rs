@@ -8,6 +8,7 @@
 mod bad_requests;
 mod churn;
 mod crashes;
+mod dialling;
 mod disk;
 mod first_bytes;
 mod gui;
@@ -22,3 +23,4 @@ mod shutdown;
 mod start_up;
 mod transfer;
 mod usernames;
+mod watching;

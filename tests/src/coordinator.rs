@@ -2,6 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
+use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -25,11 +26,13 @@ pub struct Coordinator {
 }
 
 /// What every test needs otherwise than an operator: nginx is the proxy, and all peers share one address, so
-/// that claims of names and introductions for one address are not rare.
+/// that claims of names, introductions and searches are many for one address.
 const BASE_CONFIGURATION: &str = "\
 trusted_proxies = [\"127.0.0.1\"]
 limits.claims_per_minute = 100000
 limits.handed_out_per_minute = 100000
+limits.searches_per_second_an_address = 100000
+limits.searches_burst_an_address = 100000
 ";
 
 impl Coordinator {
@@ -40,8 +43,7 @@ impl Coordinator {
     /// With more lines of TOML in its configuration; keys of tables are dotted (`limits.searches = 1`).
     pub async fn configured(lines: &str) -> Self {
         let folder = TempDir::with_prefix("hearsay-coordinator-").expect("a temporary folder");
-        fs::write(folder.path().join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))
-            .expect("a file for the configuration");
+        write_configuration(folder.path(), lines);
         let any = "127.0.0.1:0".parse().expect("an address");
         let (program, addresses) = launch(folder.path(), Addresses { listen: any, ops_listen: any }).await;
         Self { program, addresses, folder }
@@ -61,6 +63,12 @@ impl Coordinator {
 
     pub fn stderr(&self) -> String {
         self.program.stderr()
+    }
+
+    /// Gives it other lines of configuration, and tells it so by SIGHUP.
+    pub fn configure_again(&self, lines: &str) {
+        write_configuration(self.folder.path(), lines);
+        self.program.signal(Signal::HUP);
     }
 
     pub async fn stop(self) {
@@ -98,6 +106,11 @@ impl Stopped {
 /// A command with nothing set, for tests of bad ones.
 pub fn command() -> Command {
     binaries::command("coordinator")
+}
+
+fn write_configuration(folder: &Path, lines: &str) {
+    fs::write(folder.join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))
+        .expect("a file for the configuration");
 }
 
 async fn launch(folder: &Path, at: Addresses) -> (Program, Addresses) {

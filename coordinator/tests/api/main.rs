@@ -7,11 +7,14 @@
 
 mod harness;
 
+mod budgets;
 mod connections;
 mod contract;
 mod events;
 mod introductions;
 mod lifecycle;
+mod probing;
 mod refusals;
+mod reload;
 mod searches;
 mod sessions;

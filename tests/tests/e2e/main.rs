@@ -12,6 +12,7 @@ mod first_bytes;
 mod gui;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;

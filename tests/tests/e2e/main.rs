@@ -14,6 +14,7 @@ mod first_bytes;
 mod gui;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;

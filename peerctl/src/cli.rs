@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr};
 use clap::{Args, Parser, Subcommand};
 use protocol::link::Link;
 
-use crate::commands::{config::ConfigCommand, share::ShareCommand};
+use crate::commands::{block::BlockCommand, config::ConfigCommand, share::ShareCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -134,6 +134,9 @@ pub(crate) enum Command {
     /// Which folders are offered to others
     #[command(subcommand, before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share ls\n")]
     Share(ShareCommand),
+    /// Who gets nothing from you, and is not shown to you
+    #[command(subcommand, before_help = "Examples:\n  peerctl block add mallory\n  peerctl block ls\n")]
+    Block(BlockCommand),
     /// Print the link to a shared file, for others to `peerctl get`
     #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
     Link { file: PathBuf },

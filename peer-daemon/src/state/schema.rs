@@ -29,6 +29,12 @@ const MIGRATIONS: &[&str] = &[
          download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE,
          at_ms INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
      CREATE INDEX download_changes_by_download ON download_changes (download);",
+    // Usernames that are met with silence. Places of the upload queue, in its order, with no more about a
+    // requester than it takes to give it its place back: a row goes when its place does.
+    "CREATE TABLE blocks (username TEXT PRIMARY KEY) STRICT;
+     CREATE TABLE upload_places (
+         position INTEGER PRIMARY KEY, introduction BLOB NOT NULL, username TEXT NOT NULL,
+         is_approved INTEGER NOT NULL, kept_until_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /// The database was written by a newer version of the program.

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod bad_requests;
+mod blocks;
 mod churn;
 mod crashes;
 mod first_bytes;
 mod gui;
+mod limits;
 mod memory;
 mod message_key;
 mod pause;

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod settings;
+mod why;
 
 use std::net::SocketAddr;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.

@@ -1,6 +1,6 @@
 //! The coordinator's API, called with whatever a test wants to send.
 
-use std::{fs::OpenOptions, io::Write as _};
+use std::{fs::OpenOptions, io::Write as _, net::IpAddr};
 
 use protocol::{Code, Problem};
 use reqwest::{Method, RequestBuilder, header};
@@ -27,6 +27,13 @@ impl ApiClient {
         headers.insert("x-forwarded-for", header::HeaderValue::from_static("127.0.0.1"));
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
         Self { http: http.build().expect("a client"), base: coordinator.to_owned() }
+    }
+
+    /// Calls that leave from this address of the machine.
+    #[must_use]
+    pub fn from_address(base: &str, address: IpAddr) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(address);
+        Self { http: http.build().expect("a client"), base: base.to_owned() }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -5,6 +5,9 @@
 mod fake_daemon;
 mod shares;
 mod start;
+mod terminal;
+mod watching;
+mod why;
 
 use std::io::Read as _;
 
@@ -24,6 +27,7 @@ fn without_a_daemon_every_command_says_how_to_start_it() {
         &["downloads"],
         &["uploads"],
         &["show", "1"],
+        &["why", "1"],
         &["connect", "alice"],
         &["disconnect"],
         &["gui"],

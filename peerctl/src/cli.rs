@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use protocol::link::Link;
 
 use crate::{
-    commands::{config::ConfigCommand, share::ShareCommand},
+    commands::{block::BlockCommand, config::ConfigCommand, share::ShareCommand},
     output::Format,
 };
 
@@ -172,6 +172,9 @@ pub(crate) enum Command {
     /// Which folders are offered to others
     #[command(subcommand, before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share ls\n")]
     Share(ShareCommand),
+    /// Who gets nothing from you, and is not shown to you
+    #[command(subcommand, before_help = "Examples:\n  peerctl block add mallory\n  peerctl block ls\n")]
+    Block(BlockCommand),
     /// Print the link to a shared file, for others to `peerctl get`
     #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
     Link { file: PathBuf },

@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub(crate) mod block;
 mod change;
 mod completions;
 pub(crate) mod config;
@@ -59,6 +60,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Share(command) => share::run(&client, command, output).await,
+        Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,

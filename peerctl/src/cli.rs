@@ -1,6 +1,6 @@
 //! The command line. Each help text begins with examples: they are what people look for.
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use protocol::link::Link;
@@ -77,10 +77,8 @@ pub(crate) enum Command {
     #[command(before_help = "Example:\n  peerctl disconnect\n")]
     Disconnect,
     /// Search the shared files of everybody who is connected
-    #[command(
-        before_help = "Examples:\n  peerctl search wu tang\n  peerctl search --wait 5 'annual report'\n  \
-                             peerctl search --ndjson wu tang\n"
-    )]
+    #[command(before_help = "Examples:\n  peerctl search wu tang\n  peerctl search --pick annual report\n  \
+                             peerctl search --watch --every 300 wu tang\n")]
     Search(SearchArgs),
     /// Fetch files that a search has found, or that a link names
     #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
@@ -199,8 +197,8 @@ pub(crate) struct Chosen {
     pub(crate) all: bool,
 }
 
-/// On a terminal a table; in a pipe one line a result, its fields separated by tabs: number, match, size in
-/// bytes, username, name.
+/// On a terminal a table with a row a file; in a pipe one line a result, its fields separated by tabs: number, match,
+/// size in bytes, username, name.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Words of the name, in any order
@@ -208,10 +206,28 @@ pub(crate) struct SearchArgs {
     words: Vec<String>,
     /// End when no new result came for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) wait: u64,
+    wait: u64,
+    /// Choose among the results, and fetch
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "watch"])]
+    pub(crate) pick: bool,
+    /// Search again and again, and tell what is new, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) watch: bool,
+    /// With --watch: this long after the search before fell silent
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    every: u64,
 }
 
 impl SearchArgs {
+    /// How long nothing new may come before it ends.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.wait)
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_secs(self.every)
+    }
+
     /// `search wu tang` asks the same as `search 'wu tang'`.
     pub(crate) fn query(&self) -> String {
         self.words.join(" ")
@@ -221,6 +237,13 @@ impl SearchArgs {
 /// A search's result: `NUMBER` of the last search, or `SEARCH.NUMBER`; or a link to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target(String);
+
+impl Target {
+    /// One result of one search.
+    pub(crate) fn of(search: &str, number: u32) -> Self {
+        Self(format!("{search}.{number}"))
+    }
+}
 
 impl FromStr for Target {
     type Err = &'static str;
@@ -336,7 +359,7 @@ mod tests {
     fn a_query_of_several_words_needs_no_quotes() {
         let cli = Cli::try_parse_from(["peerctl", "search", "wu", "tang", "--wait", "5"]).unwrap();
         let Command::Search(search) = cli.command else { panic!("{cli:?}") };
-        assert_eq!((search.query().as_str(), search.wait), ("wu tang", 5));
+        assert_eq!((search.query().as_str(), search.patience().as_secs()), ("wu tang", 5));
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(crate) enum Error {
     TimedOut { ids: Vec<String> },
     #[error("the download goes on in the background; to wait for it: peerctl wait {}", ids.join(" "))]
     Interrupted { ids: Vec<String> },
+    #[error("there is no terminal to ask at; use: {0}")]
+    NobodyToAsk(&'static str),
+    /// Ctrl-C at a prompt.
+    #[error("given up")]
+    GivenUp,
     #[error("not connected: {0}")]
     NotConnected(String),
     #[error("peer-daemon can't be started: {0}; is it installed beside peerctl or in PATH?")]
@@ -67,7 +72,7 @@ impl Error {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::DaemonEnded { status, .. } => *status,
-            Self::Interrupted { .. } => INTERRUPTED,
+            Self::Interrupted { .. } | Self::GivenUp => INTERRUPTED,
             // `peerctl search x | head -1` is no failure.
             Self::OutputClosed => ExitCode::Done as u8,
             other => other.exit_code() as u8,
@@ -83,13 +88,16 @@ impl Error {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
-            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) => ExitCode::Usage,
+            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) | Self::NobodyToAsk(_) => {
+                ExitCode::Usage
+            }
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,
             Self::SocketUnusable { .. }
             | Self::Unreadable(_)
             | Self::Interrupted { .. }
+            | Self::GivenUp
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome

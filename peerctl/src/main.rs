@@ -14,6 +14,7 @@ mod output;
 mod painter;
 mod paths;
 mod progress;
+mod prompt;
 mod table;
 mod transfer;
 mod view;

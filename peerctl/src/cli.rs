@@ -125,6 +125,12 @@ pub(crate) enum Command {
         /// As `peerctl downloads` shows it
         id: Id,
     },
+    /// Tell what happened to a download, step by step, and what happens next
+    #[command(before_help = "Examples:\n  peerctl why 3\n  peerctl why 3 --json\n")]
+    Why {
+        /// As `peerctl downloads` shows it
+        id: Id,
+    },
     /// Pause downloads; what was received stays
     #[command(before_help = "Examples:\n  peerctl pause 3\n  peerctl pause --all\n")]
     Pause(Chosen),

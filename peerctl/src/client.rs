@@ -11,7 +11,7 @@ use protocol::{
     Problem,
     control::{
         Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads,
+        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads, Why,
     },
     paths::control,
 };
@@ -116,6 +116,11 @@ impl Client {
     pub(crate) async fn download(&self, id: &str, wait: Duration) -> Result<Reply<Downloads>, Error> {
         let route = control::DOWNLOAD.replace("{id}", id);
         self.get(&format!("{route}?wait={}", wait.as_secs()), wait).await
+    }
+
+    /// What happened to a download, and what happens next.
+    pub(crate) async fn why(&self, id: &str) -> Result<Reply<Why>, Error> {
+        self.get(&control::DOWNLOAD_WHY.replace("{id}", id), Duration::ZERO).await
     }
 
     pub(crate) async fn change_download(&self, id: &str, change: Change) -> Result<Reply<Downloads>, Error> {

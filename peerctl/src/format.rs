@@ -44,6 +44,15 @@ pub(crate) fn duration(seconds: u64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }
 }
 
+/// How long a step took: `320 ms`, `4.1 s`, `12:30`.
+pub(crate) fn lasted(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds / 100 % 10),
+        _ => duration(milliseconds / 1_000),
+    }
+}
+
 /// Rounded down, so that 100 % means all of it.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let percent = if whole == 0 { 100 } else { u128::from(part.min(whole)) * 100 / u128::from(whole) };
@@ -52,7 +61,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, percent, size, speed};
+    use super::{duration, lasted, percent, size, speed};
     use proptest::prelude::*;
 
     #[test]
@@ -78,6 +87,7 @@ mod tests {
     #[test]
     fn times_and_parts() {
         assert_eq!([0, 7, 750, 7380].map(duration), ["0:00", "0:07", "12:30", "2:03:00"]);
+        assert_eq!([999, 1_000, 59_999, 60_000].map(lasted), ["999 ms", "1.0 s", "59.9 s", "1:00"]);
         assert_eq!(percent(999, 1000), "99%");
         assert_eq!(percent(0, 0), "100%");
         assert_eq!(percent(5, 3), "100%");

@@ -2,12 +2,14 @@
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
 mod settings;
+mod why;
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.

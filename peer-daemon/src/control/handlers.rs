@@ -10,7 +10,7 @@ use protocol::{
     Code, Username,
     control::{
         ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
+        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -254,6 +254,11 @@ pub(super) async fn cancel_download(controls: Data<Controls>, id: Path<String>) 
 
 pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
     changed(controls.network()?.downloads.remove(download_id(&id)?).await)
+}
+
+pub(super) async fn explain_download(controls: Data<Controls>, id: Path<String>) -> Answer<Why> {
+    let why = controls.network()?.downloads.why(download_id(&id)?).await.map_err(ChangeError::from)?;
+    Ok(Json(why.ok_or(ChangeError::Unknown)?))
 }
 
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {

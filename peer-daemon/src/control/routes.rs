@@ -6,8 +6,8 @@ use actix_web::{
 };
 use protocol::paths::control::{
     CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
-    DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING, SHARES,
-    SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
+    DOWNLOAD_WHY, DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES,
+    SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
 use super::{error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
@@ -25,6 +25,7 @@ pub(super) fn configure_shared(config: &mut ServiceConfig) {
         (DOWNLOAD_RESUME, vec![post().to(to::resume_download)]),
         (DOWNLOAD_RETRY, vec![post().to(to::retry_download)]),
         (DOWNLOAD_CANCEL, vec![post().to(to::cancel_download)]),
+        (DOWNLOAD_WHY, vec![get().to(to::explain_download)]),
         (REQUESTS, vec![get().to(to::list_requests)]),
         (REQUEST_ACCEPT, vec![post().to(to::accept_request)]),
         (REQUEST_DECLINE, vec![post().to(to::decline_request)]),

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::{
     Downloads,
     entry::{DownloadId, Entry},
+    step::Step,
 };
 use crate::{clock, state::StateError};
 
@@ -32,7 +33,7 @@ impl Downloads {
             }
             _ => {
                 entry.token.cancel();
-                entry.move_to(DownloadState::Paused, None);
+                entry.take(Step::Paused);
                 Ok(())
             }
         })

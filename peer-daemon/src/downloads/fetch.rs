@@ -18,6 +18,7 @@ use super::{
     failure::Failure,
     plan::{Plan, WrongPiece},
     recorder::Recorder,
+    setback::Setback,
 };
 use crate::peer_stream::client::{FileBody, Requester};
 
@@ -55,7 +56,7 @@ async fn fetch_runs(
         let run = lock(&recorder.plan).next_run();
         let Some(run) = run else { return Ok(()) };
         let bytes = lock(&recorder.plan).bytes_of(&run);
-        let body = stream.fetch(&file, bytes).await.map_err(Failure::from_stream)?;
+        let body = stream.fetch(&file, bytes).await?;
         let writer = PieceWriter { recorder: recorder.clone(), layer: Arc::clone(layer), run };
         receive(body, writer, token).await?;
     }
@@ -83,7 +84,7 @@ async fn receive(
                 }
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(Failure::from_stream(error)),
+            Err(error) => break Err(error.into()),
         }
     };
     drop(chunks);
@@ -135,7 +136,7 @@ impl PieceWriter {
         }
         match plan.mark_wrong(index) {
             WrongPiece::FetchAgain => Ok(()),
-            WrongPiece::DropSource => Err(Failure::WrongPiece),
+            WrongPiece::DropSource => Err(Setback::WrongPiece.into()),
         }
     }
 }

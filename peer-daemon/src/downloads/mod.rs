@@ -18,7 +18,9 @@ mod dial_me;
 mod entry;
 mod failure;
 mod fetch;
+mod history;
 mod introduce;
+mod life;
 mod parts;
 mod pending;
 mod plan;
@@ -26,7 +28,10 @@ mod receive;
 mod recorder;
 mod requesting;
 mod revive;
+mod setback;
+mod step;
 mod store;
+mod why;
 
 use std::{
     path::{Path, PathBuf},
@@ -35,18 +40,15 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use protocol::{
-    IntroductionId, Username,
-    control::{Download, DownloadState},
-    introduction::HeardReply,
-};
+use protocol::{IntroductionId, Username, control::Download, introduction::HeardReply};
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use self::{
-    batch::Item, book::Book, pending::PendingIntroductions, requesting::SourceTask, store::DownloadStore,
+    batch::Item, book::Book, pending::PendingIntroductions, requesting::SourceTask, step::Step,
+    store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
 use crate::{
@@ -219,7 +221,7 @@ impl Downloads {
             if let Some(source) = source {
                 entry.source = Source { name: entry.name(), ..source };
             }
-            entry.move_to(DownloadState::Queued, None);
+            entry.take(Step::SourceFound);
             entry.source.username.clone()
         };
         self.note_change();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{SafeName, control::DownloadState, root::PieceLayer};
+use protocol::{SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
@@ -13,6 +13,7 @@ use super::{
     plan::Plan,
     recorder::Recorder,
     revive::{Found, revive},
+    step::Step,
 };
 
 /// Ready to fetch into.
@@ -43,7 +44,7 @@ impl Downloads {
         let found = match remains {
             None => Found::Nothing,
             Some(remains) => {
-                batch.update(item, DownloadState::Transferring, Some("checking what is on the disk"));
+                batch.take(item, Step::Checking);
                 let (folder, name, layer) = (Arc::clone(&folder), name.clone(), stored_layer.clone());
                 let boot_id = Arc::clone(&self.shared.boot_id);
                 self.blocking(move || {
@@ -64,7 +65,7 @@ impl Downloads {
         let adopted = batch.change(item, |entry| {
             entry.part = Some(Arc::clone(&part));
             *entry.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
-            entry.move_to(DownloadState::Transferring, None);
+            entry.take(Step::Transferring);
         });
         let Some(()) = adopted else {
             // Stopped meanwhile. A file that was there before is known; another one must not stay.

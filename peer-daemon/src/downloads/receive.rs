@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
-use super::pending::PendingIntroductions;
+use super::{pending::PendingIntroductions, step::Way};
 use crate::{
     introductions::keeper::IdentityKeeper,
     peer_stream::{
@@ -53,7 +53,7 @@ async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &
     };
     match shown.await {
         Ok((requester, proof)) => {
-            if pending.settle(&proof, requester).is_err() {
+            if pending.settle(&proof, requester, Way::DialBack).is_err() {
                 debug!("a dial-back was refused for its message-key");
             }
         }

@@ -29,6 +29,23 @@ const MIGRATIONS: &[&str] = &[
          download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE,
          at_ms INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
      CREATE INDEX download_changes_by_download ON download_changes (download);",
+    // What happened to a download is kept as steps and no longer as sentences; `life` is where it stands, and
+    // `step` what happened, both in JSON. Sentences from before are kept as what was told.
+    "ALTER TABLE downloads ADD COLUMN life TEXT NOT NULL DEFAULT '';
+     UPDATE downloads SET life = json_object(
+         'state', state,
+         'step', json_object('step', 'told', 'sentence', reason, 'cause', cause),
+         'at', json_object('secs_since_epoch', unixepoch(), 'nanos_since_epoch', 0),
+         'setbacks', 0,
+         'had_stream', json(iif(lost_streams > 0 OR part IS NOT NULL, 'true', 'false')));
+     ALTER TABLE downloads DROP COLUMN state;
+     ALTER TABLE downloads DROP COLUMN reason;
+     ALTER TABLE downloads DROP COLUMN cause;
+     ALTER TABLE downloads DROP COLUMN lost_streams;
+     ALTER TABLE download_changes ADD COLUMN step TEXT NOT NULL DEFAULT '';
+     ALTER TABLE download_changes ADD COLUMN username TEXT;
+     UPDATE download_changes SET step = json_object('step', 'told', 'sentence', reason, 'cause', NULL);
+     ALTER TABLE download_changes DROP COLUMN reason;",
 ];
 
 /// The database was written by a newer version of the program.
@@ -38,6 +55,12 @@ pub(super) struct Newer;
 /// is complete.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<(), Newer>> {
     apply(connection, MIGRATIONS)
+}
+
+/// A database as an earlier version of the program left it: with so many migrations.
+#[cfg(test)]
+pub(super) fn migrate_to(connection: &mut Connection, version: usize) {
+    assert!(apply(connection, &MIGRATIONS[..version]).unwrap().is_ok());
 }
 
 fn apply(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<Result<(), Newer>> {

@@ -22,6 +22,7 @@ mod uploads;
 mod version;
 mod wait;
 mod watch;
+mod why;
 
 use crate::{
     cli::{Cli, Command},
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Downloads { watch } => downloads::run(&client, watch, output).await,
         Command::Uploads { watch } => uploads::run(&client, watch, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Why { id } => why::run(&client, &id, output).await,
         Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,
         Command::Resume(chosen) => change::run(&client, Change::Resume, chosen, output).await,
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,

@@ -8,6 +8,7 @@ mod shares;
 mod start;
 mod terminal;
 mod watching;
+mod why;
 
 use fake_daemon::{FakeDaemon, Ran, download, downloads, status};
 use protocol::Code;
@@ -25,6 +26,7 @@ fn without_a_daemon_every_command_says_how_to_start_it() {
         &["downloads"],
         &["uploads"],
         &["show", "1"],
+        &["why", "1"],
         &["connect", "alice"],
         &["disconnect"],
         &["gui"],

@@ -23,3 +23,4 @@ mod start_up;
 mod transfer;
 mod usernames;
 mod watching;
+mod why;

@@ -51,7 +51,9 @@ pub(crate) enum Error {
     PathUnspeakable(PathBuf),
     #[error("HOME is not set to a folder; name the socket with --socket PATH")]
     NoHome,
-    #[error("the log {} can't be written: {error}", path.display())]
+    #[error("there is no log {}; a daemon that peerctl did not start logs elsewhere, such as: journalctl --user -u peer-daemon", .0.display())]
+    NoLog(PathBuf),
+    #[error("the log {} can't be used: {error}", path.display())]
     Log { path: PathBuf, error: io::Error },
     #[error("{0}")]
     System(io::Error),
@@ -83,7 +85,7 @@ impl Error {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
-            Self::NothingFound => ExitCode::NotFound,
+            Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
                 ExitCode::TimedOut
             }

@@ -10,6 +10,8 @@ mod clock;
 mod commands;
 mod error;
 mod format;
+mod interrupt;
+mod log;
 mod output;
 mod painter;
 mod paths;

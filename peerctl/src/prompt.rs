@@ -3,10 +3,10 @@
 use std::io::IsTerminal as _;
 
 use dialoguer::{FuzzySelect, console::Term};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     error::Error,
+    interrupt::Interrupt,
     output::{Output, printable},
     width::cut,
 };
@@ -18,7 +18,7 @@ const MARGIN: usize = 3;
 pub(crate) struct Person {
     terminal: Term,
     /// While this lives, Ctrl-C at a prompt is an error of it, and does not end the process with the cursor hidden.
-    _interrupts: Option<Signal>,
+    _interrupts: Option<Interrupt>,
 }
 
 impl Person {
@@ -27,7 +27,7 @@ impl Person {
         if !output.may_animate() || !std::io::stdin().is_terminal() {
             return None;
         }
-        Some(Self { terminal: Term::stderr(), _interrupts: signal(SignalKind::interrupt()).ok() })
+        Some(Self { terminal: Term::stderr(), _interrupts: Interrupt::listen().ok() })
     }
 
     /// The person's words; `None` for none.

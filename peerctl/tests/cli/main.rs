@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod fake_daemon;
+mod help;
+mod logs;
 mod searching;
 mod shares;
 mod start;
@@ -232,11 +234,4 @@ fn stop_returns_when_the_socket_is_gone() {
     std::fs::remove_file(daemon.socket()).unwrap();
     Ran::of(peerctl.wait_with_output().unwrap()).exits(0).prints("peer-daemon has stopped\n");
     assert_eq!(daemon.asked()[0].line, "POST /v1/shutdown");
-}
-
-#[test]
-fn completions_and_help_need_no_daemon_and_begin_with_examples() {
-    let daemon = FakeDaemon::absent();
-    assert!(daemon.peerctl(&["completions", "bash"]).exits(0).stdout.contains("peerctl"));
-    assert!(daemon.peerctl(&["search", "--help"]).exits(0).stdout.starts_with("Example"));
 }

@@ -14,14 +14,15 @@ use crate::{
     cli::SearchArgs,
     client::{Client, Reply},
     error::Error,
+    interrupt::Interrupt,
     output::Output,
 };
 
 pub(super) async fn run(client: &Client, args: &SearchArgs, output: &Output) -> Result<(), Error> {
-    let interrupted = tokio::signal::ctrl_c();
+    let mut interrupt = Interrupt::listen()?;
     tokio::select! {
         Err(error) = stand(client, args, output) => return Err(error),
-        _ = interrupted => {}
+        () = interrupt.pressed() => {}
     }
     output.note("the search is over; to have it stand again: peerctl search --watch QUERY");
     Ok(())

@@ -85,6 +85,12 @@ impl Client {
         read(self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?)
     }
 
+    /// Asks all peers once more for what a search asked; it keeps its number.
+    pub(crate) async fn search_again(&self, search: &str) -> Result<Reply<Search>, Error> {
+        let route = control::SEARCH.replace("{search}", search);
+        read(self.send(Method::POST, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
     /// Answered once there are more than `known` results, the search is finished, or after `wait`.
     pub(crate) async fn search(
         &self,

@@ -69,7 +69,8 @@ pub struct NewSearch {
 }
 
 /// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
-/// answered once there are more than N results or the search is finished.
+/// answered once there are more than N results or the search is finished. `POST /v1/searches/{search}` asks all peers
+/// once more; what is new gets the numbers that follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub schema: u32,

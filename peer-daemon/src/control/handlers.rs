@@ -156,6 +156,11 @@ pub(super) async fn start_search(
     Ok(HttpResponse::Created().json(search))
 }
 
+pub(super) async fn search_again(controls: Data<Controls>, number: Path<u64>) -> Answer<Search> {
+    let search = controls.network()?.searches.again(*number).await?;
+    search.map(Json).ok_or_else(|| Code::SearchUnknown.into())
+}
+
 /// How long a call may be held back for news.
 #[derive(Deserialize)]
 pub(super) struct Wait {

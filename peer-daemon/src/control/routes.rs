@@ -18,7 +18,7 @@ pub(super) fn configure_shared(config: &mut ServiceConfig) {
         (STATUS, vec![get().to(to::status)]),
         (CONNECTION, vec![put().to(to::connect), delete().to(to::disconnect)]),
         (SEARCHES, vec![post().to(to::start_search)]),
-        (SEARCH, vec![get().to(to::view_search)]),
+        (SEARCH, vec![get().to(to::view_search), post().to(to::search_again)]),
         (DOWNLOADS, vec![get().to(to::list_downloads), post().to(to::add_downloads)]),
         (DOWNLOAD, vec![get().to(to::show_download), delete().to(to::remove_download)]),
         (DOWNLOAD_PAUSE, vec![post().to(to::pause_download)]),

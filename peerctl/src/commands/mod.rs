@@ -12,6 +12,8 @@ mod get;
 mod gui;
 mod link;
 mod list;
+mod logs;
+mod man;
 mod requests;
 mod search;
 pub(crate) mod share;
@@ -34,13 +36,16 @@ use crate::{
 };
 
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
-    if let Command::Completions { shell } = cli.command {
-        return completions::run(shell, output);
+    match cli.command {
+        Command::Completions { shell } => return completions::run(shell, output),
+        Command::Man { dir } => return man::run(&dir),
+        _ => {}
     }
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
     match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
+        Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
@@ -66,5 +71,6 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
+        Command::Man { dir } => man::run(&dir),
     }
 }

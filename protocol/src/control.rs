@@ -1,12 +1,14 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod changes;
 mod settings;
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 

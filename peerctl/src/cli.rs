@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr};
 use clap::{Args, Parser, Subcommand};
 use protocol::link::Link;
 
-use crate::commands::{config::ConfigCommand, share::ShareCommand};
+use crate::{
+    commands::{config::ConfigCommand, share::ShareCommand},
+    output::Format,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,8 +33,21 @@ pub(crate) struct Cli {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print JSON documents, one a line: each result or change as it comes, else the one document
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) ndjson: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    pub(crate) fn format(&self) -> Format {
+        match (self.json, self.ndjson) {
+            (_, true) => Format::Documents,
+            (true, false) => Format::Document,
+            (false, false) => Format::Text,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,11 +104,23 @@ pub(crate) enum Command {
         timeout: Option<u64>,
     },
     /// List downloads
-    #[command(before_help = "Examples:\n  peerctl downloads\n  peerctl downloads --json\n")]
-    Downloads,
+    #[command(
+        before_help = "Examples:\n  peerctl downloads\n  peerctl downloads --watch\n  peerctl downloads --json\n"
+    )]
+    Downloads {
+        /// Show what is under way, and all that changes, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
     /// List uploads, running and waiting
-    #[command(before_help = "Examples:\n  peerctl uploads\n  peerctl uploads --json\n")]
-    Uploads,
+    #[command(
+        before_help = "Examples:\n  peerctl uploads\n  peerctl uploads --watch\n  peerctl uploads --json\n"
+    )]
+    Uploads {
+        /// Show what is under way, and all that changes, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
     /// Show all about one download
     #[command(before_help = "Example:\n  peerctl show 3\n")]
     Show {
@@ -187,9 +215,6 @@ pub(crate) struct SearchArgs {
     /// End when no new result came for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) wait: u64,
-    /// Print each result as a JSON document of its own as it comes
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) ndjson: bool,
 }
 
 impl SearchArgs {

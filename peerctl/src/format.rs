@@ -1,6 +1,6 @@
 //! Numbers in words that people read.
 
-use protocol::control::{Download, DownloadState, Origin, UploadState};
+use protocol::control::Origin;
 
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -59,44 +59,9 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     format!("{percent}%")
 }
 
-pub(crate) fn download_state(state: DownloadState) -> &'static str {
-    match state {
-        DownloadState::Queued => "queued",
-        DownloadState::Requesting => "requesting",
-        DownloadState::Waiting => "waiting",
-        DownloadState::Transferring => "transferring",
-        DownloadState::Verifying => "verifying",
-        DownloadState::Finished => "finished",
-        DownloadState::Paused => "paused",
-        DownloadState::Failed => "failed",
-        DownloadState::Cancelled => "cancelled",
-    }
-}
-
-pub(crate) fn upload_state(state: UploadState) -> &'static str {
-    match state {
-        UploadState::Queued => "queued",
-        UploadState::Dialling => "dialling",
-        UploadState::Transferring => "transferring",
-        UploadState::Finished => "finished",
-        UploadState::Failed => "failed",
-    }
-}
-
-/// A state with what there is to know about it: `waiting, place 2: the upload slot is taken`.
-pub(crate) fn state_with_reason(state: &str, position: Option<u32>, reason: Option<&str>) -> String {
-    let place = position.map(|position| format!(", place {position}")).unwrap_or_default();
-    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{state}{place}{reason}")
-}
-
-pub(crate) fn state_of(download: &Download) -> String {
-    state_with_reason(download_state(download.state), download.position, download.reason.as_deref())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{duration, lasted, percent, size, speed, state_with_reason};
+    use super::{duration, lasted, percent, size, speed};
     use proptest::prelude::*;
 
     #[test]
@@ -126,7 +91,6 @@ mod tests {
         assert_eq!(percent(999, 1000), "99%");
         assert_eq!(percent(0, 0), "100%");
         assert_eq!(percent(5, 3), "100%");
-        assert_eq!(state_with_reason("waiting", Some(2), Some("busy")), "waiting, place 2: busy");
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 //! A command asks the daemon through [`client`], and says what came of it through [`output`], the only place
 //! that prints. Whatever went wrong is an [`error::Error`], which knows its sentence and its exit code.
 
+mod bar;
 mod cli;
 mod client;
 mod clock;
@@ -10,9 +11,13 @@ mod commands;
 mod error;
 mod format;
 mod output;
+mod painter;
 mod paths;
 mod progress;
 mod table;
+mod transfer;
+mod view;
+mod width;
 
 use std::process::ExitCode;
 
@@ -22,7 +27,7 @@ use crate::{cli::Cli, error::Error, output::Output};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = Output::new(cli.json);
+    let output = Output::new(cli.format());
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,20 +8,35 @@ use std::{
 
 use crate::{error::Error, table::Table};
 
+/// What the caller reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    /// `--json`: one document.
+    Document,
+    /// `--ndjson`: a document a line, as things come.
+    Documents,
+}
+
 pub(crate) struct Output {
-    json: bool,
+    format: Format,
     stdout: io::Stdout,
     stderr: io::Stderr,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json, stdout: io::stdout(), stderr: io::stderr() }
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, stdout: io::stdout(), stderr: io::stderr() }
     }
 
     /// Whether the caller wants documents instead of text.
     pub(crate) fn json(&self) -> bool {
-        self.json
+        self.format != Format::Text
+    }
+
+    /// Whether the caller wants each document as soon as it is there.
+    pub(crate) fn streams(&self) -> bool {
+        self.format == Format::Documents
     }
 
     /// Whether a person reads the data.
@@ -32,7 +47,7 @@ impl Output {
     /// Whether something may move on stderr.
     pub(crate) fn may_animate(&self) -> bool {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        self.stderr.is_terminal() && !dumb && !self.json
+        self.stderr.is_terminal() && !dumb && !self.json()
     }
 
     /// One line of data.

@@ -31,6 +31,11 @@ impl Table {
         Self { alignments: vec![Align::Left, Align::Left], rows }
     }
 
+    /// Whether there is nothing but titles.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
+    }
+
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }

@@ -1,12 +1,14 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod settings;
 mod why;
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
@@ -301,42 +303,6 @@ pub struct FileLink {
     pub name: SafeName,
     pub size: u64,
     pub root: Root,
-}
-
-/// `GET /v1/config`, and the answer to setting and unsetting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Configuration {
-    pub schema: u32,
-    /// The configuration file that was read at the start.
-    pub file: Option<String>,
-    pub settings: Vec<Setting>,
-}
-
-/// Values are text in the form that the flag of that name takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    pub name: String,
-    /// What counts now; none where there is none, or where it is secret.
-    pub value: Option<String>,
-    pub origin: Origin,
-    /// Whether it can be set while the daemon runs.
-    pub settable: bool,
-    /// What was set or unset since the start, and counts from the next one on.
-    pub at_next_start: Option<NextValue>,
-}
-
-/// Like the value and the origin of a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NextValue {
-    pub value: Option<String>,
-    pub origin: Origin,
-}
-
-/// Body of `PUT /v1/config/{name}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewValue {
-    pub value: String,
 }
 
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod content;
 pub mod coordinator;
 pub mod memory;
+pub mod namespace;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;

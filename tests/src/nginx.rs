@@ -41,29 +41,9 @@ impl Nginx {
         if scheme == Scheme::Https {
             write_certificates(folder.path());
         }
-        for _ in 0..PORT_ATTEMPTS {
-            let listen = free_address().await;
-            let configuration = place(SHIPPED, folder.path(), listen, upstream, scheme);
-            let file = folder.path().join("nginx.conf");
-            fs::write(&file, configuration).expect("a file for nginx's configuration");
-            let mut command = Command::new(program());
-            command.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-g", "daemon off;"]);
-            let mut program = Program::start("nginx", &mut command, folder.path());
-            let came_up = until("nginx listens or ends", PATIENCE, async || {
-                if program.exit_status().is_some() {
-                    return Some(false);
-                }
-                TcpStream::connect(listen).await.is_ok().then_some(true)
-            })
-            .await;
-            if came_up {
-                program.assert_running();
-                return Self { program, listen, scheme, folder };
-            }
-            let words = program.stderr();
-            assert!(words.contains("Address already in use"), "nginx does not start:\n{words}");
-        }
-        panic!("no free port for nginx after {PORT_ATTEMPTS} attempts");
+        let configured = |listen| place(SHIPPED, folder.path(), listen, upstream, scheme);
+        let (program, listen) = run(folder.path(), configured).await;
+        Self { program, listen, scheme, folder }
     }
 
     pub fn url(&self) -> String {
@@ -82,6 +62,71 @@ impl Nginx {
     /// What nginx wrote to stderr: nothing, if the shipped configuration keeps its promise.
     pub fn log(&self) -> String {
         self.program.stderr()
+    }
+
+    pub async fn stop(self) {
+        self.program.stop().await;
+    }
+}
+
+/// Runs nginx with a configuration for a free port, until it listens there.
+async fn run(folder: &Path, configured: impl Fn(SocketAddr) -> String) -> (Program, SocketAddr) {
+    for _ in 0..PORT_ATTEMPTS {
+        let listen = free_address().await;
+        let file = folder.join("nginx.conf");
+        fs::write(&file, configured(listen)).expect("a file for nginx's configuration");
+        let mut command = Command::new(program());
+        command.arg("-p").arg(folder).arg("-c").arg(&file).args(["-g", "daemon off;"]);
+        let mut program = Program::start("nginx", &mut command, folder);
+        let came_up = until("nginx listens or ends", PATIENCE, async || {
+            if program.exit_status().is_some() {
+                return Some(false);
+            }
+            TcpStream::connect(listen).await.is_ok().then_some(true)
+        })
+        .await;
+        if came_up {
+            program.assert_running();
+            return (program, listen);
+        }
+        let words = program.stderr();
+        assert!(words.contains("Address already in use"), "nginx does not start:\n{words}");
+    }
+    panic!("no free port for nginx after {PORT_ATTEMPTS} attempts");
+}
+
+/// A real nginx that serves the files of a folder over TLS: what transfers are measured against.
+pub struct FileServer {
+    program: Program,
+    listen: SocketAddr,
+    folder: TempDir,
+}
+
+impl FileServer {
+    pub async fn of(files: &Path) -> Self {
+        let folder = TempDir::with_prefix("hearsay-nginx-").expect("a temporary folder");
+        write_certificates(folder.path());
+        let (own, files) = (folder.path().display(), files.display());
+        let configured = |listen| {
+            format!(
+                "worker_processes auto; pid {own}/nginx.pid; error_log stderr; user root; events {{}}\n\
+                 http {{ access_log off; sendfile on; keepalive_requests 10000; client_body_temp_path {own}/b;\n\
+                 proxy_temp_path {own}/p; fastcgi_temp_path {own}/f; uwsgi_temp_path {own}/u; scgi_temp_path {own}/s;\n\
+                 server {{ listen {listen} ssl; ssl_protocols TLSv1.3; root {files};\n\
+                 ssl_certificate {own}/certificate.pem; ssl_certificate_key {own}/key.pem; }} }}\n"
+            )
+        };
+        let (program, listen) = run(folder.path(), configured).await;
+        Self { program, listen, folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.listen.port())
+    }
+
+    /// The authority that signed the certificate, in PEM form.
+    pub fn authority(&self) -> std::path::PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     pub async fn stop(self) {

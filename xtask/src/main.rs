@@ -2,7 +2,9 @@
 //! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
+mod bench;
 mod clock;
+mod contract;
 mod demo;
 mod prerequisites;
 mod steps;
@@ -10,7 +12,7 @@ mod test;
 mod tidy;
 mod workspace;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -34,6 +36,12 @@ enum Command {
     },
     /// Install what tests need, build once, and run all checks and tests.
     Test,
+    /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
+    Bench {
+        /// What to measure, and how often; `--help` tells.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Check dependency direction, sizes of files, and paths named in texts.
     Tidy,
 }
@@ -42,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match outcome {

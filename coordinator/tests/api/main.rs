@@ -6,10 +6,12 @@
 #![allow(clippy::disallowed_methods)]
 
 mod harness;
+mod observed;
 
 mod connections;
 mod contract;
 mod events;
+mod fields;
 mod introductions;
 mod lifecycle;
 mod refusals;

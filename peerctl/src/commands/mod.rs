@@ -10,6 +10,7 @@ mod follow;
 mod get;
 mod gui;
 mod link;
+mod list;
 mod requests;
 mod search;
 pub(crate) mod share;
@@ -20,6 +21,7 @@ mod stop;
 mod uploads;
 mod version;
 mod wait;
+mod watch;
 mod why;
 
 use crate::{
@@ -44,8 +46,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Search(search) => search::run(&client, &search, output).await,
         Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
         Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
-        Command::Downloads => downloads::run(&client, output).await,
-        Command::Uploads => uploads::run(&client, output).await,
+        Command::Downloads { watch } => downloads::run(&client, watch, output).await,
+        Command::Uploads { watch } => uploads::run(&client, watch, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
         Command::Why { id } => why::run(&client, &id, output).await,
         Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,

@@ -22,7 +22,7 @@ use crate::{
 const CALL_WAIT_MAX: Duration = Duration::from_secs(25);
 
 pub(super) async fn run(client: &Client, args: &SearchArgs, output: &Output) -> Result<(), Error> {
-    let mut stream = args.ndjson.then_some(ResultStream { output, written: 0 });
+    let mut stream = output.streams().then_some(ResultStream { output, written: 0 });
     let reply = collect(client, args, output, stream.as_mut()).await?;
     let results = &reply.value.results;
     if stream.is_none() {
@@ -45,7 +45,7 @@ async fn collect(
     mut stream: Option<&mut ResultStream<'_>>,
 ) -> Result<Reply<Search>, Error> {
     let patience = Duration::from_secs(args.wait);
-    let counter = Counter::new(output);
+    let mut counter = Counter::new(output);
     let mut reply = client.new_search(args.query()).await?;
     let mut silent_since = clock::now();
     loop {

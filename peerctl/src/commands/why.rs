@@ -11,6 +11,7 @@ use crate::{
     format,
     output::Output,
     table::{Align, Table},
+    transfer::{self, Transfer},
 };
 
 pub(super) async fn run(client: &Client, id: &Id, output: &Output) -> Result<(), Error> {
@@ -29,7 +30,7 @@ pub(super) async fn run(client: &Client, id: &Id, output: &Output) -> Result<(),
 
 fn summary(why: &Why, times: &Times) -> Table {
     let download = &why.download;
-    let mut rows = vec![("name", download.name.to_string()), ("state", format::state_of(download))];
+    let mut rows = vec![("name", download.name.to_string()), ("state", Transfer::from(download).standing())];
     if let Some(next) = &why.next {
         let at = next.at.map(|at| format!("{}: ", times.show(at))).unwrap_or_default();
         rows.push(("next", format!("{at}{}", next.what)));
@@ -49,7 +50,7 @@ fn table(steps: &[WhyStep], times: &Times) -> Table {
         table.row(vec![
             times.show(step.at),
             step.lasted_milliseconds.map(format::lasted).unwrap_or_default(),
-            format::download_state(step.state).to_owned(),
+            transfer::state_name(step.state).to_owned(),
             step.username.as_ref().map(ToString::to_string).unwrap_or_default(),
             step.sentence.clone(),
         ]);

@@ -5,6 +5,8 @@
 mod fake_daemon;
 mod shares;
 mod start;
+mod terminal;
+mod watching;
 mod why;
 
 use std::io::Read as _;

@@ -16,7 +16,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{Aead, Identity, Kdf, Kem, ScriptedPeer, tls};
-use crate::wait::{PATIENCE, within};
+use crate::{
+    api_client::send,
+    wait::{PATIENCE, within},
+};
 
 /// A source that answered a search.
 pub struct Found {
@@ -77,6 +80,12 @@ impl ScriptedPeer {
 }
 
 impl ScriptedPeer {
+    /// Takes an introduction back.
+    pub async fn withdraw(&self, invited: &Invited) {
+        let path = format!("/v1/introductions/{}", invited.id);
+        let _ = send(self.session.authorise(self.session.client().delete(&path))).await.expect(204);
+    }
+
     /// The target's next word on an introduction.
     pub async fn word_on(&mut self, invited: &Invited) -> HeardReply {
         self.session

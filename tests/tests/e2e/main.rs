@@ -8,6 +8,7 @@
 mod bad_requests;
 mod churn;
 mod crashes;
+mod dialling;
 mod first_bytes;
 mod gui;
 mod memory;
@@ -21,4 +22,5 @@ mod shutdown;
 mod start_up;
 mod transfer;
 mod usernames;
+mod watching;
 mod why;

@@ -128,8 +128,8 @@ impl Transfer {
     }
 }
 
-/// A state as it is called wherever it is shown.
-pub(crate) fn state_name(state: DownloadState) -> &'static str {
+/// A download's state in a word.
+pub(crate) fn download_state(state: DownloadState) -> &'static str {
     of_download(state).1
 }
 

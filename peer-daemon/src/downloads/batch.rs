@@ -37,6 +37,15 @@ impl Batch {
         self.id
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Goes on without those that are not wanted any more.
+    pub(super) fn drop_unwanted(&mut self) {
+        self.items.retain(|item| !item.token.is_cancelled());
+    }
+
     /// Those that are still wanted.
     pub(super) fn wanted(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| !item.token.is_cancelled())
@@ -118,12 +127,6 @@ impl Batch {
         });
     }
 
-    pub(super) fn meet_all(&self, setback: &Setback, has_progress: bool) {
-        for item in &self.items {
-            self.meet(item, setback, has_progress);
-        }
-    }
-
     /// Nothing can be asked while the coordinator is away. Tells whether any of them waits on.
     pub(super) fn lack_coordinator(&self, setback: &Setback) -> bool {
         let at = self.downloads.circumstances();
@@ -145,11 +148,5 @@ impl Batch {
     /// Ends a download over a trouble of this machine. What was received stays, for a retry.
     pub(super) fn fail(&self, item: &Item, failure: &Failure) {
         self.settle(item, |entry| entry.live(|life, now| life.fail(now, failure.step())));
-    }
-
-    pub(super) fn fail_all(&self, failure: &Failure) {
-        for item in &self.items {
-            self.fail(item, failure);
-        }
     }
 }

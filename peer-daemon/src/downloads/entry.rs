@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
+    disk_trouble::DiskTrouble,
     history::Change,
     life::Life,
     plan::Plan,
@@ -164,6 +165,48 @@ impl Entry {
         self.source.name = earlier.name;
         self.is_asked_alone = false;
         self.live(Life::find);
+    }
+
+    /// Waits for the disk, with what was synced until now: the partial file is opened again when it goes on.
+    pub(crate) fn hold(&mut self, trouble: &DiskTrouble, remains: Option<Remains>) {
+        self.token.cancel();
+        self.live(|life, now| life.hold(now, trouble.to_string(), trouble.cause()));
+        if let Some(remains) = remains {
+            (self.part, self.remains) = (None, Some(remains));
+        }
+    }
+
+    /// The disk has another trouble now. Tells whether it is another one.
+    pub(crate) fn retell(&mut self, trouble: &DiskTrouble) -> bool {
+        let is_another = self.life.is_held() && self.life.cause() != Some(trouble.cause());
+        if is_another {
+            self.hold(trouble, None);
+        }
+        is_another
+    }
+
+    /// Goes on after the disk's trouble, with a fresh token.
+    pub(crate) fn release(&mut self, token: CancellationToken) {
+        self.life.release(clock::wall(), &self.source);
+        self.token = token;
+        self.note_change();
+    }
+
+    /// A person pauses it; what waits for the disk waits for that person from now on.
+    pub(crate) fn pause(&mut self) {
+        self.token.cancel();
+        self.take(Step::Paused);
+    }
+
+    /// Its partial file is gone: all of it is to be fetched.
+    pub(crate) fn forget_part(&mut self) {
+        (self.part, self.remains) = (None, None);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    }
+
+    /// Bytes still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).missing()
     }
 
     /// What a failed download leaves on the disk in which nothing was received: to be removed.

@@ -249,6 +249,20 @@ impl Life {
         is_waiting
     }
 
+    /// It waits for the disk. Another trouble of the same kind is no news: numbers change all the time.
+    pub(crate) fn hold(&mut self, now: SystemTime, sentence: String, cause: Cause) -> bool {
+        if self.state.has_ended() || (self.is_held() && self.step.cause() == Some(cause)) {
+            return false;
+        }
+        self.enter(now, DownloadState::Paused, Step::Held { sentence, cause });
+        true
+    }
+
+    /// Waits for the disk, and so goes on by itself, other than one that a person has paused.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state == DownloadState::Paused && matches!(self.step, Step::Held { .. })
+    }
+
     /// Ends it.
     pub(crate) fn fail(&mut self, now: SystemTime, step: Step) -> bool {
         if self.state.has_ended() {
@@ -272,6 +286,15 @@ impl Life {
             self.tried = Tried::default();
             Step::Retried
         };
+        self.go_on_after(now, step, source);
+    }
+
+    /// The disk takes what was held for it.
+    pub(crate) fn release(&mut self, now: SystemTime, source: &Source) {
+        self.go_on_after(now, Step::Released, source);
+    }
+
+    fn go_on_after(&mut self, now: SystemTime, step: Step, source: &Source) {
         self.progress();
         if self.tried.may_be_asked(source) {
             self.enter(now, DownloadState::Queued, step);
@@ -340,7 +363,7 @@ impl Life {
     }
 
     pub(crate) fn cause(&self) -> Option<Cause> {
-        if self.state == DownloadState::Failed { self.step.cause() } else { None }
+        if self.state == DownloadState::Failed || self.is_held() { self.step.cause() } else { None }
     }
 }
 

@@ -45,8 +45,13 @@ impl SourceTask {
         let Ok(_turn) = turn else { return };
         while !shared.parts.token.is_cancelled() {
             let Some((items, id)) = self.downloads.book().next_batch(&self.username) else { return };
-            let batch = Batch::new(self.downloads.clone(), items, id.unwrap_or_else(IntroductionId::random));
-            self.ask_for(&batch).await;
+            let mut batch =
+                Batch::new(self.downloads.clone(), items, id.unwrap_or_else(IntroductionId::random));
+            batch.introduce();
+            self.downloads.admit(&mut batch).await;
+            if !batch.is_empty() {
+                self.ask_for(&batch).await;
+            }
         }
     }
 
@@ -55,7 +60,7 @@ impl SourceTask {
         let received = batch.received();
         if let Err(failure) = self.introduce_and_fetch(batch).await {
             let has_progress = batch.received() > received;
-            Self::settle(batch, &failure, has_progress);
+            self.settle(batch, &failure, has_progress).await;
         }
         if batch.is_to_go_on() {
             return;
@@ -69,7 +74,6 @@ impl SourceTask {
     }
 
     async fn introduce_and_fetch(&self, batch: &Batch) -> Result<(), Failure> {
-        batch.introduce();
         // Before it is sent: a later process must know under which id there may be a place.
         self.downloads.save().await?;
         let introducing = Introducing {
@@ -87,6 +91,10 @@ impl SourceTask {
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
         for item in batch.wanted() {
+            // An earlier one of them, or somebody else, may have filled the disk.
+            if !self.downloads.is_admitted(batch, item).await {
+                continue;
+            }
             batch.take(item, Step::Transferring);
             match self.fetch_one(&mut stream, batch, item).await {
                 Ok(()) => info!("a download is finished"),
@@ -99,7 +107,7 @@ impl SourceTask {
                 // In the middle of a response: the rest of the batch takes another stream.
                 Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    Self::settle_one(batch, item, &failure);
+                    self.settle_one(batch, item, &failure, false).await;
                     break;
                 }
             }
@@ -120,7 +128,8 @@ impl SourceTask {
             let layer = stream.piece_layer(&item.file).await?;
             self.downloads.keep_layer(item.id, layer).await?
         };
-        let fetching = fetch::fetch(stream, &layer, &opened.recorder, &item.token);
+        let folder = &self.downloads.shared.folder;
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
         batch.take(item, Step::Verifying);
         let part = opened.recorder.part;
@@ -140,25 +149,29 @@ impl SourceTask {
     }
 
     /// What becomes of a batch whose introduction or stream failed.
-    fn settle(batch: &Batch, failure: &Failure, has_progress: bool) {
-        info!(cause = ?failure.cause(), "a source could not be used");
-        match failure {
-            Failure::Cancelled => {}
-            Failure::Setback(Setback::Declined {
-                reason: DeclineReason::FileGone | DeclineReason::SourceChanged,
-            }) if batch.wanted().count() > 1 => batch.ask_one_by_one(),
-            Failure::Setback(setback) => batch.meet_all(setback, has_progress),
-            Failure::Disk { .. } | Failure::State(_) | Failure::Worker => batch.fail_all(failure),
+    async fn settle(&self, batch: &Batch, failure: &Failure, has_progress: bool) {
+        if let Failure::Setback(Setback::Declined { reason }) = failure
+            && matches!(reason, DeclineReason::FileGone | DeclineReason::SourceChanged)
+            && batch.wanted().count() > 1
+        {
+            return batch.ask_one_by_one();
+        }
+        for item in batch.wanted() {
+            self.settle_one(batch, item, failure, has_progress).await;
         }
     }
 
-    /// What becomes of one download that failed, while the rest of its batch goes on.
-    fn settle_one(batch: &Batch, item: &Item, failure: &Failure) {
-        info!(cause = ?failure.cause(), "a download could not go on");
+    /// What becomes of one download over a failure. `has_progress`: the stream had brought something.
+    async fn settle_one(&self, batch: &Batch, item: &Item, failure: &Failure, has_progress: bool) {
+        info!(cause = ?failure.cause(), "a source could not be used");
         match failure {
             Failure::Cancelled => {}
-            Failure::Setback(setback) => batch.meet(item, setback, false),
-            Failure::Disk { .. } | Failure::State(_) | Failure::Worker => batch.fail(item, failure),
+            Failure::Setback(setback) => batch.meet(item, setback, has_progress),
+            trouble => {
+                if !self.downloads.held_for(batch, item, trouble).await {
+                    batch.fail(item, trouble);
+                }
+            }
         }
     }
 }

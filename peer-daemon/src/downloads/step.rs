@@ -17,6 +17,13 @@ pub(crate) enum Step {
     Resumed,
     Retried,
     Cancelled,
+    /// The disk does not take it.
+    Held {
+        sentence: String,
+        cause: Cause,
+    },
+    /// The disk takes it again.
+    Released,
     /// The daemon ended while it was under way, and was started again.
     Restarted,
     /// The introduction goes out.
@@ -83,6 +90,7 @@ impl Step {
             Self::Added
             | Self::Resumed
             | Self::Retried
+            | Self::Released
             | Self::Restarted
             | Self::SourceFound
             | Self::NotReached => DownloadState::Queued,
@@ -98,7 +106,8 @@ impl Step {
             Self::Checking | Self::Transferring => DownloadState::Transferring,
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
-            Self::Setback(_)
+            Self::Held { .. }
+            | Self::Setback(_)
             | Self::NoSourceFound { .. }
             | Self::GivenUp { .. }
             | Self::OwnTrouble { .. }
@@ -120,6 +129,8 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Held { .. }
+            | Self::Released
             | Self::Restarted
             | Self::Deferred
             | Self::Seeking
@@ -152,6 +163,7 @@ impl Step {
             Self::Resumed => "you let it go on",
             Self::Retried => "you let it try again",
             Self::Cancelled => "you gave it up",
+            Self::Released => "the disk takes it again",
             Self::Restarted => "the daemon was started again",
             Self::Asked => "the source is asked",
             Self::Queued { position, reason } => {
@@ -175,7 +187,7 @@ impl Step {
             Self::GivenUp { after_seconds, .. } => {
                 return format!("given up after {} without a byte", time_span(*after_seconds));
             }
-            Self::OwnTrouble { sentence, .. } => sentence.as_str(),
+            Self::OwnTrouble { sentence, .. } | Self::Held { sentence, .. } => sentence.as_str(),
             Self::Told { sentence, .. } => sentence.as_deref().unwrap_or("from before steps were kept"),
         }
         .to_owned()
@@ -189,6 +201,7 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Released
             | Self::Asked
             | Self::Connected { .. }
             | Self::NotReached
@@ -209,6 +222,7 @@ impl Step {
             | Self::Seeking
             | Self::SourceFound
             | Self::Checking
+            | Self::Held { .. }
             | Self::Setback(_)
             | Self::OwnTrouble { .. } => Some(self.sentence()),
         }
@@ -220,7 +234,7 @@ impl Step {
             Self::Setback(setback)
             | Self::NoSourceFound { last: setback }
             | Self::GivenUp { last: setback, .. } => Some(setback.cause()),
-            Self::OwnTrouble { cause, .. } => Some(*cause),
+            Self::OwnTrouble { cause, .. } | Self::Held { cause, .. } => Some(*cause),
             Self::Told { cause, .. } => *cause,
             _ => None,
         }
@@ -240,6 +254,7 @@ fn queue_sentence(reason: QueueReason) -> &'static str {
     match reason {
         QueueReason::Busy => "the source is busy with another upload",
         QueueReason::Asking => "the source's owner is asked",
+        QueueReason::UploadsOff => "the source gives nothing for now",
         QueueReason::Other => "the source lets this wait",
     }
 }

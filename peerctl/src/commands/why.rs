@@ -50,7 +50,7 @@ fn table(steps: &[WhyStep], times: &Times) -> Table {
         table.row(vec![
             times.show(step.at),
             step.lasted_milliseconds.map(format::lasted).unwrap_or_default(),
-            transfer::state_name(step.state).to_owned(),
+            transfer::download_state(step.state).to_owned(),
             step.username.as_ref().map(ToString::to_string).unwrap_or_default(),
             step.sentence.clone(),
         ]);

@@ -213,6 +213,7 @@ impl Started {
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
             public_port: public_download_port,
+            give_up_after: config.give_up_after,
             throttle: self.live.download.clone(),
             tracker: self.tracker.clone(),
             token: self.token.clone(),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch},
+    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -36,6 +36,7 @@ pub(super) struct Layer {
     pub(super) download_rate: Option<ByteRate>,
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
+    pub(super) give_up_after: Option<TimeSpan>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
@@ -58,6 +59,7 @@ pub(super) const SETTABLE: &[&str] = &[
     "download_rate",
     "uploads",
     "policy",
+    "give_up_after",
     "gui",
 ];
 
@@ -94,6 +96,7 @@ impl Layer {
             "download_rate" => self.download_rate = parse(text)?,
             "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
+            "give_up_after" => self.give_up_after = parse(text)?,
             "gui" => self.gui = parse(text)?,
             other => return Err(format!("{other} can't be set at run time")),
         }
@@ -127,6 +130,7 @@ impl From<Cli> for Layer {
             download_rate: None,
             uploads: None,
             policy: None,
+            give_up_after: None,
             gui: cli.gui,
             state_dir: cli.state_dir,
             socket: cli.socket,

@@ -203,6 +203,7 @@ impl Started {
             identities: self.identities.clone(),
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
+            conflict: config.conflict,
             public_port: public_download_port,
             tracker: self.tracker.clone(),
             token: self.token.clone(),

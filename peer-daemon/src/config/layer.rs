@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use protocol::Username;
+use protocol::{Conflict, Username};
 use serde::Deserialize;
 
 use super::{
@@ -32,6 +32,7 @@ pub(super) struct Layer {
     pub(super) public_download_port: Option<PublicPort>,
     pub(super) public_upload_port: Option<PublicPort>,
     pub(super) policy: Option<Policy>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
@@ -51,6 +52,7 @@ pub(super) const SETTABLE: &[&str] = &[
     "public_download_port",
     "public_upload_port",
     "policy",
+    "conflict",
     "gui",
 ];
 
@@ -84,6 +86,7 @@ impl Layer {
             "public_download_port" => self.public_download_port = parse(text)?,
             "public_upload_port" => self.public_upload_port = parse(text)?,
             "policy" => self.policy = parse(text)?,
+            "conflict" => self.conflict = parse(text)?,
             "gui" => self.gui = parse(text)?,
             other => return Err(format!("{other} can't be set at run time")),
         }
@@ -114,6 +117,7 @@ impl From<Cli> for Layer {
             public_download_port: cli.public_download_port,
             public_upload_port: cli.public_upload_port,
             policy: None,
+            conflict: None,
             gui: cli.gui,
             state_dir: cli.state_dir,
             socket: cli.socket,

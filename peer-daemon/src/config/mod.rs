@@ -20,7 +20,7 @@ use std::{
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
@@ -58,6 +58,8 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// Who decides about introductions.
     pub policy: Policy,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
     pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
@@ -160,6 +162,9 @@ impl Sources {
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
             policy: pick.plain("policy", |layer| layer.policy, Some(Policy::default())).unwrap_or_default(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
             gui: pick.gui(),
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),

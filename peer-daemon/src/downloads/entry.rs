@@ -8,13 +8,14 @@ use std::{
 };
 
 use protocol::{
-    ReplyKey, SafeName, Username,
+    Conflict, ReplyKey, SafeName, Username,
     control::{Download, DownloadState},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
+    book::Wanted,
     disk_trouble::DiskTrouble,
     failure::Failure,
     history::Change,
@@ -49,6 +50,8 @@ pub(crate) type SharedPlan = Arc<Mutex<Plan>>;
 pub(crate) struct Entry {
     id: DownloadId,
     pub(crate) source: Source,
+    /// What is done where its name is taken.
+    pub(crate) conflict: Conflict,
     pub(crate) plan: SharedPlan,
     /// What was written so far; opened with the first stream of this process.
     pub(crate) part: Option<Arc<PartFile>>,
@@ -68,9 +71,10 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `path` is where the file is meant to be; another name may be taken when it is finished.
-    pub(crate) fn new(id: DownloadId, source: Source, path: PathBuf, token: CancellationToken) -> Self {
+    pub(super) fn new(id: DownloadId, wanted: Wanted, path: PathBuf) -> Self {
+        let Wanted { source, conflict, token } = wanted;
         let life = Life::begin(clock::wall());
-        let record = Record { id, source, life, path, changes: Vec::new() };
+        let record = Record { id, source, conflict, life, path, changes: Vec::new() };
         let mut entry = Self::restore(record, None, token);
         entry.note_change();
         entry
@@ -78,7 +82,7 @@ impl Entry {
 
     /// From an earlier process. What was under way waits to go on.
     pub(crate) fn restore(record: Record, remains: Option<Remains>, token: CancellationToken) -> Self {
-        let Record { id, source, life, path, changes } = record;
+        let Record { id, source, conflict, life, path, changes } = record;
         let verified_bits = remains.as_ref().map_or(&[][..], |remains| &remains.verified_bits);
         let plan = if life.state() == DownloadState::Finished {
             Plan::complete(source.file)
@@ -89,6 +93,7 @@ impl Entry {
             id,
             plan: Arc::new(Mutex::new(plan)),
             source,
+            conflict,
             part: None,
             remains,
             token,
@@ -214,6 +219,7 @@ impl Entry {
         Some(Record {
             id: self.id,
             source: self.source.clone(),
+            conflict: self.conflict,
             life: self.life.clone(),
             path: self.path.clone(),
             changes: std::mem::take(&mut self.changes),

@@ -1,6 +1,6 @@
 //! The partial files of downloads: made, taken up again, removed.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use protocol::{FileId, SafeName, root::PieceLayer};
 
@@ -17,6 +17,7 @@ use super::{
     step::Step,
     store::Remains,
 };
+use crate::searches::Source;
 
 /// Ready to fetch into.
 pub(super) struct OpenPart {
@@ -108,6 +109,19 @@ impl Downloads {
         let boot_id = Arc::clone(&self.shared.boot_id);
         let recorder = Recorder::new(item.id, plan, part, self.shared.store.clone(), boot_id);
         Opened::Part(OpenPart { recorder, layer })
+    }
+
+    /// Which of these names something in the folder has.
+    pub(super) async fn names_there(&self, sources: &[Source]) -> HashSet<SafeName> {
+        let folder = Arc::clone(&self.shared.folder);
+        let mut names: HashSet<_> = sources.iter().map(|source| source.name.clone()).collect();
+        let looking = self.blocking(move || {
+            let dir = folder.open()?;
+            names.retain(|name| dir.symlink_metadata(name.as_str()).is_ok());
+            Ok(names)
+        });
+        // A folder that can't be looked at is waited for, and looked at in the end.
+        looking.await.unwrap_or_default()
     }
 
     /// Keeps a piece layer for later streams and after a crash.

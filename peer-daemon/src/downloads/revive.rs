@@ -168,7 +168,7 @@ mod tests {
         let (left, remains) = left_behind();
         let part = PartFile::open(&left.dir, &remains.part, &left.name).unwrap();
         part.write_at(0, &left.content).unwrap();
-        let name = part.finish().unwrap();
+        let name = part.finish(protocol::Conflict::Rename).unwrap();
         let found = revive(&left.dir, &left.name, &left.file, &remains, Some(&left.layer), "x").unwrap();
         assert!(matches!(found, Found::Whole(found) if found == name));
     }

@@ -7,6 +7,7 @@
 
 mod bad_requests;
 mod churn;
+mod conflict;
 mod crashes;
 mod dialling;
 mod disk;

@@ -32,6 +32,11 @@ pub(crate) enum Error {
     TimedOut { ids: Vec<String>, held_by: Option<Cause> },
     #[error("the download goes on in the background; to wait for it: peerctl wait {}", ids.join(" "))]
     Interrupted { ids: Vec<String> },
+    #[error("there is no terminal to ask at; use: {0}")]
+    NobodyToAsk(&'static str),
+    /// Ctrl-C at a prompt.
+    #[error("given up")]
+    GivenUp,
     #[error("not connected: {0}")]
     NotConnected(String),
     #[error("peer-daemon can't be started: {0}; is it installed beside peerctl or in PATH?")]
@@ -50,7 +55,9 @@ pub(crate) enum Error {
     PathUnspeakable(PathBuf),
     #[error("HOME is not set to a folder; name the socket with --socket PATH")]
     NoHome,
-    #[error("the log {} can't be written: {error}", path.display())]
+    #[error("there is no log {}; a daemon that peerctl did not start logs elsewhere, such as: journalctl --user -u peer-daemon", .0.display())]
+    NoLog(PathBuf),
+    #[error("the log {} can't be used: {error}", path.display())]
     Log { path: PathBuf, error: io::Error },
     #[error("{0}")]
     System(io::Error),
@@ -71,7 +78,7 @@ impl Error {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::DaemonEnded { status, .. } => *status,
-            Self::Interrupted { .. } => INTERRUPTED,
+            Self::Interrupted { .. } | Self::GivenUp => INTERRUPTED,
             // `peerctl search x | head -1` is no failure.
             Self::OutputClosed => ExitCode::Done as u8,
             other => other.exit_code() as u8,
@@ -82,19 +89,22 @@ impl Error {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
-            Self::NothingFound => ExitCode::NotFound,
+            Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
             Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
-            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) => ExitCode::Usage,
+            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) | Self::NobodyToAsk(_) => {
+                ExitCode::Usage
+            }
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,
             Self::SocketUnusable { .. }
             | Self::Unreadable(_)
             | Self::Interrupted { .. }
+            | Self::GivenUp
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome
@@ -129,7 +139,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::NoCoordinator
         | Code::ShareConfigured
         | Code::NoUsername
-        | Code::GuiOff => ExitCode::Conflict,
+        | Code::GuiOff
+        | Code::BlocksFull => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
         | Code::FileGone
@@ -140,7 +151,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::FileNotShared
         | Code::SourceUnknown
         | Code::SettingUnknown
-        | Code::RequestUnknown => ExitCode::NotFound,
+        | Code::RequestUnknown
+        | Code::BlockUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong
         | Code::NameTokenInvalid
         | Code::FileNotOffered

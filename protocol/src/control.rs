@@ -1,6 +1,7 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod blocks;
 mod settings;
 mod why;
 
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
@@ -41,6 +43,14 @@ pub struct Status {
     pub upload: Option<Upload>,
     /// Dial-backs that were turned away at the message-key since the start.
     pub refused_dial_backs: u64,
+    /// Bytes a second at most; none where there is no limit.
+    #[serde(default)]
+    pub download_rate_max: Option<u64>,
+    #[serde(default)]
+    pub upload_rate_max: Option<u64>,
+    /// Nothing is given for now, and nothing offered.
+    #[serde(default)]
+    pub uploads_off: bool,
 }
 
 /// Body of `PUT /v1/connection`.
@@ -59,7 +69,8 @@ pub struct NewSearch {
 }
 
 /// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
-/// answered once there are more than N results or the search is finished.
+/// answered once there are more than N results or the search is finished. `POST /v1/searches/{search}` asks all peers
+/// once more; what is new gets the numbers that follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub schema: u32,

@@ -82,6 +82,7 @@ pub mod control {
     pub const LINK: &str = "/v1/link";
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
+    pub const BLOCKS: &str = "/v1/blocks";
 }
 
 /// Routes of the daemon's web page that the control API does not have.

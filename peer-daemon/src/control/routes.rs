@@ -5,12 +5,12 @@ use actix_web::{
     web::{self, ServiceConfig, delete, get, post, put},
 };
 use protocol::paths::control::{
-    CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
+    BLOCKS, CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
     DOWNLOAD_WHY, DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES,
     SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
-use super::{error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
+use super::{block_handlers, error::method_not_allowed, handlers as to, setting_handlers, share_handlers};
 
 /// What the socket and the web page have in common.
 pub(super) fn configure_shared(config: &mut ServiceConfig) {
@@ -18,7 +18,7 @@ pub(super) fn configure_shared(config: &mut ServiceConfig) {
         (STATUS, vec![get().to(to::status)]),
         (CONNECTION, vec![put().to(to::connect), delete().to(to::disconnect)]),
         (SEARCHES, vec![post().to(to::start_search)]),
-        (SEARCH, vec![get().to(to::view_search)]),
+        (SEARCH, vec![get().to(to::view_search), post().to(to::search_again)]),
         (DOWNLOADS, vec![get().to(to::list_downloads), post().to(to::add_downloads)]),
         (DOWNLOAD, vec![get().to(to::show_download), delete().to(to::remove_download)]),
         (DOWNLOAD_PAUSE, vec![post().to(to::pause_download)]),
@@ -52,6 +52,14 @@ pub(super) fn configure_own(config: &mut ServiceConfig) {
         (LINK, vec![get().to(share_handlers::link)]),
         (CONFIG, vec![get().to(setting_handlers::show)]),
         (SETTING, vec![put().to(setting_handlers::set), delete().to(setting_handlers::unset)]),
+        (
+            BLOCKS,
+            vec![
+                get().to(block_handlers::list),
+                post().to(block_handlers::add),
+                delete().to(block_handlers::remove),
+            ],
+        ),
     ];
     mount(config, table);
 }

@@ -23,6 +23,8 @@ use thiserror::Error;
 
 /// Ends the names of files that are not whole yet.
 const PARTIAL: &str = ".part";
+/// Recorded in the place of an inode for a file that is about to be created. No file has it.
+pub const ANNOUNCED: u64 = 0;
 /// So many names may be taken before it counts as an error.
 const NAMES_TRIED_MAX: u32 = 1_000;
 
@@ -67,8 +69,26 @@ pub struct PartFile {
 impl PartFile {
     /// Creates `NAME.part`, numbered if that is taken. The partial files of two downloads are never the same.
     pub fn create(dir: &Dir, name: &SafeName) -> Result<Self, AssembleError> {
-        let dir = dir.try_clone()?;
-        let (part, file) = first_free(&part_name(name), |part| create_new(&dir, part))?;
+        Self::create_announced(dir, name, |_| Ok(()))
+    }
+
+    /// The same; what it is about to create is announced first, so that it is found again if the process ends
+    /// right after that.
+    pub fn create_announced<E: From<AssembleError>>(
+        dir: &Dir,
+        name: &SafeName,
+        mut announce: impl FnMut(&SafeName) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let dir = dir.try_clone().map_err(AssembleError::from)?;
+        let mut refused = None;
+        let created = first_free(&part_name(name), |part| {
+            announce(part).map_err(|error| {
+                refused = Some(error);
+                io::Error::other("it was not announced")
+            })?;
+            create_new(&dir, part)
+        });
+        let (part, file) = created.map_err(|error| refused.unwrap_or_else(|| error.into()))?;
         Ok(Self { dir, file, part, name: name.clone() })
     }
 
@@ -79,6 +99,12 @@ impl PartFile {
         options.read(true).write(true).follow(FollowSymlinks::No);
         let file = dir.open_with(part.as_str(), &options)?.into_std();
         Ok(Self { dir, file, part: part.clone(), name: name.clone() })
+    }
+
+    /// Whether this is the file that was recorded under its name: the very file, or one that was announced and
+    /// is still empty.
+    pub fn is_recorded_as(&self, inode: u64) -> Result<bool, AssembleError> {
+        Ok(self.inode()? == inode || (inode == ANNOUNCED && self.written()? == 0))
     }
 
     /// Which file this is, whatever its name.

@@ -67,7 +67,7 @@ use crate::{
     coordinator_link::CoordinatorLink,
     dialler::Dialler,
     introductions::keeper::IdentityKeeper,
-    peer_stream::listen::PortListener,
+    peer_stream::{listen::PortListener, throttle::Throttle},
     searches::{Searches, Source},
     state::{State, StateError},
 };
@@ -84,6 +84,8 @@ pub(crate) struct Parts {
     pub(crate) conflict: Conflict,
     /// The download port as others reach it.
     pub(crate) public_port: u16,
+    /// How fast files may come.
+    pub(crate) throttle: Throttle,
     pub(crate) tracker: TaskTracker,
     pub(crate) token: CancellationToken,
 }
@@ -138,6 +140,7 @@ impl Downloads {
             listener,
             pending.clone(),
             parts.identities.clone(),
+            parts.throttle.clone(),
             parts.tracker.clone(),
             parts.token.clone(),
         );

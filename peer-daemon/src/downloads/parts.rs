@@ -6,7 +6,7 @@ use protocol::{FileId, SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
-    assemble::{AssembleError, PartFile},
+    assemble::{ANNOUNCED, AssembleError, PartFile},
     batch::{Batch, Item},
     entry::DownloadId,
     failure::Failure,
@@ -80,9 +80,16 @@ impl Downloads {
             Found::InUse(part) => return Ok(self.opened(item, part, stored_layer)),
             Found::Part(part, plan) => (part, plan),
             Found::Nothing => {
-                let folder = Arc::clone(&self.shared.folder);
-                let part = self.blocking(move || Ok(PartFile::create(&folder.open()?, &name)?)).await?;
-                (Arc::new(part), Plan::new(file))
+                let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
+                let boot_id = self.shared.boot_id.to_string();
+                let creating = self.blocking(move || {
+                    PartFile::create_announced(&folder.open()?, &name, |part| {
+                        let (part, boot_id) = (part.clone(), boot_id.clone());
+                        let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
+                        store.save_remains(id, &remains).map_err(Failure::from)
+                    })
+                });
+                (Arc::new(creating.await?), Plan::new(file))
             }
         };
         let adopted = batch.change(item, |entry| {
@@ -144,7 +151,7 @@ impl Downloads {
                 let part = match (part, left) {
                     (Some(part), _) => part,
                     (None, Some((name, inode))) => match PartFile::open(&folder.open()?, &name, &name) {
-                        Ok(part) if part.inode()? == inode => Arc::new(part),
+                        Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
                         // Gone, or somebody else's by now.
                         Ok(_) | Err(_) => return Ok(()),
                     },

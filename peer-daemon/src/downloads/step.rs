@@ -222,6 +222,7 @@ fn queue_sentence(reason: QueueReason) -> &'static str {
     match reason {
         QueueReason::Busy => "the source is busy with another upload",
         QueueReason::Asking => "the source's owner is asked",
+        QueueReason::UploadsOff => "the source gives nothing for now",
         QueueReason::Other => "the source lets this wait",
     }
 }

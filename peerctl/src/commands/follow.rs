@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use protocol::control::{Cause, Download, DownloadState, Downloads, ExitCode, SCHEMA};
 
-use crate::{client::Client, clock, error::Error, output::Output, transfer::Transfer, view::View};
+use crate::{
+    client::Client, clock, error::Error, interrupt::Interrupt, output::Output, transfer::Transfer, view::View,
+};
 
 /// A bar is drawn anew this often; more often nobody sees.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -19,9 +21,10 @@ pub(super) async fn follow(
     output: &Output,
 ) -> Result<(), Error> {
     let mut view = View::new(output, "downloads");
+    let mut interrupt = Interrupt::listen()?;
     let ended = tokio::select! {
         ended = until_the_end(client, &ids, deadline, output, &mut view) => ended,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { ids }),
+        () = interrupt.pressed() => Err(Error::Interrupted { ids }),
     };
     view.finish();
     conclude(ended?, output)

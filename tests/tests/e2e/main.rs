@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod bad_requests;
+mod blocks;
+mod changes;
 mod churn;
 mod conflict;
 mod crashes;
@@ -13,8 +15,10 @@ mod dialling;
 mod disk;
 mod first_bytes;
 mod gui;
+mod limits;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;

@@ -2,6 +2,7 @@
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
 mod blocks;
+mod changes;
 mod settings;
 mod why;
 
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use self::blocks::{Block, BlockRequest, Blocks};
+pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};

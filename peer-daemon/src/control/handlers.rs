@@ -9,8 +9,8 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -78,6 +78,10 @@ impl Controls {
 
     pub(crate) fn uploads(&self) -> Vec<Upload> {
         self.network.as_ref().map(|network| network.uploads.list()).unwrap_or_default()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
+        self.network.as_ref().map(|network| network.uploads.requests()).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -271,8 +275,7 @@ pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
 }
 
 pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
-    let requests = controls.network.as_ref().map(|network| network.uploads.requests());
-    Json(IncomingRequests { schema: SCHEMA, requests: requests.unwrap_or_default() })
+    Json(IncomingRequests { schema: SCHEMA, requests: controls.requests() })
 }
 
 pub(super) async fn accept_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {

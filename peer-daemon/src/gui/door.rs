@@ -41,7 +41,7 @@ impl Door {
         self.with(|logins| logins.open(link, session.clone(), clock::now())).then_some(session)
     }
 
-    pub(super) fn admits(&self, session: &GuiSession) -> bool {
+    pub(crate) fn admits(&self, session: &GuiSession) -> bool {
         self.with(|logins| logins.admits(session, clock::now()))
     }
 

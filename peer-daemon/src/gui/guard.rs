@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 
 use actix_web::{
-    Error, HttpResponse, ResponseError as _,
+    Error, HttpMessage as _, HttpResponse, ResponseError as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -21,7 +21,7 @@ use actix_web::{
 use protocol::{Code, id::GuiSession};
 
 use super::door::Door;
-use crate::control::ControlError;
+use crate::control::{Caller, ControlError};
 
 /// On every answer. Nothing is loaded from elsewhere, nothing inline runs, no string becomes markup, nobody frames
 /// the page, nothing is kept.
@@ -63,10 +63,10 @@ pub(super) async fn admit_session<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let door = request.app_data::<Data<Door>>();
-    let is_admitted =
-        door.zip(session_of(request.headers())).is_some_and(|(door, session)| door.admits(&session));
-    if is_admitted {
+    let door = request.app_data::<Data<Door>>().cloned();
+    let shown = door.zip(session_of(request.headers()));
+    if let Some((door, session)) = shown.filter(|(door, session)| door.admits(session)) {
+        request.extensions_mut().insert(Caller::Page { door, session });
         Ok(next.call(request).await?.map_into_left_body())
     } else {
         let error =

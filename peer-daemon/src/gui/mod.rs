@@ -2,11 +2,11 @@
 //!
 //! A browser brings other people's pages along, and loopback is open to every user of the machine. So the door
 //! is narrower than the control socket's: [`guard`] refuses what was not sent by our own page, [`login`] gives
-//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself.
+//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself:
+//! the API's table says how much of it.
 
 mod door;
 mod guard;
-mod live;
 mod login;
 mod routes;
 mod session;
@@ -25,7 +25,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::door::Door;
-use crate::{config::values::GuiListen, control::Controls};
+use crate::{
+    config::values::GuiListen,
+    control::{Controls, Streams},
+};
 
 /// One person looks.
 const WORKERS: usize = 1;
@@ -80,7 +83,7 @@ impl Gui {
         let address = self.door.address();
         let controls = Data::new(controls);
         let door = Data::from(self.door);
-        let streams = Data::new(live::Streams::new());
+        let streams = Data::new(Streams::new());
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(controls.clone())

@@ -4,9 +4,9 @@ use actix_web::{
     HttpResponse, Resource, middleware,
     web::{self, ServiceConfig, delete, get, post},
 };
-use protocol::paths::gui::{LIVE, SESSION};
+use protocol::paths::gui::SESSION;
 
-use super::{guard, live, session};
+use super::{guard, session};
 use crate::control;
 
 /// The page. It has no names or secrets in it, and is in the program itself: there is no folder to read from.
@@ -32,8 +32,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config.service(
         web::scope("")
             .wrap(middleware::from_fn(guard::admit_session))
-            .configure(control::configure_shared)
-            .service(resource(LIVE).route(get().to(live::live)))
+            .configure(control::configure_for_page)
             .default_service(web::route().to(control::route_unknown)),
     );
 }

@@ -117,7 +117,7 @@ async function watch() {
     await untilVisible();
     stream = new AbortController();
     try {
-      const response = await request("GET", "/v1/gui/live", { signal: stream.signal });
+      const response = await request("GET", "/v1/events", { signal: stream.signal });
       for await (const next of documents(response.body)) {
         pause = RETRY_FIRST_MS;
         show(next);
@@ -287,7 +287,7 @@ const results = new Rows("results", "result", (row, result) => {
 });
 
 function show(next) {
-  scene = next;
+  scene = { ...scene, ...next };
   notice(scene.status.coordinator ? null : NO_COORDINATOR);
   byId("app").hidden = false;
   byId("app").inert = false;

@@ -212,6 +212,7 @@ impl Started {
             identities: self.identities.clone(),
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
+            conflict: config.conflict,
             public_port: public_download_port,
             give_up_after: config.give_up_after,
             throttle: self.live.download.clone(),

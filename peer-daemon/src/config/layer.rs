@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use protocol::Username;
+use protocol::{Conflict, Username};
 use serde::Deserialize;
 
 use super::{
@@ -37,6 +37,7 @@ pub(super) struct Layer {
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
     pub(super) give_up_after: Option<TimeSpan>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
@@ -60,6 +61,7 @@ pub(super) const SETTABLE: &[&str] = &[
     "uploads",
     "policy",
     "give_up_after",
+    "conflict",
     "gui",
 ];
 
@@ -97,6 +99,7 @@ impl Layer {
             "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
             "give_up_after" => self.give_up_after = parse(text)?,
+            "conflict" => self.conflict = parse(text)?,
             "gui" => self.gui = parse(text)?,
             other => return Err(format!("{other} can't be set at run time")),
         }
@@ -131,6 +134,7 @@ impl From<Cli> for Layer {
             uploads: None,
             policy: None,
             give_up_after: None,
+            conflict: None,
             gui: cli.gui,
             state_dir: cli.state_dir,
             socket: cli.socket,

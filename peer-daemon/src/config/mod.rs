@@ -23,7 +23,7 @@ use std::{
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
@@ -63,6 +63,8 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// A download that can't go on is given up after so long without a byte.
     pub give_up_after: Duration,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
     pub gui: Option<GuiListen>,
@@ -170,6 +172,9 @@ impl Sources {
                 .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
                 .unwrap_or(GIVE_UP_AFTER)
                 .duration(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
             live: pick.live(),
             gui: pick.gui(),
             state_dir: PathBuf::new(),

@@ -169,6 +169,7 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
         ("download_port", "80"),
         ("public_download_port", "0"),
         ("username", "a b"),
+        ("conflict", "merge"),
         ("gui", "192.0.2.1:80"),
         ("listen", "localhost"),
         ("download_dir", "Downloads"),

@@ -5,6 +5,7 @@
 //! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself:
 //! the API's table says how much of it.
 
+mod assets;
 mod door;
 mod guard;
 mod login;

@@ -118,8 +118,9 @@ impl Page {
 #[actix_web::test]
 async fn without_a_session_there_is_the_page_and_nothing_else() {
     let page = Page::serve();
-    for file in ["/", "/style.css", "/app.js", "/icon.svg"] {
-        assert_eq!(page.request(Method::GET, file).send().await.unwrap().status(), StatusCode::OK, "{file}");
+    for asset in assets::ASSETS {
+        let file = page.request(Method::GET, asset.path).send().await.unwrap();
+        assert_eq!(file.status(), StatusCode::OK, "{}", asset.path);
     }
     let zeros = format!("Bearer {}", "0".repeat(64));
     for credential in [None, Some(""), Some("Bearer "), Some("Basic YWRtaW46YWRtaW4="), Some(zeros.as_str())]

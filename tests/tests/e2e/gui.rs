@@ -59,7 +59,7 @@ async fn a_person_connects_searches_fetches_pauses_and_resumes() {
     );
 
     browser.enter("#query", "river").await;
-    browser.read("#search-summary", "2 results", |text| text == "2 results for “river”").await;
+    browser.read("#search-summary", "2 files", |text| text == "2 files for “river”").await;
     browser.press("Fetch river song.flac").await;
     browser.read("#downloads .state", "a percentage", |text| text.ends_with('%') && text != "0 %").await;
     take_pictures(&browser, "page").await;

@@ -128,6 +128,11 @@ impl Transfer {
     }
 }
 
+/// A download's state in a word.
+pub(crate) fn download_state(state: DownloadState) -> &'static str {
+    of_download(state).1
+}
+
 fn of_download(state: DownloadState) -> (Stage, &'static str) {
     match state {
         DownloadState::Queued => (Stage::Waiting, "queued"),

@@ -1,15 +1,19 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod blocks;
 mod changes;
 mod settings;
+mod why;
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
@@ -41,6 +45,14 @@ pub struct Status {
     pub upload: Option<Upload>,
     /// Dial-backs that were turned away at the message-key since the start.
     pub refused_dial_backs: u64,
+    /// Bytes a second at most; none where there is no limit.
+    #[serde(default)]
+    pub download_rate_max: Option<u64>,
+    #[serde(default)]
+    pub upload_rate_max: Option<u64>,
+    /// Nothing is given for now, and nothing offered.
+    #[serde(default)]
+    pub uploads_off: bool,
 }
 
 /// Body of `PUT /v1/connection`.
@@ -59,7 +71,8 @@ pub struct NewSearch {
 }
 
 /// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
-/// answered once there are more than N results or the search is finished.
+/// answered once there are more than N results or the search is finished. `POST /v1/searches/{search}` asks all peers
+/// once more; what is new gets the numbers that follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub schema: u32,
@@ -118,7 +131,8 @@ pub struct Download {
     pub position: Option<u32>,
     /// Why it waits or failed, in a sentence.
     pub reason: Option<String>,
-    /// The same for programs, when it failed.
+    /// The same for programs, when it failed, or when it is paused because the disk does not take it: then it
+    /// goes on by itself.
     pub cause: Option<Cause>,
 }
 
@@ -169,6 +183,8 @@ pub enum Cause {
     VersionMismatch,
     NoSpace,
     Permission,
+    /// The download folder was removed, or its disk is not mounted.
+    FolderGone,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -340,7 +356,7 @@ impl From<Cause> for ExitCode {
             | Cause::NeitherReachable
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::FileGone => Self::NotFound,
+            Cause::FileGone | Cause::FolderGone => Self::NotFound,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

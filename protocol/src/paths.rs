@@ -69,6 +69,7 @@ pub mod control {
     pub const DOWNLOAD_RESUME: &str = "/v1/downloads/{id}/resume";
     pub const DOWNLOAD_RETRY: &str = "/v1/downloads/{id}/retry";
     pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
+    pub const DOWNLOAD_WHY: &str = "/v1/downloads/{id}/why";
     pub const UPLOADS: &str = "/v1/uploads";
     pub const REQUESTS: &str = "/v1/requests";
     pub const REQUEST_ACCEPT: &str = "/v1/requests/{id}/accept";
@@ -81,6 +82,7 @@ pub mod control {
     pub const LINK: &str = "/v1/link";
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
+    pub const BLOCKS: &str = "/v1/blocks";
     pub const EVENTS: &str = "/v1/events";
 }
 

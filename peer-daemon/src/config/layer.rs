@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::{
     ConfigError,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort},
+    byte_rate::ByteRate,
+    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -31,6 +32,9 @@ pub(super) struct Layer {
     pub(super) upload_port: Option<Port>,
     pub(super) public_download_port: Option<PublicPort>,
     pub(super) public_upload_port: Option<PublicPort>,
+    pub(super) upload_rate: Option<ByteRate>,
+    pub(super) download_rate: Option<ByteRate>,
+    pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
@@ -38,8 +42,8 @@ pub(super) struct Layer {
     pub(super) dial_allow: Option<Vec<IpNet>>,
 }
 
-/// What can be set while the daemon runs. All of it counts from the next start on. What decides where the state
-/// is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`) or is secret
+/// What can be set while the daemon runs; some of it counts at once ([`super::live`]), the rest from the next
+/// start on. What decides where the state is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`) or is secret
 /// (`join_key`) has its place in the file, under the person's eyes.
 pub(super) const SETTABLE: &[&str] = &[
     "coordinator",
@@ -50,6 +54,9 @@ pub(super) const SETTABLE: &[&str] = &[
     "upload_port",
     "public_download_port",
     "public_upload_port",
+    "upload_rate",
+    "download_rate",
+    "uploads",
     "policy",
     "gui",
 ];
@@ -83,6 +90,9 @@ impl Layer {
             "upload_port" => self.upload_port = parse(text)?,
             "public_download_port" => self.public_download_port = parse(text)?,
             "public_upload_port" => self.public_upload_port = parse(text)?,
+            "upload_rate" => self.upload_rate = parse(text)?,
+            "download_rate" => self.download_rate = parse(text)?,
+            "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
             "gui" => self.gui = parse(text)?,
             other => return Err(format!("{other} can't be set at run time")),
@@ -113,6 +123,9 @@ impl From<Cli> for Layer {
             upload_port: cli.upload_port,
             public_download_port: cli.public_download_port,
             public_upload_port: cli.public_upload_port,
+            upload_rate: None,
+            download_rate: None,
+            uploads: None,
             policy: None,
             gui: cli.gui,
             state_dir: cli.state_dir,

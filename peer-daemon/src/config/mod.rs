@@ -7,7 +7,9 @@
 //!
 //! Nothing here writes a file: what is set at run time goes to the state ([`settings`]).
 
+pub mod byte_rate;
 mod layer;
+pub(crate) mod live;
 pub(crate) mod settings;
 pub mod values;
 
@@ -25,13 +27,13 @@ use thiserror::Error;
 
 use self::{
     layer::Layer,
+    live::LiveSettings,
     settings::RunTime,
     values::{CoordinatorUrl, GuiAddress, GuiListen, Port, PublicPort},
 };
 use crate::{
     cli::Cli,
     data_dirs::{DataDirs, NoHome},
-    introductions::policy::Policy,
 };
 
 const DOWNLOAD_PORT: u16 = 4821;
@@ -56,8 +58,8 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
-    /// Who decides about introductions.
-    pub policy: Policy,
+    /// What counts at once when it is changed.
+    pub live: LiveSettings,
     pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
@@ -159,7 +161,7 @@ impl Sources {
             public_upload_port: pick
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
-            policy: pick.plain("policy", |layer| layer.policy, Some(Policy::default())).unwrap_or_default(),
+            live: pick.live(),
             gui: pick.gui(),
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
@@ -191,6 +193,20 @@ struct Picker<'a> {
 }
 
 impl Picker<'_> {
+    fn live(&mut self) -> LiveSettings {
+        let default = LiveSettings::default();
+        LiveSettings {
+            upload_rate: self
+                .plain("upload_rate", |layer| layer.upload_rate, Some(default.upload_rate))
+                .unwrap_or_default(),
+            download_rate: self
+                .plain("download_rate", |layer| layer.download_rate, Some(default.download_rate))
+                .unwrap_or_default(),
+            uploads: self.plain("uploads", |layer| layer.uploads, Some(default.uploads)).unwrap_or_default(),
+            policy: self.plain("policy", |layer| layer.policy, Some(default.policy)).unwrap_or_default(),
+        }
+    }
+
     fn gui(&mut self) -> Option<GuiListen> {
         let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)));
         let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);

@@ -1,7 +1,7 @@
 use clap::CommandFactory as _;
 
 use super::{settings::SettingError, *};
-use crate::{config::settings::Settings, state::State};
+use crate::{config::settings::Settings, introductions::policy::Policy, state::State};
 
 /// A folder with a configuration file and a state.
 struct Home {
@@ -72,6 +72,9 @@ fn a_mistake_in_the_file_is_told_with_file_line_and_column() {
         ("public_upload_port = 0", "line 1, column 22"),
         ("username = \"a b\"", "line 1, column 12"),
         ("coordinator = \"nowhere\"", "line 1, column 15"),
+        ("upload_rate = \"fast\"", "line 1, column 15"),
+        ("download_rate = 5", "line 1, column 17"),
+        ("uploads = \"maybe\"", "line 1, column 11"),
         ("dial_allow = [\"10.0.0.0/8\", \"x\"]", "line 1, column 29"),
     ] {
         let message = resolve(file, &[]).unwrap_err().to_string();
@@ -128,6 +131,31 @@ fn what_was_set_at_run_time_counts_from_the_next_start_on() {
 }
 
 #[test]
+fn some_settings_count_at_once() {
+    let home = Home::with("upload_rate = \"3M\"", &[]);
+    let settings = home.settings();
+    let rate = |settings: &Settings| settings.live().upload.rate().map(std::num::NonZeroU64::get);
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(rate(&settings), Some(3 << 20));
+    let giving = settings.live().giving();
+    for (name, value) in [("upload_rate", "500K"), ("uploads", "off"), ("policy", "ask")] {
+        settings.set(name, value).unwrap();
+        assert_eq!(told(&settings, name), ((text(value), Origin::RunTime), None));
+    }
+    assert_eq!(rate(&settings), Some(500 << 10));
+    assert_eq!(*giving.borrow(), live::Giving { uploads: values::Switch::Off, policy: Policy::Ask });
+    drop(settings);
+
+    let settings = home.settings();
+    assert_eq!(rate(&settings), Some(500 << 10), "and after a restart");
+    settings.unset("upload_rate").unwrap();
+    assert_eq!(rate(&settings), Some(3 << 20));
+    assert_eq!(told(&settings, "upload_rate"), ((text("3M"), Origin::File), None));
+    let at_once = settings.show().unwrap().settings.into_iter().filter(|setting| setting.at_once);
+    assert_eq!(at_once.map(|setting| setting.name).collect::<Vec<_>>(), live::AT_ONCE);
+}
+
+#[test]
 fn a_flag_goes_before_what_was_set_at_run_time() {
     let home = Home::with("", &["--username", "anna"]);
     home.settings().set("username", "bert").unwrap();
@@ -147,6 +175,9 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
         ("coordinator", "x"),
         ("coordinator", "http://hearsay.example"),
         ("username", &"a".repeat(5_000)),
+        ("upload_rate", "1"),
+        ("download_rate", "fast"),
+        ("uploads", "no"),
     ] {
         let refused = settings.set(name, value);
         assert!(matches!(refused, Err(SettingError::Invalid(_))), "{name}: {refused:?}");

@@ -34,6 +34,14 @@ pub struct GuiListen {
     pub is_chosen: bool,
 }
 
+/// Whether something is done at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Switch {
+    #[default]
+    On,
+    Off,
+}
+
 /// The coordinator's URL, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorUrl {
@@ -101,6 +109,18 @@ impl FromStr for GuiAddress {
     }
 }
 
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("expected on or off"),
+        }
+    }
+}
+
 impl FromStr for CoordinatorUrl {
     type Err = &'static str;
 
@@ -131,6 +151,15 @@ impl fmt::Display for GuiAddress {
     }
 }
 
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
 impl fmt::Display for CoordinatorUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -150,6 +179,12 @@ impl<'de> Deserialize<'de> for PublicPort {
 }
 
 impl<'de> Deserialize<'de> for GuiAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }

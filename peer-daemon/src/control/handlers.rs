@@ -1,6 +1,6 @@
 //! What each call of the control API does.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -10,7 +10,7 @@ use protocol::{
     Code, Username,
     control::{
         ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
-        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
+        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -20,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use crate::{
-    config::settings::Settings,
+    blocks::Blocks,
+    config::{settings::Settings, values::Switch},
     coordinator_link::{CoordinatorLink, LinkStatus},
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
     library::Library,
+    peer_stream::throttle::Throttle,
     searches::{Searches, Source},
     uploads::Uploads,
 };
@@ -44,6 +46,7 @@ pub(crate) struct Controls {
     pub(crate) identities: IdentityKeeper,
     pub(crate) library: Library,
     pub(crate) settings: Settings,
+    pub(crate) blocks: Blocks,
     /// `None` when no coordinator is configured.
     pub(crate) network: Option<Network>,
     pub(crate) download_port: u16,
@@ -86,6 +89,8 @@ impl Controls {
             self.network.as_ref().map_or((None, false, None), |network| connection(&network.link));
         let summary = self.library.summary();
         let network = self.network.as_ref();
+        let live = self.settings.live();
+        let bytes_a_second = |throttle: &Throttle| throttle.rate().map(NonZeroU64::get);
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -103,6 +108,9 @@ impl Controls {
             download: network.and_then(|network| network.downloads.current()),
             upload: network.and_then(|network| network.uploads.current()),
             refused_dial_backs: network.map_or(0, |network| network.downloads.refused_dial_backs()),
+            download_rate_max: bytes_a_second(&live.download),
+            upload_rate_max: bytes_a_second(&live.upload),
+            uploads_off: live.giving().borrow().uploads == Switch::Off,
         }
     }
 }
@@ -150,6 +158,11 @@ pub(super) async fn start_search(
 ) -> Result<HttpResponse, ControlError> {
     let search = controls.network()?.searches.start(&request.query).await?;
     Ok(HttpResponse::Created().json(search))
+}
+
+pub(super) async fn search_again(controls: Data<Controls>, number: Path<u64>) -> Answer<Search> {
+    let search = controls.network()?.searches.again(*number).await?;
+    search.map(Json).ok_or_else(|| Code::SearchUnknown.into())
 }
 
 /// How long a call may be held back for news.
@@ -253,6 +266,11 @@ pub(super) async fn cancel_download(controls: Data<Controls>, id: Path<String>) 
 
 pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) -> Answer<DownloadList> {
     changed(controls.network()?.downloads.remove(download_id(&id)?).await)
+}
+
+pub(super) async fn explain_download(controls: Data<Controls>, id: Path<String>) -> Answer<Why> {
+    let why = controls.network()?.downloads.why(download_id(&id)?).await.map_err(ChangeError::from)?;
+    Ok(Json(why.ok_or(ChangeError::Unknown)?))
 }
 
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {

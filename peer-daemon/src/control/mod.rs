@@ -3,6 +3,7 @@
 //! It is a security boundary: the socket's folder is the owner's alone, every connection's user is checked, and
 //! nothing that a browser could be made to send is served.
 
+mod block_handlers;
 mod caller;
 mod error;
 mod events;

@@ -13,12 +13,14 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use protocol::paths::control::{
-    CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
-    DOWNLOADS, EVENTS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES, SETTING,
-    SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
+    BLOCKS, CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
+    DOWNLOAD_WHY, DOWNLOADS, EVENTS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH,
+    SEARCHES, SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
-use super::{error::method_not_allowed, events, handlers as to, setting_handlers, share_handlers};
+use super::{
+    block_handlers, error::method_not_allowed, events, handlers as to, setting_handlers, share_handlers,
+};
 
 /// Through which doors a call may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub(crate) const ROUTES: &[Route] = &[
     both(Method::DELETE, CONNECTION, |call| call.to(to::disconnect)),
     both(Method::POST, SEARCHES, |call| call.to(to::start_search)),
     both(Method::GET, SEARCH, |call| call.to(to::view_search)),
+    both(Method::POST, SEARCH, |call| call.to(to::search_again)),
     both(Method::GET, DOWNLOADS, |call| call.to(to::list_downloads)),
     both(Method::POST, DOWNLOADS, |call| call.to(to::add_downloads)),
     both(Method::GET, DOWNLOAD, |call| call.to(to::show_download)),
@@ -61,6 +64,7 @@ pub(crate) const ROUTES: &[Route] = &[
     both(Method::POST, DOWNLOAD_RESUME, |call| call.to(to::resume_download)),
     both(Method::POST, DOWNLOAD_RETRY, |call| call.to(to::retry_download)),
     both(Method::POST, DOWNLOAD_CANCEL, |call| call.to(to::cancel_download)),
+    both(Method::GET, DOWNLOAD_WHY, |call| call.to(to::explain_download)),
     both(Method::GET, REQUESTS, |call| call.to(to::list_requests)),
     both(Method::POST, REQUEST_ACCEPT, |call| call.to(to::accept_request)),
     both(Method::POST, REQUEST_DECLINE, |call| call.to(to::decline_request)),
@@ -73,6 +77,9 @@ pub(crate) const ROUTES: &[Route] = &[
     both(Method::GET, CONFIG, |call| call.to(setting_handlers::show)),
     both(Method::PUT, SETTING, |call| call.to(setting_handlers::set)),
     both(Method::DELETE, SETTING, |call| call.to(setting_handlers::unset)),
+    both(Method::GET, BLOCKS, |call| call.to(block_handlers::list)),
+    both(Method::POST, BLOCKS, |call| call.to(block_handlers::add)),
+    both(Method::DELETE, BLOCKS, |call| call.to(block_handlers::remove)),
     socket(Method::GET, LINK, |call| call.to(share_handlers::link)),
     socket(Method::POST, GUI_LOGIN, |call| call.to(to::log_in_to_gui)),
     socket(Method::POST, SHUTDOWN, |call| call.to(to::shut_down)),

@@ -1,12 +1,16 @@
 //! The downloads that one introduction asks for, and the changes to their records.
 
-use protocol::{FileId, control::DownloadState, introduction::QueueReason};
+use std::time::Duration;
+
+use protocol::{FileId, control::DownloadState};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Downloads,
     entry::{DownloadId, Entry},
     failure::Failure,
+    setback::Setback,
+    step::Step,
 };
 use crate::searches::Source;
 
@@ -63,34 +67,38 @@ impl Batch {
         }
     }
 
-    pub(super) fn update(&self, item: &Item, state: DownloadState, reason: Option<&str>) {
-        self.change(item, |entry| entry.move_to(state, reason.map(str::to_owned)));
+    /// A step that says itself where it leads.
+    pub(super) fn take(&self, item: &Item, step: Step) {
+        self.change(item, |entry| entry.take(step));
     }
 
-    pub(super) fn update_all(&self, state: DownloadState, reason: Option<&str>) {
+    pub(super) fn take_all(&self, step: &Step) {
         for item in &self.items {
-            self.update(item, state, reason);
-        }
-    }
-
-    pub(super) fn wait_at(&self, position: u32, reason: QueueReason) {
-        for item in &self.items {
-            self.change(item, |entry| entry.wait_at(position, queue_sentence(reason).to_owned()));
+            self.take(item, step.clone());
         }
     }
 
     /// What was not reached by a stream is asked for again.
     pub(super) fn requeue(&self) {
-        self.update_all(DownloadState::Queued, None);
+        self.take_all(&Step::NotReached);
     }
 
     /// Counts it for each; answers the highest count.
     pub(super) fn count_lost_stream(&self) -> u32 {
-        let count = |entry: &mut Entry| {
-            entry.lost_streams += 1;
-            entry.lost_streams
-        };
-        self.items.iter().filter_map(|item| self.change(item, count)).max().unwrap_or(1)
+        let counts = self.items.iter().filter_map(|item| self.change(item, Entry::count_lost_stream));
+        counts.max().unwrap_or(1)
+    }
+
+    /// All wait for another try.
+    pub(super) fn wait(&self, setback: &Setback, pause: Duration) {
+        for item in &self.items {
+            self.wait_one(item, setback, pause);
+        }
+    }
+
+    pub(super) fn wait_one(&self, item: &Item, setback: &Setback, pause: Duration) {
+        let step = Step::Setback(setback.clone());
+        self.change(item, |entry| entry.live(|life, now| life.wait_until(now, step, now + pause)));
     }
 
     /// Ends a download. What was received stays, for a retry; a partial file without any is removed.
@@ -112,13 +120,5 @@ impl Batch {
     pub(super) fn only(&self, state: DownloadState) -> Self {
         let is_in = |item: &&Item| self.change(item, |entry| entry.state() == state) == Some(true);
         Self::new(self.downloads.clone(), self.items.iter().filter(is_in).cloned().collect())
-    }
-}
-
-fn queue_sentence(reason: QueueReason) -> &'static str {
-    match reason {
-        QueueReason::Busy => "the source is busy with another upload",
-        QueueReason::Asking => "the source's owner is asked",
-        QueueReason::Other => "the source lets this wait",
     }
 }

@@ -26,13 +26,11 @@ impl Downloads {
     /// Stops a download until it is resumed; what was received stays.
     pub(crate) async fn pause(&self, id: DownloadId) -> Result<Download, ChangeError> {
         self.change(id, |entry| match entry.state() {
-            DownloadState::Paused => Ok(()),
             state if state.has_ended() || state == DownloadState::Verifying => {
                 Err(ChangeError::WrongState(state))
             }
             _ => {
-                entry.token.cancel();
-                entry.move_to(DownloadState::Paused, None);
+                entry.pause();
                 Ok(())
             }
         })

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use protocol::{
     Username,
-    control::DownloadState,
     introduction::{HeardReply, IntroductionRequest, Invitation},
     limits::{INTRODUCTION_WORD, PLACE_RENEWAL, ROUTE_HOLD},
 };
@@ -19,6 +18,8 @@ use super::{
     dial_me::dial_target,
     failure::Failure,
     pending::{News, Ticket},
+    setback::{DialTrouble, Setback},
+    step::Step,
 };
 use crate::{
     clock,
@@ -53,7 +54,7 @@ impl<'a> Introducing<'a> {
     pub(super) async fn run(mut self) -> Result<(Requester, SemaphorePermit<'a>), Failure> {
         let downloads = self.downloads;
         let mut sessions = downloads.shared.sessions.subscribe();
-        self.batch.update_all(DownloadState::Requesting, None);
+        self.batch.take_all(&Step::Asked);
         loop {
             sessions.borrow_and_update();
             self.send(&mut sessions).await?;
@@ -67,7 +68,7 @@ impl<'a> Introducing<'a> {
             }
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
-            self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
+            self.batch.take_all(&Step::Deferred);
             // Sent again in time even if the slot stays taken: the place must not lapse.
             let _taken = tokio::time::timeout(PLACE_RENEWAL_DEFERRED, slot.acquire()).await;
         }
@@ -89,7 +90,7 @@ impl<'a> Introducing<'a> {
             match sent {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
-                    self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
+                    self.batch.wait(&error.into(), Duration::ZERO);
                     sessions.changed().await.map_err(|_| Failure::Worker)?;
                 }
                 Err(CallError::RateLimited { retry_after })
@@ -97,7 +98,7 @@ impl<'a> Introducing<'a> {
                 {
                     tokio::time::sleep(retry_after).await;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(Setback::from(error).into()),
             }
         }
     }
@@ -107,7 +108,7 @@ impl<'a> Introducing<'a> {
         requester: &Username,
         identity: &Identity,
     ) -> Result<IntroductionRequest, Failure> {
-        let source = self.batch.source().ok_or(Failure::SourceGone)?;
+        let source = self.batch.source().ok_or(Failure::Cancelled)?;
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
             files: self.batch.files(),
@@ -115,7 +116,7 @@ impl<'a> Introducing<'a> {
             version: protocol::VERSION,
         };
         let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), requester, self.username)
-            .map_err(|_| Failure::Seal)?;
+            .map_err(|_| Setback::KeyNotValid)?;
         Ok(IntroductionRequest {
             to: self.username.clone(),
             port: self.downloads.shared.parts.public_port,
@@ -137,37 +138,46 @@ impl<'a> Introducing<'a> {
                 }
                 () = tokio::time::sleep_until(deadline) => match waiting_for {
                     WaitingFor::Place => return Ok(Next::SendAgain),
-                    WaitingFor::Word => return Err(Failure::SourceGone),
-                    WaitingFor::Stream if shown_wrong => return Err(Failure::WrongKey),
-                    WaitingFor::Stream => return Err(self.neither_reachable()),
+                    WaitingFor::Word => return Err(Setback::NoWord.into()),
+                    WaitingFor::DialBack | WaitingFor::Dialled if shown_wrong => return Err(Setback::WrongKey.into()),
+                    WaitingFor::DialBack => return Err(Setback::NoDialBack.into()),
+                    WaitingFor::Dialled => return Err(self.neither_reachable(DialTrouble::TimedOut)),
                 },
             };
             match news {
-                News::Stream(stream) => return Ok(Next::Stream(stream)),
+                News::Stream(stream, way) => {
+                    self.batch.take_all(&Step::Connected { way });
+                    return Ok(Next::Stream(stream));
+                }
                 News::WrongKey => shown_wrong = true,
+                // The source had tried before it asked to be dialled: no way is left.
+                News::DialFailed(_) if shown_wrong => return Err(Setback::WrongKey.into()),
+                News::DialFailed(how) => return Err(self.neither_reachable(how)),
                 News::Word(HeardReply::Queued { position, reason }) => {
-                    self.batch.wait_at(position, reason);
+                    self.batch.take_all(&Step::Queued { position, reason });
                     (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
                 }
                 News::Word(HeardReply::Accepted {}) => {
-                    self.batch.update_all(DownloadState::Requesting, Some("the source dials this peer"));
-                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
+                    self.batch.take_all(&Step::Accepted);
+                    (waiting_for, deadline) = (WaitingFor::DialBack, hold());
                 }
                 News::Word(HeardReply::DialMe { endpoint }) => {
-                    let reason = "the source could not reach this peer; it is dialled now";
-                    self.batch.update_all(DownloadState::Requesting, Some(reason));
-                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
-                    let source = self.batch.source().ok_or(Failure::SourceGone)?;
+                    self.batch.take_all(&Step::ToldToDial);
+                    (waiting_for, deadline) = (WaitingFor::Dialled, hold());
+                    let source = self.batch.source().ok_or(Failure::Cancelled)?;
                     dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);
                 }
-                News::Word(HeardReply::Declined { reason }) => return Err(Failure::Declined(reason)),
+                News::Word(HeardReply::Declined { reason }) => {
+                    return Err(Setback::Declined { reason }.into());
+                }
                 News::Word(HeardReply::Unknown) => {}
             }
         }
     }
 
-    fn neither_reachable(&self) -> Failure {
-        Failure::NeitherReachable { download_port: self.downloads.shared.parts.public_port }
+    fn neither_reachable(&self, dial: DialTrouble) -> Failure {
+        let download_port = self.downloads.shared.parts.public_port;
+        Setback::NeitherReachable { download_port, dial }.into()
     }
 }
 
@@ -177,7 +187,10 @@ enum WaitingFor {
     Word,
     /// In the source's queue: the introduction is sent again.
     Place,
-    Stream,
+    /// The source dials.
+    DialBack,
+    /// The source could not dial, and is dialled.
+    Dialled,
 }
 
 /// Until when the slot is held for a way to each other.

@@ -15,6 +15,7 @@ use protocol::{
 };
 use tokio::sync::mpsc;
 
+use super::{setback::DialTrouble, step::Way};
 use crate::peer_stream::client::Requester;
 
 /// Words and streams that wait for the introduction's owner. It reads them at once; more than a few means
@@ -28,8 +29,10 @@ pub(crate) enum News {
     Word(HeardReply),
     /// Someone named this introduction and showed another key.
     WrongKey,
+    /// This peer's own dial to the target led nowhere.
+    DialFailed(DialTrouble),
     /// A stream whose message-key was right.
-    Stream(Box<Requester>),
+    Stream(Box<Requester>, Way),
 }
 
 /// All pending introductions. A plain mutex: it is held for a look-up, never over an await.
@@ -78,18 +81,32 @@ impl PendingIntroductions {
 
     /// Gives the target's word to the one who waits for it.
     pub(crate) fn hear(&self, id: IntroductionId, word: HeardReply) {
+        self.tell(id, News::Word(word));
+    }
+
+    /// This peer dialled the target in vain.
+    pub(crate) fn note_failed_dial(&self, id: IntroductionId, how: DialTrouble) {
+        self.tell(id, News::DialFailed(how));
+    }
+
+    fn tell(&self, id: IntroductionId, news: News) {
         if let Some(pending) = self.lock().get(&id) {
-            // A full queue drops the word: the next sending is answered with the current one.
-            let _full = pending.news.try_send(News::Word(word));
+            // A full queue drops it: the next sending is answered with the current word, and waits have an end.
+            let _full = pending.news.try_send(news);
         }
     }
 
     /// Checks what the other side of a stream has shown. Right: its introduction gets the stream, and the key
     /// is used up. Wrong, unknown, used up or from another certificate: counted, and the stream is dropped.
-    pub(crate) fn settle(&self, proof: &IntroductionProof, stream: Requester) -> Result<(), Refused> {
+    pub(crate) fn settle(
+        &self,
+        proof: &IntroductionProof,
+        stream: Requester,
+        way: Way,
+    ) -> Result<(), Refused> {
         let certificate = stream.target_certificate();
         let owner = self.take_owner(proof, certificate).ok_or_else(|| self.count_refusal())?;
-        owner.try_send(News::Stream(Box::new(stream))).map_err(|_| Refused)
+        owner.try_send(News::Stream(Box::new(stream), way)).map_err(|_| Refused)
     }
 
     fn take_owner(

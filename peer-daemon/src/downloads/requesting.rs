@@ -21,6 +21,8 @@ use super::{
     fetch,
     introduce::Introducing,
     parts::Opened,
+    setback::Setback,
+    step::Step,
 };
 use crate::{peer_stream::client::Requester, searches::Source, transfer_rate::watched};
 
@@ -47,6 +49,10 @@ impl SourceTask {
             let items = self.downloads.book().next_batch(&self.username);
             if items.is_empty() {
                 return;
+            }
+            let items = self.downloads.admit(items).await;
+            if items.is_empty() {
+                continue;
             }
             let batch = Batch::new(self.downloads.clone(), items);
             if let Err(failure) = self.fetch_batch(&batch).await {
@@ -83,15 +89,25 @@ impl SourceTask {
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
         for item in batch.wanted() {
-            batch.update(item, DownloadState::Transferring, None);
+            // An earlier one of them, or somebody else, may have filled the disk.
+            if !self.downloads.is_admitted(batch, item).await {
+                continue;
+            }
+            batch.take(item, Step::Transferring);
             match self.fetch_one(&mut stream, batch, item).await {
                 Ok(()) => info!("a download is finished"),
-                Err(failure) if failure.is_about_the_file() => batch.fail(item, &failure),
-                Err(failure @ Failure::StreamLost { .. }) => return Err(failure),
+                Err(Failure::Setback(setback)) if setback.is_about_the_file() => {
+                    batch.fail(item, &setback.into());
+                }
+                Err(Failure::Setback(setback @ (Setback::StreamLost | Setback::StreamSilent))) => {
+                    return Err(setback.into());
+                }
                 // In the middle of a response: the rest of the batch takes another stream.
                 Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    batch.fail(item, &failure);
+                    if !self.downloads.held_for(batch, item, &failure).await {
+                        batch.fail(item, &failure);
+                    }
                     break;
                 }
             }
@@ -109,12 +125,13 @@ impl SourceTask {
         let layer = if let Some(layer) = opened.layer {
             layer
         } else {
-            let layer = stream.piece_layer(&item.file).await.map_err(Failure::from_stream)?;
+            let layer = stream.piece_layer(&item.file).await?;
             self.downloads.keep_layer(item.id, layer).await?
         };
-        let fetching = fetch::fetch(stream, &layer, &opened.recorder, &item.token);
+        let folder = &self.downloads.shared.folder;
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
-        batch.update(item, DownloadState::Verifying, None);
+        batch.take(item, Step::Verifying);
         let part = opened.recorder.part;
         let finishing = tokio::task::spawn_blocking(move || part.finish());
         let name = finishing.await.map_err(|_| Failure::Worker)??;
@@ -136,22 +153,27 @@ impl SourceTask {
         info!(cause = ?failure.cause(), "a source could not be used");
         match failure {
             Failure::Cancelled => {}
-            Failure::StreamLost { source, .. } => self.try_again(batch, &source.to_string()).await,
-            Failure::SourceGone => self.look_elsewhere(batch).await,
+            Failure::Setback(setback @ (Setback::StreamLost | Setback::StreamSilent)) => {
+                self.try_again(batch, &setback).await;
+            }
+            Failure::Setback(setback @ (Setback::NoWord | Setback::NoDialBack)) => {
+                self.look_elsewhere(batch, &setback).await;
+            }
             failure => batch.fail_all(&failure),
         }
     }
 
     /// After a stream that broke off: a pause, a search for whoever has the file now, and another try.
-    async fn try_again(&self, batch: &Batch, what_happened: &str) {
+    async fn try_again(&self, batch: &Batch, setback: &Setback) {
         let tries = batch.count_lost_stream();
         if tries >= LOST_STREAMS_MAX {
-            return batch.fail_all(&Failure::TriesSpent { tries, last: what_happened.to_owned() });
+            let spent = Setback::TriesSpent { tries, last: setback.to_string() };
+            return batch.fail_all(&spent.into());
         }
-        let reason = format!("{what_happened}; trying again ({} of {LOST_STREAMS_MAX})", tries + 1);
-        batch.update_all(DownloadState::Waiting, Some(&reason));
+        let pause = LOST_STREAM_PAUSE * 2_u32.pow(tries - 1);
+        batch.wait(setback, pause);
         tokio::select! {
-            () = tokio::time::sleep(LOST_STREAM_PAUSE * 2_u32.pow(tries - 1)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = batch.all_cancelled() => return,
         }
         for item in batch.wanted() {
@@ -163,13 +185,14 @@ impl SourceTask {
 
     /// After a source that gave no word: another one, or the same with other keys. Where nobody is found, a
     /// download that had a stream before tries again, for the source may just be starting; another one fails.
-    async fn look_elsewhere(&self, batch: &Batch) {
+    async fn look_elsewhere(&self, batch: &Batch, setback: &Setback) {
         let mut had_stream = false;
         for item in batch.wanted() {
-            batch.update(item, DownloadState::Requesting, Some("looking for another source"));
+            batch.wait_one(item, setback, Duration::ZERO);
+            batch.take(item, Step::Seeking);
             let tried = batch.change(item, |entry| {
                 entry.gone.insert((entry.source.username.clone(), entry.source.reply_key));
-                (entry.gone.clone(), entry.lost_streams > 0 || entry.remains.is_some())
+                (entry.gone.clone(), entry.life().had_stream() || entry.remains.is_some())
             });
             let Some((gone, has_history)) = tried else { continue };
             let mut found = self.search_sources(item).await;
@@ -180,12 +203,12 @@ impl SourceTask {
                 had_stream = true;
                 batch.change(item, |entry| entry.gone.clear());
             } else {
-                batch.fail(item, &Failure::SourceGone);
+                batch.fail(item, &setback.clone().into());
             }
         }
         if had_stream {
             let waiting = batch.only(DownloadState::Requesting);
-            self.try_again(&waiting, &Failure::SourceGone.to_string()).await;
+            self.try_again(&waiting, setback).await;
         }
     }
 

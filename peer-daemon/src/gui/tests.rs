@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::{
+    blocks::Blocks,
     cli::Cli,
     config::{
         Sources,
@@ -71,6 +72,7 @@ impl Page {
         let door = gui.door();
         let controls = Controls {
             settings: Settings::new(state.clone(), sources, config),
+            blocks: Blocks::load(state.clone()).unwrap(),
             identities: IdentityKeeper::new(state.clone()),
             library: Library::start(state, &[], &tracker, token.child_token()).unwrap(),
             network: None,

@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub(crate) mod block;
 mod change;
 mod completions;
 pub(crate) mod config;
@@ -11,6 +12,8 @@ mod get;
 mod gui;
 mod link;
 mod list;
+mod logs;
+mod man;
 mod requests;
 mod search;
 pub(crate) mod share;
@@ -22,6 +25,7 @@ mod uploads;
 mod version;
 mod wait;
 mod watch;
+mod why;
 
 use crate::{
     cli::{Cli, Command},
@@ -32,13 +36,16 @@ use crate::{
 };
 
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
-    if let Command::Completions { shell } = cli.command {
-        return completions::run(shell, output);
+    match cli.command {
+        Command::Completions { shell } => return completions::run(shell, output),
+        Command::Man { dir } => return man::run(&dir),
+        _ => {}
     }
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
     match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
+        Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
@@ -48,6 +55,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Downloads { watch } => downloads::run(&client, watch, output).await,
         Command::Uploads { watch } => uploads::run(&client, watch, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Why { id } => why::run(&client, &id, output).await,
         Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,
         Command::Resume(chosen) => change::run(&client, Change::Resume, chosen, output).await,
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
@@ -57,10 +65,12 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Share(command) => share::run(&client, command, output).await,
+        Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
+        Command::Man { dir } => man::run(&dir),
     }
 }

@@ -6,13 +6,17 @@
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod bad_requests;
+mod blocks;
 mod churn;
 mod crashes;
 mod dialling;
+mod disk;
 mod first_bytes;
 mod gui;
+mod limits;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;
@@ -23,3 +27,4 @@ mod start_up;
 mod transfer;
 mod usernames;
 mod watching;
+mod why;

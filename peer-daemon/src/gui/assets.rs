@@ -28,6 +28,7 @@ pub(super) const ASSETS: &[Asset] = &[
     asset!("icon.svg", "image/svg+xml"),
     asset!("main.js", SCRIPT),
     asset!("actions.js", SCRIPT),
+    asset!("blocks.js", SCRIPT),
     asset!("connection.js", SCRIPT),
     asset!("daemon.js", SCRIPT),
     asset!("dom.js", SCRIPT),

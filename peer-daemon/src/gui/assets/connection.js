@@ -4,10 +4,12 @@ import { perform } from "./actions.js";
 import { call, sentence } from "./daemon.js";
 import { byId, setText } from "./dom.js";
 import { on } from "./scene.js";
-import { bytes, number } from "./words.js";
+import { asSentence, bytes, number } from "./words.js";
 
 const field = byId("username");
 let isBusy = false;
+/** Whether what is told beside the field is the answer to what was typed there: that is the fuller one. */
+let isAnswer = false;
 
 function tell(text, state) {
   setText(byId("connection"), text);
@@ -30,7 +32,7 @@ function show({ status: { username, connected, connection_problem: problem, coor
     tellProblem("");
   } else if (username) {
     tell(problem ? `not connected as ${username}` : `connecting as ${username}`, problem ? "lost" : "trying");
-    if (problem && !isBusy) tellProblem(problem);
+    if (problem && !isBusy && !isAnswer) tellProblem(asSentence(problem));
     if (!field.value && document.activeElement !== field) field.value = username;
   } else {
     tell(coordinator ? "not connected" : "no coordinator", "off");
@@ -49,11 +51,13 @@ byId("connect-form").addEventListener("submit", async (event) => {
   const username = field.value.trim();
   if (isBusy) return;
   isBusy = true;
+  isAnswer = false;
   tellProblem("");
   try {
     await call("PUT", "/v1/connection", { body: { username } });
     byId("query").focus();
   } catch (error) {
+    isAnswer = true;
     const isTaken = error.code === "username_taken";
     tellProblem(isTaken ? `${username}: ${error.title}. Choose another.` : sentence(error));
     field.select();

@@ -1,5 +1,7 @@
 // Calls of the daemon's control API, with this tab's session.
 
+import { asSentence } from "./words.js";
+
 const SESSION_KEY = "hearsay-session";
 
 let session = sessionStorage.getItem(SESSION_KEY);
@@ -25,7 +27,7 @@ export class Problem extends Error {
 export function sentence(error) {
   if (!(error instanceof Problem)) return "The daemon is not reachable.";
   const parts = error.detail ? [error.title, error.detail] : [error.title];
-  return parts.map((part) => part[0].toUpperCase() + part.slice(1).replace(/\.$/, "") + ".").join(" ");
+  return parts.map(asSentence).join(" ");
 }
 
 export async function request(method, path, { body, signal } = {}) {

@@ -1,6 +1,7 @@
 // Others who ask for files and wait for this person's word.
 
 import { setActions } from "./actions.js";
+import { block } from "./blocks.js";
 import { call } from "./daemon.js";
 import { announce, byId, setText } from "./dom.js";
 import { Rows } from "./rows.js";
@@ -17,7 +18,9 @@ const rows = new Rows("requests", "request", ({ id }) => id, (row, request) => {
   setText(row.querySelector(".name"), names);
   const size = files.reduce((sum, file) => sum + file.size, 0);
   setText(row.querySelector(".detail"), `${username} asks for ${number(files.length, "file")}, ${bytes(size)}`);
-  setActions(row, `${username}: ${names}`, [["Accept", word(request, "accept")], ["Decline", word(request, "decline")]]);
+  setActions(row, `${username}: ${names}`, [
+    ["Accept", word(request, "accept")], ["Decline", word(request, "decline")], ["Block", block(username)],
+  ]);
 });
 
 let known = new Set();

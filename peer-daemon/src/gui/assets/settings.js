@@ -1,6 +1,7 @@
 // Settings: whatever the daemon lets be set through the page, with words for those that this version knows.
 
 import { setActions } from "./actions.js";
+import { readBlocks } from "./blocks.js";
 import { call, sentence } from "./daemon.js";
 import { announce, byId, setText } from "./dom.js";
 import { Rows } from "./rows.js";
@@ -97,7 +98,7 @@ function show({ file, settings }) {
 panel.addEventListener("toggle", async () => {
   if (!panel.open) return;
   try {
-    show(await call("GET", "/v1/config"));
+    await Promise.all([readBlocks(), call("GET", "/v1/config").then(show)]);
   } catch (error) {
     setText(byId("settings-rest"), sentence(error));
   }

@@ -3,22 +3,26 @@
 import { call } from "./daemon.js";
 import { byId, make, setText } from "./dom.js";
 import { on } from "./scene.js";
-import { duration } from "./words.js";
+import { asSentence, duration } from "./words.js";
 
 const dialog = byId("why");
 /** The download that is explained, as it was when its steps were read. */
 let shown = null;
 
-const time = (at) => {
-  const element = make("time", "when", new Date(at).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "medium" }));
+/** The day is told where it is another one. */
+function time(at) {
+  const date = new Date(at);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const style = isToday ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "medium" };
+  const element = make("time", "when", date.toLocaleString("en-GB", style));
   element.dateTime = at;
   return element;
-};
+}
 
 function step({ at, state, sentence, username, lasted_milliseconds: lasted }) {
   const item = make("li");
   item.dataset.state = state;
-  item.append(time(at), make("bdi", "what", sentence));
+  item.append(time(at), make("bdi", "what", asSentence(sentence)));
   const details = [];
   if (username) details.push(username);
   if (lasted >= 1000) details.push(`for ${duration(lasted / 1000)}`);
@@ -29,7 +33,7 @@ function step({ at, state, sentence, username, lasted_milliseconds: lasted }) {
 function upcoming({ what, at }) {
   const item = make("li", "next");
   if (at) item.append(time(at));
-  item.append(make("span", "what", what));
+  item.append(make("span", "what", asSentence(what)));
   return item;
 }
 

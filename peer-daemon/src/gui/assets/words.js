@@ -1,4 +1,4 @@
-// Amounts, as a person reads them.
+// Amounts and sentences, as a person reads them.
 
 export function bytes(count) {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -21,3 +21,6 @@ export function some(names, most) {
   const rest = names.length - most;
   return rest > 0 ? `${names.slice(0, most).join(", ")} and ${rest} more` : names.join(", ");
 }
+
+/** With a capital and a full stop. */
+export const asSentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.$/, "") + ".";

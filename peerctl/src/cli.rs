@@ -106,6 +106,10 @@ pub(crate) enum Command {
         detach: bool,
     },
     /// Wait until downloads have ended
+    ///
+    /// A download that the disk does not take (no space, no permission, folder gone) is paused and goes on by
+    /// itself once it does; so it is waited for. Where the time is over while all wait for the disk, the exit code
+    /// is that of the cause (9, 10 or 4), and else 6.
     #[command(before_help = "Examples:\n  peerctl wait 3\n  peerctl wait 3 --timeout 60\n")]
     Wait {
         /// As `peerctl downloads` shows it

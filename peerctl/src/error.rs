@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use protocol::{Code, Problem, control::ExitCode};
+use protocol::{
+    Code, Problem,
+    control::{Cause, ExitCode},
+};
 use thiserror::Error;
 
 /// What shells use for a program that Ctrl-C ended. The download itself goes on.
@@ -24,8 +27,9 @@ pub(crate) enum Error {
     Problem(Problem),
     #[error("nothing found")]
     NothingFound,
+    /// `held_by` where all that still run wait for the disk.
     #[error("timed out; to wait on: peerctl wait {}", ids.join(" "))]
-    TimedOut { ids: Vec<String> },
+    TimedOut { ids: Vec<String>, held_by: Option<Cause> },
     #[error("the download goes on in the background; to wait for it: peerctl wait {}", ids.join(" "))]
     Interrupted { ids: Vec<String> },
     #[error("there is no terminal to ask at; use: {0}")]
@@ -86,6 +90,7 @@ impl Error {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
             Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
+            Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
                 ExitCode::TimedOut
             }
@@ -201,7 +206,7 @@ mod tests {
     fn scripts_can_rely_on_exit_codes() {
         assert_eq!(Error::NotRunning.exit_status(), 3);
         assert_eq!(Error::NothingFound.exit_status(), 4);
-        assert_eq!(Error::TimedOut { ids: vec![] }.exit_status(), 6);
+        assert_eq!(Error::TimedOut { ids: vec![], held_by: None }.exit_status(), 6);
         assert_eq!(Error::NotConnected(String::new()).exit_status(), 7);
         assert_eq!(Error::SocketForbidden("x".into()).exit_status(), 10);
         assert_eq!(Error::Interrupted { ids: vec![] }.exit_status(), 130);

@@ -119,7 +119,8 @@ pub struct Download {
     pub position: Option<u32>,
     /// Why it waits or failed, in a sentence.
     pub reason: Option<String>,
-    /// The same for programs, when it failed.
+    /// The same for programs, when it failed, or when it is paused because the disk does not take it: then it
+    /// goes on by itself.
     pub cause: Option<Cause>,
 }
 
@@ -170,6 +171,8 @@ pub enum Cause {
     VersionMismatch,
     NoSpace,
     Permission,
+    /// The download folder was removed, or its disk is not mounted.
+    FolderGone,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -341,7 +344,7 @@ impl From<Cause> for ExitCode {
             | Cause::NeitherReachable
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::FileGone => Self::NotFound,
+            Cause::FileGone | Cause::FolderGone => Self::NotFound,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

@@ -9,6 +9,7 @@
 //! rule ([`search`]), the file identity ([`root`]), byte ranges ([`byte_range`]), usernames and file names.
 
 pub mod byte_range;
+pub mod byte_size;
 pub mod control;
 pub mod event;
 mod fold;

@@ -31,7 +31,7 @@ pub enum AssembleError {
     NoSpace(#[source] io::Error),
     #[error("the download directory can't be written to")]
     Permission(#[source] io::Error),
-    #[error("the download directory or the partial file was removed")]
+    #[error("the partial file was removed, or another file is in its place")]
     Gone(#[source] io::Error),
     #[error("the disk did not take the file")]
     Other(#[source] io::Error),
@@ -118,6 +118,17 @@ impl PartFile {
         Ok(name)
     }
 
+    /// Whether it is still in this folder, under its name: the folder may be another one than it was made in.
+    pub fn must_be_in(&self, dir: &Dir) -> Result<(), AssembleError> {
+        let there = dir.symlink_metadata(self.part.as_str())?;
+        let ours = cap_std::fs::Metadata::from_file(&self.file)?;
+        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
+            Ok(())
+        } else {
+            Err(AssembleError::Gone(io::Error::other("another file is in the partial file's place")))
+        }
+    }
+
     /// Removes the partial file; it is no error if it is gone already.
     pub fn discard(&self) -> Result<(), AssembleError> {
         match self.check_in_place().and_then(|()| Ok(self.dir.remove_file(self.part.as_str())?)) {
@@ -128,13 +139,7 @@ impl PartFile {
 
     /// Whether the partial file's name still leads to it: what somebody else put there is not ours.
     fn check_in_place(&self) -> Result<(), AssembleError> {
-        let there = self.dir.symlink_metadata(self.part.as_str())?;
-        let ours = cap_std::fs::Metadata::from_file(&self.file)?;
-        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
-            Ok(())
-        } else {
-            Err(AssembleError::Gone(io::Error::other("another file is in the partial file's place")))
-        }
+        self.must_be_in(&self.dir)
     }
 }
 

@@ -86,6 +86,11 @@ impl Book {
         self.entries.get_mut(&id)
     }
 
+    /// Those that wait for the disk.
+    pub(super) fn held(&self) -> Vec<DownloadId> {
+        self.entries.iter().filter(|(_, entry)| entry.life().is_held()).map(|(id, _)| *id).collect()
+    }
+
     pub(super) fn list(&mut self, now: Instant) -> Vec<Download> {
         let mut line = HashMap::new();
         let entries = self.entries.values_mut();

@@ -6,7 +6,6 @@ use thiserror::Error;
 use super::{
     Downloads,
     entry::{DownloadId, Entry},
-    step::Step,
 };
 use crate::{clock, state::StateError};
 
@@ -27,13 +26,11 @@ impl Downloads {
     /// Stops a download until it is resumed; what was received stays.
     pub(crate) async fn pause(&self, id: DownloadId) -> Result<Download, ChangeError> {
         self.change(id, |entry| match entry.state() {
-            DownloadState::Paused => Ok(()),
             state if state.has_ended() || state == DownloadState::Verifying => {
                 Err(ChangeError::WrongState(state))
             }
             _ => {
-                entry.token.cancel();
-                entry.take(Step::Paused);
+                entry.pause();
                 Ok(())
             }
         })

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
+    disk_trouble::DiskTrouble,
     failure::Failure,
     history::Change,
     life::Life,
@@ -131,6 +132,48 @@ impl Entry {
     pub(crate) fn count_lost_stream(&mut self) -> u32 {
         self.is_unsaved = true;
         self.life.count_setback()
+    }
+
+    /// Waits for the disk, with what was synced until now: the partial file is opened again when it goes on.
+    pub(crate) fn hold(&mut self, trouble: &DiskTrouble, remains: Option<Remains>) {
+        self.token.cancel();
+        self.live(|life, now| life.hold(now, trouble.to_string(), trouble.cause()));
+        if let Some(remains) = remains {
+            (self.part, self.remains) = (None, Some(remains));
+        }
+    }
+
+    /// The disk has another trouble now. Tells whether it is another one.
+    pub(crate) fn retell(&mut self, trouble: &DiskTrouble) -> bool {
+        let is_another = self.life.is_held() && self.life.cause() != Some(trouble.cause());
+        if is_another {
+            self.hold(trouble, None);
+        }
+        is_another
+    }
+
+    /// Goes on after the disk's trouble, with a fresh token.
+    pub(crate) fn release(&mut self, token: CancellationToken) {
+        self.life.release(clock::wall());
+        self.token = token;
+        self.note_change();
+    }
+
+    /// A person pauses it; what waits for the disk waits for that person from now on.
+    pub(crate) fn pause(&mut self) {
+        self.token.cancel();
+        self.take(Step::Paused);
+    }
+
+    /// Its partial file is gone: all of it is to be fetched.
+    pub(crate) fn forget_part(&mut self) {
+        (self.part, self.remains) = (None, None);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    }
+
+    /// Bytes still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).missing()
     }
 
     /// Ends it; answers a partial file in which nothing was received, to be removed.

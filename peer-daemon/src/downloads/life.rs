@@ -93,6 +93,20 @@ impl Life {
         self.setbacks
     }
 
+    /// It waits for the disk. Another trouble of the same kind is no news: numbers change all the time.
+    pub(crate) fn hold(&mut self, now: SystemTime, sentence: String, cause: Cause) -> bool {
+        if self.state.has_ended() || (self.is_held() && self.step.cause() == Some(cause)) {
+            return false;
+        }
+        self.enter(now, DownloadState::Paused, Step::Held { sentence, cause });
+        true
+    }
+
+    /// Waits for the disk, and so goes on by itself, other than one that a person has paused.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state == DownloadState::Paused && matches!(self.step, Step::Held { .. })
+    }
+
     /// Ends it.
     pub(crate) fn fail(&mut self, now: SystemTime, step: Step) -> bool {
         if self.state.has_ended() {
@@ -110,6 +124,15 @@ impl Life {
     /// It goes on after a pause or an end, as if nothing had come in its way.
     pub(crate) fn go_on(&mut self, now: SystemTime) {
         let step = if self.state == DownloadState::Paused { Step::Resumed } else { Step::Retried };
+        self.go_on_after(now, step);
+    }
+
+    /// The disk takes what was held for it.
+    pub(crate) fn release(&mut self, now: SystemTime) {
+        self.go_on_after(now, Step::Released);
+    }
+
+    fn go_on_after(&mut self, now: SystemTime, step: Step) {
         self.setbacks = 0;
         self.enter(now, DownloadState::Queued, step);
     }
@@ -142,7 +165,7 @@ impl Life {
     }
 
     pub(crate) fn cause(&self) -> Option<Cause> {
-        if self.state == DownloadState::Failed { self.step.cause() } else { None }
+        if self.state == DownloadState::Failed || self.is_held() { self.step.cause() } else { None }
     }
 
     /// What happens if nothing comes in between, and when.
@@ -150,6 +173,7 @@ impl Life {
         let after = |pause: Duration| self.at.checked_add(pause);
         let (what, at) = match (&self.step, self.state) {
             (_, DownloadState::Finished) => return None,
+            (Step::Held { .. }, _) => ("it goes on by itself when the disk takes it", None),
             (_, DownloadState::Paused) => ("it goes on when you say so: peerctl resume", None),
             (_, DownloadState::Failed | DownloadState::Cancelled) => {
                 ("nothing by itself; to try again: peerctl retry", None)

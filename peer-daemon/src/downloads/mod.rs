@@ -8,17 +8,20 @@
 //! ```
 //!
 //! States: `queued → requesting → waiting → transferring → verifying → finished`, and `failed`, `cancelled`
-//! from any of them.
+//! from any of them; `paused` by a person, or for as long as the disk does not take it (`holding`).
 
 pub mod assemble;
 mod batch;
 mod book;
 mod commands;
 mod dial_me;
+mod disk_trouble;
 mod entry;
 mod failure;
 mod fetch;
+mod folder;
 mod history;
+mod holding;
 mod introduce;
 mod life;
 mod parts;
@@ -34,21 +37,20 @@ mod store;
 mod why;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use cap_std::{ambient_authority, fs::Dir};
 use protocol::{IntroductionId, Username, control::Download, introduction::HeardReply};
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use self::{
-    batch::Item, book::Book, pending::PendingIntroductions, requesting::SourceTask, step::Step,
-    store::DownloadStore,
+    batch::Item, book::Book, folder::DownloadFolder, pending::PendingIntroductions, requesting::SourceTask,
+    step::Step, store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
 use crate::{
@@ -86,8 +88,9 @@ struct Shared {
     store: DownloadStore,
     /// What was synced in another boot is checked before it counts.
     boot_id: Arc<str>,
-    /// Every write below the download directory goes through this handle.
-    folder: Arc<Dir>,
+    folder: Arc<DownloadFolder>,
+    /// Rung when a download begins to wait for the disk.
+    held: Notify,
     /// A plain mutex: it is held for a look or a change, never over an await.
     book: Mutex<Book>,
     /// Held while records are saved, so that an older one never comes after a newer one.
@@ -113,8 +116,7 @@ pub enum DownloadsError {
 impl Downloads {
     /// Takes up what an earlier process had, and starts to accept dial-backs.
     pub(crate) fn start(parts: Parts, state: State, listener: PortListener) -> Result<Self, DownloadsError> {
-        let folder = open_folder(&parts.directory)
-            .map_err(|source| DownloadsError::Folder { path: parts.directory.clone(), source })?;
+        let folder = DownloadFolder::at_start(parts.directory.clone(), state.clone())?;
         let store = DownloadStore::new(state);
         let loaded = store.load()?;
         let mut book = Book::default();
@@ -134,6 +136,7 @@ impl Downloads {
             store,
             boot_id: boot_id(),
             folder: Arc::new(folder),
+            held: Notify::new(),
             book: Mutex::new(book),
             saving: tokio::sync::Mutex::default(),
             pending,
@@ -144,6 +147,7 @@ impl Downloads {
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
         downloads.shared.parts.tracker.spawn(downloads.clone().send_again_with_new_keys());
+        downloads.shared.parts.tracker.spawn(downloads.clone().watch_held());
         for username in waiting {
             downloads.ask(username);
         }
@@ -283,12 +287,6 @@ impl Downloads {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes the folder if it is missing.
-fn open_folder(path: &Path) -> std::io::Result<Dir> {
-    std::fs::create_dir_all(path)?;
-    Dir::open_ambient_dir(path, ambient_authority())
 }
 
 /// Differs after every boot; where the system does not tell, each start counts as a boot of its own.

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use protocol::{SafeName, root::PieceLayer};
+use protocol::{FileId, SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
-    assemble::PartFile,
+    assemble::{AssembleError, PartFile},
     batch::{Batch, Item},
     entry::DownloadId,
     failure::Failure,
+    folder::DownloadFolder,
     plan::Plan,
     recorder::Recorder,
     revive::{Found, revive},
     step::Step,
+    store::Remains,
 };
 
 /// Ready to fetch into.
@@ -29,6 +31,33 @@ pub(super) enum Opened {
     Whole(SafeName),
 }
 
+/// What is known of a download's partial file before the folder is looked at.
+struct Known {
+    part: Option<Arc<PartFile>>,
+    remains: Option<Remains>,
+    name: SafeName,
+    file: FileId,
+    layer: Option<Arc<PieceLayer>>,
+}
+
+impl Known {
+    /// Blocks, for as long as it takes to read what has to be checked.
+    fn look(self, folder: &DownloadFolder, boot_id: &str) -> Result<Found, Failure> {
+        let dir = folder.open()?;
+        match (self.part, self.remains) {
+            (Some(part), _) => match part.must_be_in(&dir) {
+                Ok(()) => Ok(Found::InUse(part)),
+                Err(AssembleError::Gone(_)) => Ok(Found::Nothing),
+                Err(error) => Err(error.into()),
+            },
+            (None, Some(remains)) => {
+                Ok(revive(&dir, &self.name, &self.file, &remains, self.layer.as_deref(), boot_id)?)
+            }
+            (None, None) => Ok(Found::Nothing),
+        }
+    }
+}
+
 impl Downloads {
     /// The partial file of a download: the one in use, the one that an earlier process left, or a new one.
     pub(super) async fn open_part(&self, item: &Item, batch: &Batch) -> Result<Opened, Failure> {
@@ -37,28 +66,21 @@ impl Downloads {
         let (store, file, id) = (self.shared.store.clone(), item.file, item.id);
         let stored_layer =
             self.blocking(move || store.layer(id, &file).map_err(Failure::from)).await?.map(Arc::new);
-        if let Some(part) = part {
-            return Ok(self.opened(item, part, stored_layer));
+        let is_left = part.is_none() && remains.is_some();
+        if is_left {
+            batch.take(item, Step::Checking);
         }
-        let folder = Arc::clone(&self.shared.folder);
-        let found = match remains {
-            None => Found::Nothing,
-            Some(remains) => {
-                batch.take(item, Step::Checking);
-                let (folder, name, layer) = (Arc::clone(&folder), name.clone(), stored_layer.clone());
-                let boot_id = Arc::clone(&self.shared.boot_id);
-                self.blocking(move || {
-                    Ok(revive(&folder, &name, &file, &remains, layer.as_deref(), &boot_id)?)
-                })
-                .await?
-            }
-        };
+        let known = Known { part, remains, name: name.clone(), file, layer: stored_layer.clone() };
+        let (folder, boot_id) = (Arc::clone(&self.shared.folder), Arc::clone(&self.shared.boot_id));
+        let found = self.blocking(move || known.look(&folder, &boot_id)).await?;
         let is_new = matches!(found, Found::Nothing);
         let (part, plan) = match found {
             Found::Whole(name) => return Ok(Opened::Whole(name)),
+            Found::InUse(part) => return Ok(self.opened(item, part, stored_layer)),
             Found::Part(part, plan) => (part, plan),
             Found::Nothing => {
-                let part = self.blocking(move || Ok(PartFile::create(&folder, &name)?)).await?;
+                let folder = Arc::clone(&self.shared.folder);
+                let part = self.blocking(move || Ok(PartFile::create(&folder.open()?, &name)?)).await?;
                 (Arc::new(part), Plan::new(file))
             }
         };
@@ -107,7 +129,7 @@ impl Downloads {
             .blocking(move || {
                 let part = match (part, left) {
                     (Some(part), _) => part,
-                    (None, Some((name, inode))) => match PartFile::open(&folder, &name, &name) {
+                    (None, Some((name, inode))) => match PartFile::open(&folder.open()?, &name, &name) {
                         Ok(part) if part.inode()? == inode => Arc::new(part),
                         // Gone, or somebody else's by now.
                         Ok(_) | Err(_) => return Ok(()),

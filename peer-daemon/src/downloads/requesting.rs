@@ -50,6 +50,10 @@ impl SourceTask {
             if items.is_empty() {
                 return;
             }
+            let items = self.downloads.admit(items).await;
+            if items.is_empty() {
+                continue;
+            }
             let batch = Batch::new(self.downloads.clone(), items);
             if let Err(failure) = self.fetch_batch(&batch).await {
                 self.settle(&batch, failure).await;
@@ -85,6 +89,10 @@ impl SourceTask {
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
         for item in batch.wanted() {
+            // An earlier one of them, or somebody else, may have filled the disk.
+            if !self.downloads.is_admitted(batch, item).await {
+                continue;
+            }
             batch.take(item, Step::Transferring);
             match self.fetch_one(&mut stream, batch, item).await {
                 Ok(()) => info!("a download is finished"),
@@ -97,7 +105,9 @@ impl SourceTask {
                 // In the middle of a response: the rest of the batch takes another stream.
                 Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    batch.fail(item, &failure);
+                    if !self.downloads.held_for(batch, item, &failure).await {
+                        batch.fail(item, &failure);
+                    }
                     break;
                 }
             }
@@ -118,7 +128,8 @@ impl SourceTask {
             let layer = stream.piece_layer(&item.file).await?;
             self.downloads.keep_layer(item.id, layer).await?
         };
-        let fetching = fetch::fetch(stream, &layer, &opened.recorder, &item.token);
+        let folder = &self.downloads.shared.folder;
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
         batch.take(item, Step::Verifying);
         let part = opened.recorder.part;

@@ -23,6 +23,8 @@ pub(super) enum Found {
     Part(Arc<PartFile>, Plan),
     /// The process ended between the last rename and its record: the file is whole, under this name.
     Whole(SafeName),
+    /// The partial file that this process has in use, and knows the pieces of.
+    InUse(Arc<PartFile>),
     /// Nothing that could be used.
     Nothing,
 }
@@ -142,7 +144,7 @@ mod tests {
     fn received(left: &Left, remains: &Remains, boot_id: &str) -> u64 {
         match revive(&left.dir, &left.name, &left.file, remains, Some(&left.layer), boot_id).unwrap() {
             Found::Part(_, plan) => plan.received(),
-            Found::Whole(_) | Found::Nothing => panic!("the partial file was not found"),
+            Found::Whole(_) | Found::InUse(_) | Found::Nothing => panic!("the partial file was not found"),
         }
     }
 

@@ -17,6 +17,13 @@ pub(crate) enum Step {
     Resumed,
     Retried,
     Cancelled,
+    /// The disk does not take it.
+    Held {
+        sentence: String,
+        cause: Cause,
+    },
+    /// The disk takes it again.
+    Released,
     /// The daemon ended while it was under way, and was started again.
     Restarted,
     /// The introduction goes out.
@@ -74,6 +81,7 @@ impl Step {
             Self::Added
             | Self::Resumed
             | Self::Retried
+            | Self::Released
             | Self::Restarted
             | Self::SourceFound
             | Self::NotReached => DownloadState::Queued,
@@ -89,7 +97,9 @@ impl Step {
             Self::Checking | Self::Transferring => DownloadState::Transferring,
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
-            Self::Setback(_) | Self::OwnTrouble { .. } | Self::Told { .. } => return None,
+            Self::Held { .. } | Self::Setback(_) | Self::OwnTrouble { .. } | Self::Told { .. } => {
+                return None;
+            }
         })
     }
 
@@ -107,6 +117,8 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Held { .. }
+            | Self::Released
             | Self::Restarted
             | Self::Deferred
             | Self::Seeking
@@ -137,6 +149,7 @@ impl Step {
             Self::Resumed => "you let it go on",
             Self::Retried => "you let it try again",
             Self::Cancelled => "you gave it up",
+            Self::Released => "the disk takes it again",
             Self::Restarted => "the daemon was started again",
             Self::Asked => "the source is asked",
             Self::Queued { position, reason } => {
@@ -156,7 +169,7 @@ impl Step {
             Self::Verifying => "all pieces are there; the file is completed",
             Self::Finished => "the file is there, and it is right",
             Self::Setback(setback) => return setback.to_string(),
-            Self::OwnTrouble { sentence, .. } => sentence.as_str(),
+            Self::OwnTrouble { sentence, .. } | Self::Held { sentence, .. } => sentence.as_str(),
             Self::Told { sentence, .. } => sentence.as_deref().unwrap_or("from before steps were kept"),
         }
         .to_owned()
@@ -170,6 +183,7 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Released
             | Self::Asked
             | Self::Connected { .. }
             | Self::NotReached
@@ -187,6 +201,7 @@ impl Step {
             | Self::Seeking
             | Self::SourceFound
             | Self::Checking
+            | Self::Held { .. }
             | Self::Setback(_)
             | Self::OwnTrouble { .. } => Some(self.sentence()),
         }
@@ -196,7 +211,7 @@ impl Step {
     pub(crate) fn cause(&self) -> Option<Cause> {
         match self {
             Self::Setback(setback) => Some(setback.cause()),
-            Self::OwnTrouble { cause, .. } => Some(*cause),
+            Self::OwnTrouble { cause, .. } | Self::Held { cause, .. } => Some(*cause),
             Self::Told { cause, .. } => *cause,
             _ => None,
         }

@@ -121,10 +121,18 @@ impl DownloadStore {
         })
     }
 
+    /// What was noted last.
+    pub(super) fn remains(&self, id: DownloadId) -> Result<Option<Remains>, StateError> {
+        self.state.with(|connection| {
+            let sql = "SELECT part, inode, verified, boot_id FROM downloads WHERE id = ?1";
+            connection.query_row(sql, [id], read_remains).optional().map(Option::flatten)
+        })
+    }
+
     pub(super) fn save_layer(&self, id: DownloadId, layer: &PieceLayer) -> Result<(), StateError> {
         self.state.with(|connection| {
             connection
-                .prepare_cached("UPDATE downloads SET layer = ?2 WHERE id = ?1")?
+                .prepare_cached("INSERT OR REPLACE INTO download_layers (download, layer) VALUES (?1, ?2)")?
                 .execute(params![id, layer.to_bytes()])
                 .map(drop)
         })
@@ -133,7 +141,8 @@ impl DownloadStore {
     /// The piece layer, proven to belong to the file.
     pub(super) fn layer(&self, id: DownloadId, file: &FileId) -> Result<Option<PieceLayer>, StateError> {
         let bytes: Option<Vec<u8>> = self.state.with(|connection| {
-            connection.query_row("SELECT layer FROM downloads WHERE id = ?1", [id], |row| row.get(0))
+            let sql = "SELECT layer FROM download_layers WHERE download = ?1";
+            connection.query_row(sql, [id], |row| row.get(0)).optional()
         })?;
         Ok(bytes.and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
     }
@@ -174,16 +183,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
     let Ok(file) = FileId::new(Root::from_bytes(root), row.get::<_, i64>("size")?.cast_unsigned()) else {
         return Ok(None);
     };
-    let part: Option<String> = row.get("part")?;
-    let remains = match part.as_deref().map(SafeName::parse) {
-        Some(Ok(part)) => Some(Remains {
-            part,
-            inode: row.get::<_, i64>("inode")?.cast_unsigned(),
-            verified_bits: row.get("verified")?,
-            boot_id: row.get("boot_id")?,
-        }),
-        Some(Err(_)) | None => None,
-    };
+    let remains = read_remains(row)?;
     let record = Record {
         id: row.get("id")?,
         source: Source {
@@ -198,6 +198,17 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
         changes: Vec::new(),
     };
     Ok(Some((record, remains)))
+}
+
+fn read_remains(row: &Row<'_>) -> rusqlite::Result<Option<Remains>> {
+    let part: Option<String> = row.get("part")?;
+    let Some(Ok(part)) = part.as_deref().map(SafeName::parse) else { return Ok(None) };
+    Ok(Some(Remains {
+        part,
+        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+        verified_bits: row.get("verified")?,
+        boot_id: row.get("boot_id")?,
+    }))
 }
 
 impl ToSql for DownloadId {
@@ -285,7 +296,9 @@ pub(super) mod tests {
         store.save_remains(DownloadId(1), &remains).unwrap();
         store.save(&[record(1, life(Step::Asked))]).unwrap();
         let loaded = store.load().unwrap().records;
-        assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains))]);
+        assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains.clone()))]);
+        assert_eq!(store.remains(DownloadId(1)).unwrap(), Some(remains));
+        assert_eq!(store.remains(DownloadId(2)).unwrap(), None);
     }
 
     /// The version that kept sentences and no steps.

@@ -39,11 +39,13 @@ async fn until_the_end(
 ) -> Result<Vec<Download>, Error> {
     let mut ended: Vec<Option<Download>> = ids.iter().map(|_| None).collect();
     loop {
+        let mut held_by = Vec::new();
         for (id, place) in ids.iter().zip(&mut ended).filter(|(_, place)| place.is_none()) {
             let wait = if output.may_animate() { Duration::ZERO } else { call_wait(deadline) };
             let reply = client.download(id, wait).await?;
             let download = single(reply.value)?;
             view.show(&reply.text, &[Transfer::from(&download)])?;
+            held_by.extend(download.cause.filter(|_| download.state == DownloadState::Paused));
             *place = Some(download).filter(|download| download.state.has_ended());
         }
         let running: Vec<_> =
@@ -52,7 +54,9 @@ async fn until_the_end(
             return Ok(ended.into_iter().flatten().collect());
         }
         if deadline.is_some_and(|deadline| clock::now() >= deadline) {
-            return Err(Error::TimedOut { ids: running });
+            let are_all_held = held_by.len() == running.len();
+            let held_by = held_by.first().copied().filter(|_| are_all_held);
+            return Err(Error::TimedOut { ids: running, held_by });
         }
         tokio::time::sleep(REDRAW).await;
     }

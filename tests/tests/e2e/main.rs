@@ -9,6 +9,7 @@ mod bad_requests;
 mod churn;
 mod crashes;
 mod dialling;
+mod disk;
 mod first_bytes;
 mod gui;
 mod memory;

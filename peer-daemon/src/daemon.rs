@@ -214,6 +214,7 @@ impl Started {
             directory: config.download_dir.clone(),
             conflict: config.conflict,
             public_port: public_download_port,
+            give_up_after: config.give_up_after,
             throttle: self.live.download.clone(),
             tracker: self.tracker.clone(),
             token: self.token.clone(),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch},
+    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -37,6 +37,7 @@ pub(super) struct Layer {
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
     pub(super) conflict: Option<Conflict>,
+    pub(super) give_up_after: Option<TimeSpan>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
@@ -60,6 +61,7 @@ pub(super) const SETTABLE: &[&str] = &[
     "uploads",
     "policy",
     "conflict",
+    "give_up_after",
     "gui",
 ];
 
@@ -97,6 +99,7 @@ impl Layer {
             "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
             "conflict" => self.conflict = parse(text)?,
+            "give_up_after" => self.give_up_after = parse(text)?,
             "gui" => self.gui = parse(text)?,
             other => return Err(format!("{other} can't be set at run time")),
         }
@@ -131,6 +134,7 @@ impl From<Cli> for Layer {
             uploads: None,
             policy: None,
             conflict: None,
+            give_up_after: None,
             gui: cli.gui,
             state_dir: cli.state_dir,
             socket: cli.socket,

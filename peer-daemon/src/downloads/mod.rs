@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!  get ──▶ Book ──▶ one task a source: introduce, wait ──▶ dial-back with the right key ──▶ the one slot
-//!                        ▲        │ declined, no word                                          │
-//!                        │        ▼                                                            ▼
-//!                        └─ stream lost ◀────────────── fetch, check, write, rename ──▶ finished, failed
+//!          ▲  ▲                 │ setback                                                         │
+//!          │  └── ask again ────┤◀──── stream lost, wrong piece ────────── fetch, check, write ───┤
+//!          └── agenda: search ◀─┘                                                                 ▼
+//!                when due       └─ no hope ──▶ failed                                         finished
 //! ```
 //!
-//! States: `queued → requesting → waiting → transferring → verifying → finished`, and `failed`, `cancelled`
-//! from any of them; `paused` by a person, or for as long as the disk does not take it (`holding`).
+//! States: `queued → requesting → waiting → transferring → verifying → finished`; `failed`, `cancelled` from any of
+//! them; `paused` by a person, or for as long as the disk does not take it (`holding`). What leads from one to another
+//! is in `life`.
 
+mod agenda;
 pub mod assemble;
 mod batch;
 mod book;
@@ -37,6 +40,8 @@ mod revive;
 mod setback;
 mod step;
 mod store;
+mod tried;
+mod upcoming;
 mod why;
 
 use std::{
@@ -55,10 +60,10 @@ use tracing::warn;
 use self::{
     batch::Item,
     book::{Book, Wanted},
+    entry::Entry,
     folder::DownloadFolder,
     pending::PendingIntroductions,
     requesting::SourceTask,
-    step::Step,
     store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
@@ -72,6 +77,10 @@ use crate::{
     state::{State, StateError},
 };
 
+/// Sources that are asked at a time, or in whose queue downloads wait: a coordinator has 64 introductions of one
+/// peer pending.
+const SOURCES_ASKED_MAX: usize = 60;
+
 /// What downloads need of the rest of the daemon.
 pub(crate) struct Parts {
     pub(crate) link: CoordinatorLink,
@@ -84,6 +93,8 @@ pub(crate) struct Parts {
     pub(crate) conflict: Conflict,
     /// The download port as others reach it.
     pub(crate) public_port: u16,
+    /// A download that can't go on is given up after so long without a byte.
+    pub(crate) give_up_after: Duration,
     /// How fast files may come.
     pub(crate) throttle: Throttle,
     pub(crate) tracker: TaskTracker,
@@ -111,6 +122,8 @@ struct Shared {
     pending: PendingIntroductions,
     /// One download at a time.
     slot: Semaphore,
+    /// Sources that are asked at a time.
+    asking: Semaphore,
     /// Counts changes of state, for those who wait for one.
     changes: watch::Sender<u64>,
     /// Counts sessions: pending introductions are sent again with each new one.
@@ -155,11 +168,14 @@ impl Downloads {
             saving: tokio::sync::Mutex::default(),
             pending,
             slot: Semaphore::new(1),
+            asking: Semaphore::new(SOURCES_ASKED_MAX),
             changes: watch::Sender::new(0),
             sessions: watch::Sender::new(0),
         };
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
+        downloads.shared.parts.tracker.spawn(downloads.clone().ask_when_due());
+        downloads.shared.parts.tracker.spawn(downloads.clone().seek_when_due());
         downloads.shared.parts.tracker.spawn(downloads.clone().send_again_with_new_keys());
         downloads.shared.parts.tracker.spawn(downloads.clone().watch_held());
         for username in waiting {
@@ -244,19 +260,27 @@ impl Downloads {
         self.shared.pending.refusals()
     }
 
-    /// Puts a download back into the queue, with another source if one is named.
-    fn ask_again(&self, item: &Item, source: Option<Source>) {
-        let username = {
+    /// Changes a record, unless the download was stopped meanwhile: whoever stops one cancels its token under the
+    /// book's lock, which is held for both.
+    fn change_item<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let changed = {
             let mut book = self.book();
-            let Some(entry) = book.get_mut(item.id).filter(|_| !item.token.is_cancelled()) else { return };
-            if let Some(source) = source {
-                entry.source = Source { name: entry.name(), ..source };
-            }
-            entry.take(Step::SourceFound);
-            entry.source.username.clone()
+            let entry = book.get_mut(item.id).filter(|_| !item.token.is_cancelled());
+            entry.map(change)
         };
         self.note_change();
-        self.ask(username);
+        changed
+    }
+
+    /// The same where it may end: one in which nothing was received leaves no partial file.
+    fn settle_item<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let (changed, leftovers) =
+            self.change_item(item, |entry| (change(entry), entry.take_empty_part()))?;
+        if leftovers.0.is_some() || leftovers.1.is_some() {
+            let downloads = self.clone();
+            self.shared.parts.tracker.spawn(async move { downloads.discard(leftovers).await });
+        }
+        Some(changed)
     }
 
     /// Sees to it that a task asks this source for what is wanted of it.

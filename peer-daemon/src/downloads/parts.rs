@@ -8,7 +8,7 @@ use super::{
     Downloads,
     assemble::{ANNOUNCED, AssembleError, PartFile},
     batch::{Batch, Item},
-    entry::DownloadId,
+    entry::{DownloadId, Leftovers},
     failure::Failure,
     folder::DownloadFolder,
     plan::Plan,
@@ -100,7 +100,7 @@ impl Downloads {
         let Some(()) = adopted else {
             // Stopped meanwhile. A file that was there before is known; another one must not stay.
             if is_new {
-                self.discard(Some(part), None).await;
+                self.discard((Some(part), None)).await;
             }
             return Err(Failure::Cancelled);
         };
@@ -144,17 +144,19 @@ impl Downloads {
     }
 
     /// Removes a partial file, whether this process has opened it or an earlier one left it.
-    pub(super) async fn discard(&self, part: Option<Arc<PartFile>>, left: Option<(SafeName, u64)>) {
+    pub(super) async fn discard(&self, (part, left): Leftovers) {
         let folder = Arc::clone(&self.shared.folder);
         let discarded = self
             .blocking(move || {
                 let part = match (part, left) {
                     (Some(part), _) => part,
-                    (None, Some((name, inode))) => match PartFile::open(&folder.open()?, &name, &name) {
-                        Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
-                        // Gone, or somebody else's by now.
-                        Ok(_) | Err(_) => return Ok(()),
-                    },
+                    (None, Some(Remains { part: name, inode, .. })) => {
+                        match PartFile::open(&folder.open()?, &name, &name) {
+                            Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
+                            // Gone, or somebody else's by now.
+                            Ok(_) | Err(_) => return Ok(()),
+                        }
+                    }
                     (None, None) => return Ok(()),
                 };
                 Ok(part.discard()?)

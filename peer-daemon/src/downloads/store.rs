@@ -326,10 +326,10 @@ pub(super) mod tests {
         let Loaded { records, last_id } = store.load().unwrap();
         let [(failed, None), (waiting, Some(remains))] = &records[..] else { panic!("{records:?}") };
         assert_eq!((last_id, failed.life.state()), (4, DownloadState::Failed));
-        assert_eq!(failed.life.reason().as_deref(), Some("it's \"gone\""));
+        assert_eq!(failed.life.step().reason().as_deref(), Some("it's \"gone\""));
         assert_eq!(failed.life.cause(), Some(Cause::FileGone));
         assert_eq!((waiting.life.state(), remains.inode), (DownloadState::Waiting, 7));
-        assert!(waiting.life.had_stream());
+        assert!(format!("{waiting:?}").contains("had_stream: true"), "{waiting:?}");
         let told: Vec<_> =
             store.changes(DownloadId(1)).unwrap().iter().map(|change| change.step.reason()).collect();
         assert_eq!(told, [None, Some("it's \"gone\"".to_owned())]);

@@ -25,6 +25,7 @@ mod routes;
 mod search;
 mod shares;
 mod shutdown;
+mod sources;
 mod start_up;
 mod transfer;
 mod usernames;

@@ -6,13 +6,13 @@ use std::{
 };
 
 use ipnet::IpNet;
-use protocol::Username;
+use protocol::{Conflict, Username};
 use serde::Deserialize;
 
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -36,6 +36,8 @@ pub(super) struct Layer {
     pub(super) download_rate: Option<ByteRate>,
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
+    pub(super) give_up_after: Option<TimeSpan>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) gui_hosts: Option<Vec<GuiHost>>,
     pub(super) state_dir: Option<PathBuf>,
@@ -59,6 +61,8 @@ pub(super) const SETTABLE: &[&str] = &[
     "download_rate",
     "uploads",
     "policy",
+    "give_up_after",
+    "conflict",
     "gui",
 ];
 
@@ -95,6 +99,8 @@ impl Layer {
             "download_rate" => self.download_rate = parse(text)?,
             "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
+            "give_up_after" => self.give_up_after = parse(text)?,
+            "conflict" => self.conflict = parse(text)?,
             "gui" => self.gui = Some(on_loopback(text)?),
             other => return Err(format!("{other} can't be set at run time")),
         }
@@ -139,6 +145,8 @@ impl From<Cli> for Layer {
             download_rate: None,
             uploads: None,
             policy: None,
+            give_up_after: None,
+            conflict: None,
             gui: cli.gui,
             gui_hosts: None,
             state_dir: cli.state_dir,

@@ -18,18 +18,19 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
@@ -38,6 +39,8 @@ use crate::{
 
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
+/// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
+const GIVE_UP_AFTER: TimeSpan = TimeSpan::from_hours(7 * 24);
 /// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 
@@ -58,6 +61,10 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
+    /// A download that can't go on is given up after so long without a byte.
+    pub give_up_after: Duration,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
     pub gui: Option<GuiListen>,
@@ -166,6 +173,13 @@ impl Sources {
             public_upload_port: pick
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
+            give_up_after: pick
+                .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
+                .unwrap_or(GIVE_UP_AFTER)
+                .duration(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
             live: pick.live(),
             gui: pick.gui()?,
             state_dir: PathBuf::new(),

@@ -172,6 +172,7 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
         ("download_port", "80"),
         ("public_download_port", "0"),
         ("username", "a b"),
+        ("conflict", "merge"),
         ("gui", "192.0.2.1:80"),
         ("listen", "localhost"),
         ("download_dir", "Downloads"),
@@ -209,4 +210,17 @@ fn every_setting_of_the_file_is_shown_and_every_settable_one_is_among_them() {
     let message = resolve("x = 1", &[]).unwrap_err().to_string();
     let listed = message.matches('`').count() / 2 - 1;
     assert_eq!(names.len(), listed, "{message}");
+}
+
+#[test]
+fn a_time_is_written_with_its_unit() {
+    let config = resolve("give_up_after = \"90s\"", &[]).unwrap();
+    assert_eq!(config.give_up_after, Duration::from_secs(90));
+    assert_eq!(resolve("", &[]).unwrap().give_up_after, Duration::from_hours(7 * 24));
+    for (text, shown) in [("7d", "7d"), ("48h", "2d"), ("90m", "90m"), ("3600s", "1h")] {
+        assert_eq!(text.parse::<TimeSpan>().unwrap().to_string(), shown);
+    }
+    for wrong in ["", "7", "0s", "-1d", "1.5h", "7 d", "d", "99999999999d"] {
+        assert!(wrong.parse::<TimeSpan>().is_err(), "{wrong}");
+    }
 }

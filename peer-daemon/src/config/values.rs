@@ -5,6 +5,7 @@ use std::{
     fmt,
     net::{AddrParseError, SocketAddr},
     str::FromStr,
+    time::Duration,
 };
 
 use protocol::limits::PORT_MIN;
@@ -18,6 +19,10 @@ pub struct Port(pub u16);
 /// A port as others reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicPort(pub u16);
+
+/// A time as people write it: `90s`, `30m`, `12h`, `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeSpan(Duration);
 
 /// Where the web page listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +108,46 @@ impl PublicPort {
             ));
         }
         Ok(Self(port))
+    }
+}
+
+/// The units of a time span in seconds, the greatest first.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl TimeSpan {
+    pub const fn from_hours(hours: u64) -> Self {
+        Self(Duration::from_hours(hours))
+    }
+
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for TimeSpan {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = UNITS.iter().find_map(|(unit, seconds)| {
+            let count = text.strip_suffix(*unit)?.parse::<u32>().ok().filter(|count| *count > 0)?;
+            Some(Self(Duration::from_secs(u64::from(count) * seconds)))
+        });
+        parsed.ok_or("expected a time such as 90s, 30m, 12h or 7d")
+    }
+}
+
+impl fmt::Display for TimeSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let whole = UNITS.iter().find(|(_, unit)| seconds.is_multiple_of(*unit));
+        let (unit, of_seconds) = whole.unwrap_or(&('s', 1));
+        write!(f, "{}{unit}", seconds / of_seconds)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

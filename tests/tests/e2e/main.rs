@@ -7,7 +7,9 @@
 
 mod bad_requests;
 mod blocks;
+mod changes;
 mod churn;
+mod conflict;
 mod crashes;
 mod dialling;
 mod disk;
@@ -23,6 +25,7 @@ mod routes;
 mod search;
 mod shares;
 mod shutdown;
+mod sources;
 mod start_up;
 mod transfer;
 mod usernames;

@@ -12,6 +12,7 @@ use protocol::{
     control::{
         Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
         NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads, Why,
+        doctor::Examination,
     },
     paths::control,
 };
@@ -176,6 +177,10 @@ impl Client {
 
     pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
         self.get(&with_path(control::LINK, path)?, Duration::ZERO).await
+    }
+
+    pub(crate) async fn examination(&self) -> Result<Reply<Examination>, Error> {
+        self.get(control::DOCTOR, Duration::ZERO).await
     }
 
     pub(crate) async fn configuration(&self) -> Result<Reply<Configuration>, Error> {

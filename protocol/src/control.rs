@@ -1,6 +1,7 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+pub mod doctor;
 mod settings;
 mod why;
 

@@ -10,7 +10,7 @@ use protocol::{
     Code, Username,
     control::{
         ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why, doctor::Examination,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -22,6 +22,7 @@ use super::error::ControlError;
 use crate::{
     config::settings::Settings,
     coordinator_link::{CoordinatorLink, LinkStatus},
+    doctor,
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
@@ -284,6 +285,10 @@ pub(super) async fn decline_request(controls: Data<Controls>, id: Path<String>) 
 
 fn settled(was_there: bool) -> Result<(), ControlError> {
     if was_there { Ok(()) } else { Err(Code::RequestUnknown.into()) }
+}
+
+pub(super) async fn examine(controls: Data<Controls>) -> Json<Examination> {
+    Json(doctor::examine(&controls).await)
 }
 
 pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {

@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, ServiceConfig, delete, get, post, put},
 };
 use protocol::paths::control::{
-    CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
+    CONFIG, CONNECTION, DOCTOR, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
     DOWNLOAD_WHY, DOWNLOADS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH, SEARCHES,
     SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
@@ -50,6 +50,7 @@ pub(super) fn configure_own(config: &mut ServiceConfig) {
         (SHARES_RESCAN, vec![post().to(share_handlers::rescan)]),
         (SHARES_PREVIEW, vec![post().to(share_handlers::preview)]),
         (LINK, vec![get().to(share_handlers::link)]),
+        (DOCTOR, vec![get().to(to::examine)]),
         (CONFIG, vec![get().to(setting_handlers::show)]),
         (SETTING, vec![put().to(setting_handlers::set), delete().to(setting_handlers::unset)]),
     ];

@@ -25,6 +25,7 @@ mod claim;
 mod client;
 mod config;
 mod poll_loop;
+mod probe;
 mod session;
 mod supervisor;
 
@@ -50,6 +51,7 @@ pub(crate) use self::config::check_url;
 pub use self::{
     backoff::BackoffRange,
     config::{LinkConfig, LinkConfigError, Timings},
+    probe::could_connect,
 };
 use self::{
     client::Client,

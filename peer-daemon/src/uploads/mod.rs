@@ -17,7 +17,10 @@ mod routes;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use protocol::{
@@ -89,6 +92,8 @@ struct Shared {
     policy: Policy,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
+    /// A requester has dialled this peer, and its certificate was right.
+    was_dialled: AtomicBool,
     /// Rung when the queue has changed.
     wake: Notify,
 }
@@ -114,6 +119,7 @@ impl Uploads {
             public_port,
             policy,
             desk: Mutex::new(Desk::new()),
+            was_dialled: AtomicBool::new(false),
             wake: Notify::new(),
         };
         let uploads = Self { shared: Arc::new(shared) };
@@ -157,6 +163,11 @@ impl Uploads {
     /// The requester took its introduction back: its place goes, and its stream if there is one.
     pub(crate) fn on_withdrawn(&self, id: IntroductionId) {
         self.desk().withdraw(id);
+    }
+
+    /// Whether a requester has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// What waits for a person's word.
@@ -238,7 +249,9 @@ impl Uploads {
                 debug!(%reason, "the dial-back failed");
                 let arriving = route.be_dialled(&self.shared.reception);
                 self.reply(place.id, Reply::DialMe { port: self.shared.public_port });
-                arriving.await.map_err(|_| reason)
+                let served = arriving.await.map_err(|_| reason)?;
+                self.shared.was_dialled.store(true, Ordering::Relaxed);
+                Ok(served)
             }
         }
     }

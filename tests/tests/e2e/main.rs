@@ -10,6 +10,7 @@ mod churn;
 mod crashes;
 mod dialling;
 mod disk;
+mod doctor;
 mod first_bytes;
 mod gui;
 mod memory;
@@ -18,9 +19,14 @@ mod pause;
 mod queue;
 mod routes;
 mod search;
+mod setup;
 mod shares;
 mod shutdown;
 mod start_up;
+/// As the tests of peerctl have it, who use more of it.
+#[allow(dead_code)]
+#[path = "../../../peerctl/tests/cli/terminal.rs"]
+mod terminal;
 mod transfer;
 mod usernames;
 mod watching;

@@ -7,11 +7,13 @@ use reqwest::Url;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
+    blocks::Blocks,
     config::{
         Config, ConfigError, Sources,
+        live::Live,
         settings::{RunTime, Settings},
     },
     control::{self, ControlSocket, Controls, Network, SocketError},
@@ -29,7 +31,7 @@ use crate::{
     rehearsal::link_config,
     searches::Searches,
     state::{State, StateError},
-    uploads::{self, Uploads},
+    uploads::{self, Uploads, catalogue::GivenLibrary},
 };
 
 /// Tasks get this long to end by themselves.
@@ -83,6 +85,7 @@ impl StartError {
 pub struct Daemon {
     config: Config,
     settings: Settings,
+    blocks: Blocks,
     state: State,
     socket: ControlSocket,
     download_listener: PortListener,
@@ -96,13 +99,14 @@ impl Daemon {
         let state = State::open(&sources.state_dir().map_err(ConfigError::from)?)?;
         let config = sources.resolve(&RunTime::load(&state)?)?;
         let settings = Settings::new(state.clone(), sources, config.clone());
+        let blocks = Blocks::load(state.clone())?;
         let socket = ControlSocket::bind(&config.socket)?;
         let download_listener = bind_download(&config.listen, config.download_port)
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
-        let gui = config.gui.map(Gui::bind).transpose()?.flatten();
-        Ok(Self { config, settings, state, socket, download_listener, upload_listener, gui })
+        let gui = config.gui.clone().map(Gui::bind).transpose()?.flatten();
+        Ok(Self { config, settings, blocks, state, socket, download_listener, upload_listener, gui })
     }
 
     /// Works until the token is cancelled, here or by `peerctl stop`; then ends every part, with a deadline.
@@ -131,6 +135,8 @@ impl Daemon {
         let started = Started {
             library: library.clone(),
             identities: identities.clone(),
+            live: self.settings.live().clone(),
+            blocks: self.blocks.clone(),
             tracker: tracker.clone(),
             token: token.child_token(),
         };
@@ -148,6 +154,7 @@ impl Daemon {
             identities,
             library,
             settings: self.settings,
+            blocks: self.blocks,
             network,
             download_port,
             upload_port,
@@ -165,6 +172,8 @@ impl Daemon {
 struct Started {
     library: Library,
     identities: IdentityKeeper,
+    live: Live,
+    blocks: Blocks,
     tracker: TaskTracker,
     token: CancellationToken,
 }
@@ -191,7 +200,7 @@ impl Started {
         let dialler = Arc::new(Dialler::new(upload_listener.port(), config.dial_allow.clone()));
         let searches = Searches::new(
             link.clone(),
-            Arc::new(self.library.clone()),
+            Arc::new(GivenLibrary { library: self.library.clone(), giving: self.live.giving() }),
             self.identities.answer_keys(),
             &self.tracker,
             self.token.clone(),
@@ -202,7 +211,10 @@ impl Started {
             identities: self.identities.clone(),
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
+            conflict: config.conflict,
             public_port: public_download_port,
+            give_up_after: config.give_up_after,
+            throttle: self.live.download.clone(),
             tracker: self.tracker.clone(),
             token: self.token.clone(),
         };
@@ -213,7 +225,7 @@ impl Started {
             identities: self.identities,
             dialler: Arc::clone(&dialler),
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
-            policy: config.policy,
+            live: self.live,
         };
         let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
         let network =
@@ -224,14 +236,19 @@ impl Started {
             tracker: self.tracker.clone(),
             token: self.token,
         };
-        self.tracker.spawn(dispatch(events, network.clone(), nearness));
+        self.tracker.spawn(dispatch(events, network.clone(), self.blocks, nearness));
         Ok(Some(network))
     }
 }
 
-/// Hands the coordinator's events to the parts that they concern, until the link ends. Nothing here waits: an
-/// event that did would hold up all behind it.
-async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, nearness: Nearness) {
+/// Hands the coordinator's events to the parts that they concern, until the link ends. What comes from a blocked
+/// username ends here. Nothing here waits: an event that did would hold up all behind it.
+async fn dispatch(
+    mut events: mpsc::Receiver<LinkEvent>,
+    network: Network,
+    blocks: Blocks,
+    nearness: Nearness,
+) {
     while let Some(event) = events.recv().await {
         let event = match event {
             LinkEvent::Connected => {
@@ -243,6 +260,11 @@ async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, nearn
             LinkEvent::Event(event) => event,
         };
         match event {
+            Event::Introduction { from: username, .. } | Event::SearchResults { username, .. }
+                if blocks.contain(&username) =>
+            {
+                debug!("what came from a blocked username was passed over");
+            }
             Event::Introduction { id, from, endpoint, sealed } => {
                 network.uploads.on_introduction(id, from, endpoint, &sealed);
             }

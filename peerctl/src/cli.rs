@@ -5,10 +5,11 @@ mod values;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use protocol::Conflict;
 
 pub(crate) use self::values::{Id, SettingName, Target};
 use crate::{
-    commands::{config::ConfigCommand, share::ShareCommand},
+    commands::{block::BlockCommand, config::ConfigCommand, share::ShareCommand},
     output::Format,
 };
 
@@ -100,11 +101,16 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Fetch files that a search has found, or that a link names
     #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
-                             peerctl get 1 --detach\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
+                             peerctl get 1 --detach\n  peerctl get 1 --conflict overwrite\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
     Get {
         /// A result's number in the last search, SEARCH.NUMBER, or a link (in quotes: a shell cuts it at its &)
         #[arg(required = true, value_name = "RESULT|LINK")]
         targets: Vec<Target>,
+        /// Where the name is taken: rename gives the download a number, skip fetches nothing (exit code 5),
+        /// overwrite replaces a file once the other one is whole, but never a folder or a link [default: the
+        /// setting `conflict`, which is rename]
+        #[arg(long, value_name = "rename|skip|overwrite")]
+        conflict: Option<Conflict>,
         /// Return at once; the daemon fetches on
         #[arg(long)]
         detach: bool,
@@ -188,6 +194,9 @@ pub(crate) enum Command {
     /// Which folders are offered to others
     #[command(subcommand, before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share ls\n")]
     Share(ShareCommand),
+    /// Who gets nothing from you, and is not shown to you
+    #[command(subcommand, before_help = "Examples:\n  peerctl block add mallory\n  peerctl block ls\n")]
+    Block(BlockCommand),
     /// Print the link to a shared file, for others to `peerctl get`
     #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
     Link { file: PathBuf },

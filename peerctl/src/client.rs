@@ -10,9 +10,9 @@ use std::{
 use protocol::{
     Problem,
     control::{
-        Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads, Why,
-        doctor::Examination,
+        BlockRequest, Blocks, Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin,
+        IncomingRequests, NewDownloads, NewSearch, NewValue, PathRequest, Search, SharePreview, Shares,
+        Status, Uploads, Why, doctor::Examination,
     },
     paths::control,
 };
@@ -102,11 +102,8 @@ impl Client {
         self.get(&format!("{route}?known={known}&wait={}", wait.as_secs()), wait).await
     }
 
-    pub(crate) async fn new_downloads(&self, targets: Vec<String>) -> Result<Reply<Downloads>, Error> {
-        read(
-            self.send(Method::POST, control::DOWNLOADS, Some(&NewDownloads { targets }), Duration::ZERO)
-                .await?,
-        )
+    pub(crate) async fn new_downloads(&self, wanted: &NewDownloads) -> Result<Reply<Downloads>, Error> {
+        read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
     }
 
     pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {
@@ -162,7 +159,7 @@ impl Client {
     }
 
     pub(crate) async fn remove_share(&self, path: &str) -> Result<Reply<Shares>, Error> {
-        let route = with_path(control::SHARES, path)?;
+        let route = with_query(control::SHARES, "path", path)?;
         read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
@@ -176,7 +173,7 @@ impl Client {
     }
 
     pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
-        self.get(&with_path(control::LINK, path)?, Duration::ZERO).await
+        self.get(&with_query(control::LINK, "path", path)?, Duration::ZERO).await
     }
 
     pub(crate) async fn examination(&self) -> Result<Reply<Examination>, Error> {
@@ -194,6 +191,20 @@ impl Client {
 
     pub(crate) async fn unset(&self, name: &SettingName) -> Result<Reply<Configuration>, Error> {
         let route = control::SETTING.replace("{name}", name.as_str());
+        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn blocks(&self) -> Result<Reply<Blocks>, Error> {
+        self.get(control::BLOCKS, Duration::ZERO).await
+    }
+
+    pub(crate) async fn block(&self, username: String) -> Result<Reply<Blocks>, Error> {
+        let body = BlockRequest { username };
+        read(self.send(Method::POST, control::BLOCKS, Some(&body), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn unblock(&self, username: &str) -> Result<Reply<Blocks>, Error> {
+        let route = with_query(control::BLOCKS, "username", username)?;
         read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
@@ -266,9 +277,9 @@ impl Client {
     }
 }
 
-/// The route with the path in its query, escaped.
-fn with_path(route: &str, path: &str) -> Result<String, Error> {
-    let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [("path", path)]);
+/// The route with a value in its query, escaped.
+fn with_query(route: &str, name: &str, value: &str) -> Result<String, Error> {
+    let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [(name, value)]);
     let url = url.map_err(|error| Error::Unreadable(error.to_string()))?;
     Ok(format!("{route}?{}", url.query().unwrap_or_default()))
 }

@@ -146,7 +146,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::NoCoordinator
         | Code::ShareConfigured
         | Code::NoUsername
-        | Code::GuiOff => ExitCode::Conflict,
+        | Code::GuiOff
+        | Code::BlocksFull => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
         | Code::FileGone
@@ -157,7 +158,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::FileNotShared
         | Code::SourceUnknown
         | Code::SettingUnknown
-        | Code::RequestUnknown => ExitCode::NotFound,
+        | Code::RequestUnknown
+        | Code::BlockUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong
         | Code::NameTokenInvalid
         | Code::FileNotOffered

@@ -1,6 +1,8 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod blocks;
+mod changes;
 pub mod doctor;
 mod settings;
 mod why;
@@ -9,9 +11,11 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::blocks::{Block, BlockRequest, Blocks};
+pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
-use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
+use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -42,6 +46,14 @@ pub struct Status {
     pub upload: Option<Upload>,
     /// Dial-backs that were turned away at the message-key since the start.
     pub refused_dial_backs: u64,
+    /// Bytes a second at most; none where there is no limit.
+    #[serde(default)]
+    pub download_rate_max: Option<u64>,
+    #[serde(default)]
+    pub upload_rate_max: Option<u64>,
+    /// Nothing is given for now, and nothing offered.
+    #[serde(default)]
+    pub uploads_off: bool,
 }
 
 /// Body of `PUT /v1/connection`.
@@ -91,6 +103,9 @@ pub struct SearchResult {
 #[serde(deny_unknown_fields)]
 pub struct NewDownloads {
     pub targets: Vec<String>,
+    /// Where a name is taken; without it, the daemon's setting counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 /// `GET /v1/downloads`, `POST /v1/downloads`, and `GET /v1/downloads/{id}?wait=SECONDS` (which is answered
@@ -174,6 +189,8 @@ pub enum Cause {
     Permission,
     /// The download folder was removed, or its disk is not mounted.
     FolderGone,
+    /// The name is taken, and what is there was to be left alone.
+    NameTaken,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -346,6 +363,7 @@ impl From<Cause> for ExitCode {
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
             Cause::FileGone | Cause::FolderGone => Self::NotFound,
+            Cause::NameTaken => Self::Conflict,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

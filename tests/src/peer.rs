@@ -194,6 +194,11 @@ impl Peer {
         self.peerctl(&["--json", "downloads"]).await.expect(ExitCode::Done).document::<Downloads>().downloads
     }
 
+    /// `peerctl config set`.
+    pub async fn set(&self, name: &str, value: &str) -> Output {
+        self.peerctl(&["config", "set", name, value]).await.expect(ExitCode::Done)
+    }
+
     pub async fn wait_until_connected(&mut self) {
         self.wait_for_status("is connected", PATIENCE, |status| status.connected).await;
     }

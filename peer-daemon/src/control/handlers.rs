@@ -1,6 +1,6 @@
 //! What each call of the control API does.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -9,8 +9,9 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why, doctor::Examination,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        doctor::Examination,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -20,13 +21,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use crate::{
-    config::settings::Settings,
+    blocks::Blocks,
+    config::{settings::Settings, values::Switch},
     coordinator_link::{CoordinatorLink, LinkStatus},
     doctor,
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
     library::Library,
+    peer_stream::throttle::Throttle,
     searches::{Searches, Source},
     uploads::Uploads,
 };
@@ -45,6 +48,7 @@ pub(crate) struct Controls {
     pub(crate) identities: IdentityKeeper,
     pub(crate) library: Library,
     pub(crate) settings: Settings,
+    pub(crate) blocks: Blocks,
     /// `None` when no coordinator is configured.
     pub(crate) network: Option<Network>,
     pub(crate) download_port: u16,
@@ -78,11 +82,17 @@ impl Controls {
         self.network.as_ref().map(|network| network.uploads.list()).unwrap_or_default()
     }
 
+    pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
+        self.network.as_ref().map(|network| network.uploads.requests()).unwrap_or_default()
+    }
+
     pub(crate) fn status(&self) -> Status {
         let (username, connected, connection_problem) =
             self.network.as_ref().map_or((None, false, None), |network| connection(&network.link));
         let summary = self.library.summary();
         let network = self.network.as_ref();
+        let live = self.settings.live();
+        let bytes_a_second = |throttle: &Throttle| throttle.rate().map(NonZeroU64::get);
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -100,6 +110,9 @@ impl Controls {
             download: network.and_then(|network| network.downloads.current()),
             upload: network.and_then(|network| network.uploads.current()),
             refused_dial_backs: network.map_or(0, |network| network.downloads.refused_dial_backs()),
+            download_rate_max: bytes_a_second(&live.download),
+            upload_rate_max: bytes_a_second(&live.upload),
+            uploads_off: live.giving().borrow().uploads == Switch::Off,
         }
     }
 }
@@ -199,10 +212,7 @@ pub(super) async fn add_downloads(
     }
     // All are looked up before the first is added: a mistyped number starts nothing.
     let sources = sources(network, &request.targets).await?;
-    let mut downloads = Vec::with_capacity(sources.len());
-    for source in sources {
-        downloads.push(network.downloads.add(source).await?);
-    }
+    let downloads = network.downloads.add(sources, request.conflict).await?;
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
 }
 
@@ -267,8 +277,7 @@ pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
 }
 
 pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
-    let requests = controls.network.as_ref().map(|network| network.uploads.requests());
-    Json(IncomingRequests { schema: SCHEMA, requests: requests.unwrap_or_default() })
+    Json(IncomingRequests { schema: SCHEMA, requests: controls.requests() })
 }
 
 pub(super) async fn accept_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {

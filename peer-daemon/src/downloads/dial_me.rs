@@ -9,7 +9,10 @@ use tracing::debug;
 use super::{Downloads, setback::DialTrouble, step::Way};
 use crate::{
     dialler::DialFailed,
-    peer_stream::client::{Requester, StreamError},
+    peer_stream::{
+        client::{Requester, StreamError},
+        throttle::Throttled,
+    },
 };
 
 #[derive(Debug, Error)]
@@ -67,6 +70,7 @@ async fn dial(
     let parts = &downloads.shared.parts;
     let (_, identity) = parts.identities.current().ok_or(NoStream::NoIdentity)?;
     let (stream, ticket) = parts.dialler.dial(endpoint).await?;
+    let stream = Throttled::reading(stream, parts.throttle.clone());
     let mut requester = Requester::establish(stream, &identity, Some(certificate)).await?.naming(id);
     let proof = requester.proof().await?;
     downloads.shared.pending.settle(&proof, requester, Way::Dialled).map_err(|_| NoStream::Key)?;

@@ -40,18 +40,15 @@ const REFUSED_WAIT: Duration = Duration::from_secs(10);
 const REFUSED_WAIT_MAX: Duration = Duration::from_mins(10);
 
 impl Downloads {
-    /// Those of a batch that the disk has room for. The others are held.
-    pub(super) async fn admit(&self, items: Vec<Item>) -> Vec<Item> {
+    /// Leaves those in a batch that the disk has room for. The others are held.
+    pub(super) async fn admit(&self, batch: &mut Batch) {
         let surveyed = self.survey().await;
-        let batch = Batch::new(self.clone(), items);
-        let mut admitted = Vec::new();
         for item in batch.wanted() {
-            match self.fits(&surveyed, item.id) {
-                Ok(()) => admitted.push(item.clone()),
-                Err(trouble) => self.hold(&batch, item, &trouble).await,
+            if let Err(trouble) = self.fits(&surveyed, item.id) {
+                self.hold(batch, item, &trouble).await;
             }
         }
-        admitted
+        batch.drop_unwanted();
     }
 
     /// Holds one that there is no room for any more. Tells whether there is.
@@ -142,7 +139,7 @@ impl Downloads {
         match error {
             AssembleError::NoSpace(_) => Some(room.refused(self.missing(id))),
             AssembleError::Permission(_) => Some(DiskTrouble::NotPermitted { folder: room.folder }),
-            AssembleError::Gone(_) | AssembleError::Other(_) => None,
+            AssembleError::Gone(_) | AssembleError::NameTaken(_) | AssembleError::Other(_) => None,
         }
     }
 

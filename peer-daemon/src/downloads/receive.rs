@@ -11,6 +11,7 @@ use crate::{
         client::{Requester, StreamError},
         gate::{ConnectionGate, VERIFICATION_LIMIT},
         listen::PortListener,
+        throttle::{Throttle, Throttled},
     },
 };
 
@@ -19,6 +20,7 @@ pub(crate) async fn receive_dial_backs(
     listener: PortListener,
     pending: PendingIntroductions,
     identities: IdentityKeeper,
+    throttle: Throttle,
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
@@ -31,6 +33,7 @@ pub(crate) async fn receive_dial_backs(
         // Dropped without a byte when nothing is pending, or too many are being verified.
         let Ok(permit) = gate.admit(from.ip(), pending.any_expected()) else { continue };
         let (pending, identities, token) = (pending.clone(), identities.clone(), token.clone());
+        let stream = Throttled::reading(stream, throttle.clone());
         tracker.spawn(async move {
             let verified = permit.verify(VERIFICATION_LIMIT, verify(stream, &pending, &identities));
             tokio::select! {
@@ -44,7 +47,7 @@ pub(crate) async fn receive_dial_backs(
 }
 
 /// Asks for nothing but the proof, and hands the stream on if it is right.
-async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &IdentityKeeper) {
+async fn verify(stream: Throttled<TcpStream>, pending: &PendingIntroductions, identities: &IdentityKeeper) {
     let Some((_, identity)) = identities.current() else { return };
     let shown = async {
         let mut requester = Requester::establish(stream, &identity, None).await?;

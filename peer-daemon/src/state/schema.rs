@@ -54,6 +54,12 @@ const MIGRATIONS: &[&str] = &[
      ALTER TABLE downloads DROP COLUMN layer;
      ALTER TABLE downloads ADD COLUMN conflict TEXT NOT NULL DEFAULT 'rename';
      CREATE TABLE download_folder (path BLOB PRIMARY KEY, mount_point BLOB NOT NULL) STRICT;",
+    // Usernames that are met with silence. Places of the upload queue, in its order, with no more about a
+    // requester than it takes to give it its place back: a row goes when its place does.
+    "CREATE TABLE blocks (username TEXT PRIMARY KEY) STRICT;
+     CREATE TABLE upload_places (
+         position INTEGER PRIMARY KEY, introduction BLOB NOT NULL, username TEXT NOT NULL,
+         is_approved INTEGER NOT NULL, kept_until_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /// The database was written by a newer version of the program.

@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub(crate) mod block;
 mod change;
 mod completions;
 pub(crate) mod config;
@@ -51,7 +52,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
         Command::Search(search) => search::run(&client, &search, output).await,
-        Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
+        Command::Get { targets, conflict, detach } => {
+            get::run(&client, targets, conflict, detach, output).await
+        }
         Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
         Command::Downloads { watch } => downloads::run(&client, watch, output).await,
         Command::Uploads { watch } => uploads::run(&client, watch, output).await,
@@ -66,6 +69,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Share(command) => share::run(&client, command, output).await,
+        Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
         Command::Setup => setup::run(&client, output).await,

@@ -22,6 +22,9 @@ pub struct Setting {
     pub origin: Origin,
     /// Whether it can be set while the daemon runs.
     pub settable: bool,
+    /// Whether a change counts at once. Otherwise it does from the next start on.
+    #[serde(default)]
+    pub at_once: bool,
     /// What was set or unset since the start, and counts from the next one on.
     pub at_next_start: Option<NextValue>,
 }

@@ -61,7 +61,11 @@ impl ScriptedPeer {
 
     /// Asks for the file, to be dialled back at `listener`.
     pub async fn invite(&self, source: &Found, listener: &TcpListener) -> Invited {
-        let id = IntroductionId::random();
+        self.invite_as(IntroductionId::random(), source, listener).await
+    }
+
+    /// The same under a given id: asks again, with a fresh message-key.
+    pub async fn invite_as(&self, id: IntroductionId, source: &Found, listener: &TcpListener) -> Invited {
         let message_key = MessageKey::random();
         let invitation = Invitation {
             message_key: message_key.clone(),
@@ -94,6 +98,16 @@ impl ScriptedPeer {
                 _ => None,
             })
             .await
+    }
+
+    /// What the target has said on an introduction by now, in order.
+    pub async fn words_so_far(&mut self, invited: &Invited) -> Vec<HeardReply> {
+        let heard = self.session.heard_so_far().await;
+        let words = heard.into_iter().filter_map(|event| match event {
+            Event::IntroductionReply { id, reply } if id == invited.id => Some(reply),
+            _ => None,
+        });
+        words.collect()
     }
 
     /// Meets the dial-back at `listener` and asks for the introduction, with this peer's certificate or, as

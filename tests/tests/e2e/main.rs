@@ -6,15 +6,20 @@
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod bad_requests;
+mod blocks;
+mod changes;
 mod churn;
+mod conflict;
 mod crashes;
 mod dialling;
 mod disk;
 mod doctor;
 mod first_bytes;
 mod gui;
+mod limits;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;
@@ -22,6 +27,7 @@ mod search;
 mod setup;
 mod shares;
 mod shutdown;
+mod sources;
 mod start_up;
 /// As the tests of peerctl have it, who use more of it.
 #[allow(dead_code)]

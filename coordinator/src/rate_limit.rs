@@ -54,13 +54,18 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
 
     /// Takes one, or tells how long to wait for it.
     pub(crate) fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
-        let full_at = self.young.get(&key).or_else(|| self.old.get(&key)).copied().unwrap_or(now).max(now);
+        let young = self.young.get_mut(&key);
+        let full_at = young.as_deref().or_else(|| self.old.get(&key)).copied().unwrap_or(now).max(now);
         let full_after = full_at + self.rate.interval;
         let room = self.rate.interval * self.rate.burst.get();
         if full_after > now + room {
             return Err(full_after - (now + room));
         }
-        if self.young.len() >= self.keys_max && !self.young.contains_key(&key) {
+        if let Some(known) = young {
+            *known = full_after;
+            return Ok(());
+        }
+        if self.young.len() >= self.keys_max {
             self.old = mem::take(&mut self.young);
         }
         self.young.insert(key, full_after);

@@ -1,0 +1,36 @@
+//! Measures what a coordinator costs: memory a parked peer, processor time a peer and search, how soon a search
+//! has reached all. A bare server that only parks and wakes is measured beside it, in the same call on the same
+//! machine, so that the ratio says what the coordinator itself adds.
+//!
+//! The peers are simulated here ([`peer`]): they speak the real API, each from a loopback address of its own. The
+//! servers are processes of their own, for the limit on open files is one a process.
+#![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
+
+mod baseline;
+mod build;
+mod cli;
+mod client;
+mod clock;
+mod crowd;
+mod introductions;
+mod measure;
+mod peer;
+mod report;
+mod restart;
+mod server;
+mod sustained;
+mod waves;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nbench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub mod process;
 pub mod program;
 mod rate_limit;
 pub mod reload;
+#[cfg(test)]
+mod retention;
 pub mod routes;
 mod rules;
 mod seal;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The key under which addresses are hashed lives this long; with it, all that was counted is forgotten.
-const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
+pub(crate) const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
 /// Of an IPv6 address, the part that a provider gives to one customer.
 const IPV6_NETWORK_BYTES: usize = 8;
 const MINUTE: Duration = Duration::from_mins(1);

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How often the sweep looks at what is due: deadlines are kept within this.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
 /// Waking everybody is what a search costs. The first search does it at once; those that come so soon after it
 /// are told together, and wait that long for it at most.
 const WAVE_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,11 +1,13 @@
 //! The repository's own tool. `cargo xtask demo` shows Hearsay at work, `cargo xtask test` is what CI runs,
-//! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
+//! `cargo xtask faults` kills programs at random moments, `cargo xtask tidy` holds the code to the rules that a
+//! compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
 mod bench;
 mod clock;
 mod contract;
 mod demo;
+mod faults;
 mod prerequisites;
 mod steps;
 mod test;
@@ -36,6 +38,14 @@ enum Command {
     },
     /// Install what tests need, build once, and run all checks and tests.
     Test,
+    /// Kill requester, target and coordinator at random moments of transfers, round after round.
+    Faults {
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// Of the first round; each further one has the next (default: random).
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
     Bench {
         /// What to measure, and how often; `--help` tells.
@@ -51,6 +61,7 @@ fn main() -> ExitCode {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
         Command::Tidy => tidy::run(),
     };
     match outcome {

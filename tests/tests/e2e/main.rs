@@ -13,6 +13,7 @@ mod conflict;
 mod crashes;
 mod dialling;
 mod disk;
+mod faults;
 mod first_bytes;
 mod gui;
 mod limits;

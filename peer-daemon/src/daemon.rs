@@ -104,7 +104,7 @@ impl Daemon {
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
-        let gui = config.gui.map(Gui::bind).transpose()?.flatten();
+        let gui = config.gui.clone().map(Gui::bind).transpose()?.flatten();
         Ok(Self { config, settings, blocks, state, socket, download_listener, upload_listener, gui })
     }
 

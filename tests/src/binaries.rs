@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 /// A command of one of the programs. Nothing of the environment that it would read is passed on: neither our
 /// own variables, nor where a configuration of whoever runs the tests may lie.
-pub(crate) fn command(program: &str) -> Command {
+pub fn command(program: &str) -> Command {
     cleaned(Command::new(find(program)))
 }
 

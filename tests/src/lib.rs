@@ -9,7 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness tells what went wrong by panicking")]
 
 pub mod api_client;
-mod binaries;
+pub mod binaries;
 pub mod black_hole;
 pub mod browser;
 pub mod clock;

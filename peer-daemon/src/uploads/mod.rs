@@ -19,7 +19,10 @@ mod serving;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use protocol::{
@@ -91,6 +94,8 @@ struct Shared {
     giving: watch::Receiver<Giving>,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
+    /// A requester has dialled this peer, and its certificate was right.
+    was_dialled: AtomicBool,
     /// Rung when the queue has changed.
     wake: Notify,
 }
@@ -117,6 +122,7 @@ impl Uploads {
             throttle: live.upload.clone(),
             giving: live.giving(),
             desk: Mutex::new(Desk::new()),
+            was_dialled: AtomicBool::new(false),
             wake: Notify::new(),
         };
         let uploads = Self { shared: Arc::new(shared) };
@@ -164,6 +170,11 @@ impl Uploads {
     /// The requester took its introduction back: its place goes, and its stream if there is one.
     pub(crate) fn on_withdrawn(&self, id: IntroductionId) {
         self.desk().withdraw(id);
+    }
+
+    /// Whether a requester has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// Someone was blocked: what was given, or was to be, goes.

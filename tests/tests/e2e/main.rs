@@ -13,6 +13,7 @@ mod conflict;
 mod crashes;
 mod dialling;
 mod disk;
+mod doctor;
 mod faults;
 mod first_bytes;
 mod gui;
@@ -24,10 +25,15 @@ mod pause;
 mod queue;
 mod routes;
 mod search;
+mod setup;
 mod shares;
 mod shutdown;
 mod sources;
 mod start_up;
+/// As the tests of peerctl have it, who use more of it.
+#[allow(dead_code)]
+#[path = "../../../peerctl/tests/cli/terminal.rs"]
+mod terminal;
 mod transfer;
 mod usernames;
 mod watching;

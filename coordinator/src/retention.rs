@@ -16,12 +16,14 @@ fn told(duration: Duration) -> String {
     if seconds >= 3_600.0 { format!("{} h", seconds / 3_600.0) } else { format!("{seconds} s") }
 }
 
-/// Each row: what, in which form, until when.
-fn rows() -> Vec<[String; 3]> {
-    let Lifetimes { lease, search, search_grace, introduction, event, keep_alive, .. } = Lifetimes::default();
-    let Lifetimes { content_connection_max, body, name_token, headers, .. } = Lifetimes::default();
-    let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
-    let row = |what: &str, form: &str, until: String| [what.to_owned(), form.to_owned(), until];
+/// What, in which form, until when.
+fn row(what: &str, form: &str, until: String) -> [String; 3] {
+    [what.to_owned(), form.to_owned(), until]
+}
+
+/// Who is there, and what is searched for.
+fn sessions_and_searches() -> Vec<[String; 3]> {
+    let Lifetimes { lease, search, search_grace, .. } = Lifetimes::default();
     vec![
         row(
             "who is connected",
@@ -44,6 +46,13 @@ fn rows() -> Vec<[String; 3]> {
             "in clear, in the searcher's mailbox",
             format!("fetched, or {} after the search's end", told(search_grace)),
         ),
+    ]
+}
+
+/// What peers say to each other.
+fn introductions() -> Vec<[String; 3]> {
+    let Lifetimes { introduction, event, .. } = Lifetimes::default();
+    vec![
         row(
             "an introduction: who asks whom",
             "session of the one, keyed hashes of the other",
@@ -60,6 +69,15 @@ fn rows() -> Vec<[String; 3]> {
             "in clear, in the requester's mailbox",
             format!("fetched, or {}", told(event)),
         ),
+    ]
+}
+
+/// What passing by leaves.
+fn connections_and_counts() -> Vec<[String; 3]> {
+    let Lifetimes { content_connection_max, keep_alive, headers, body, name_token, .. } =
+        Lifetimes::default();
+    let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
+    vec![
         row(
             "what a call or an answer carried",
             "bytes in a connection's buffers",
@@ -98,7 +116,7 @@ fn rows() -> Vec<[String; 3]> {
 
 fn table() -> String {
     let mut text = "| what | in which form | until |\n|---|---|---|\n".to_owned();
-    for [what, form, until] in rows() {
+    for [what, form, until] in [sessions_and_searches(), introductions(), connections_and_counts()].concat() {
         text.push_str(&["| ", &what, " | ", &form, " | ", &until, " |\n"].concat());
     }
     text

@@ -28,6 +28,14 @@ pub(crate) enum Command {
     Canary,
     /// Let schemathesis make up calls from openapi.yaml and hold the coordinator's answers against it.
     Contract,
+    /// Kill requester, target and coordinator at random moments of transfers, round after round.
+    Faults {
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// Of the first round; each further one has the next (default: random).
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// The test of misused connections with 10,000 of them.
     Flood,
     /// Check dependency direction, sizes of files, and paths named in texts.

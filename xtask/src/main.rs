@@ -1,5 +1,6 @@
 //! The repository's own tool. `cargo xtask demo` shows Hearsay at work, `cargo xtask test` is what CI runs,
-//! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
+//! `cargo xtask faults` kills programs at random moments, `cargo xtask tidy` holds the code to the rules that a
+//! compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
 mod canary;
@@ -7,6 +8,7 @@ mod cli;
 mod clock;
 mod contract;
 mod demo;
+mod faults;
 mod flood;
 mod prerequisites;
 mod schemathesis;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Canary => canary::run(),
         Command::Contract => schemathesis::run(),
+        Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
         Command::Flood => flood::run(),
         Command::Tidy => tidy::run(),
     };

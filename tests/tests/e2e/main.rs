@@ -14,6 +14,7 @@ mod crashes;
 mod dialling;
 mod disk;
 mod doctor;
+mod faults;
 mod first_bytes;
 mod gui;
 mod hostile_sockets;

@@ -1,4 +1,4 @@
-//! Wiring: settings, the process, signals, the server.
+//! Wiring: settings, and what is asked of the program.
 
 use std::{
     io::{self, Write as _},
@@ -9,12 +9,9 @@ use clap::Parser as _;
 use coordinator::{
     cli::{Cli, Command},
     config::Config,
-    health, process,
-    server::Server,
-    signals::Signals,
-    telemetry::{self, StartError, Word},
+    health, run,
+    telemetry::{self, Word},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Freed memory is zeroed: what passed through leaves no trace.
 #[cfg(not(feature = "plain-alloc"))]
@@ -24,8 +21,6 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 
 /// Bad usage or configuration; clap exits with the same code.
 const EXIT_USAGE: u8 = 2;
-/// Files that are open besides peers' connections, with much room.
-const OWN_FILES: u64 = 64;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -38,7 +33,7 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
-        None => serve(&cli, config),
+        None => run::run(&cli, config),
         Some(Command::Healthcheck) => match health::check(&config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(unhealthy) => {
@@ -53,36 +48,4 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve(cli: &Cli, config: Config) -> ExitCode {
-    let (server, signals) = match start(config) {
-        Ok(started) => started,
-        Err(error) => {
-            Word::CantStart { error: &error }.say();
-            return ExitCode::FAILURE;
-        }
-    };
-    Word::Listening { listen: server.addr(), ops_listen: server.ops_addr() }.say();
-    let (reloader, stop) = (server.reloader(), CancellationToken::new());
-    let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), signals.obey(cli, &reloader, &stop));
-    if let Err(error) = outcome {
-        Word::CantServe { error: &error }.say();
-        return ExitCode::FAILURE;
-    }
-    Word::Ended.say();
-    ExitCode::SUCCESS
-}
-
-fn start(config: Config) -> Result<(Server, Signals), StartError> {
-    process::forbid_core_dumps().map_err(io::Error::from)?;
-    let limit = process::raise_open_files().map_err(io::Error::from)?;
-    Word::OpenFiles { limit }.say();
-    let wanted = config.limits.sessions as u64 + OWN_FILES;
-    if let Some(limit) = limit.filter(|limit| *limit < wanted) {
-        Word::FewOpenFiles { limit, wanted }.say();
-    }
-    let signals = Signals::listen()?;
-    Ok((Server::bind(config)?, signals))
 }

@@ -5,6 +5,7 @@ mod values;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use protocol::Conflict;
 
 pub(crate) use self::values::{Id, SettingName, Target};
 use crate::{
@@ -96,11 +97,16 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Fetch files that a search has found, or that a link names
     #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
-                             peerctl get 1 --detach\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
+                             peerctl get 1 --detach\n  peerctl get 1 --conflict overwrite\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
     Get {
         /// A result's number in the last search, SEARCH.NUMBER, or a link (in quotes: a shell cuts it at its &)
         #[arg(required = true, value_name = "RESULT|LINK")]
         targets: Vec<Target>,
+        /// Where the name is taken: rename gives the download a number, skip fetches nothing (exit code 5),
+        /// overwrite replaces a file once the other one is whole, but never a folder or a link [default: the
+        /// setting `conflict`, which is rename]
+        #[arg(long, value_name = "rename|skip|overwrite")]
+        conflict: Option<Conflict>,
         /// Return at once; the daemon fetches on
         #[arg(long)]
         detach: bool,

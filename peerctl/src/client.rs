@@ -102,11 +102,8 @@ impl Client {
         self.get(&format!("{route}?known={known}&wait={}", wait.as_secs()), wait).await
     }
 
-    pub(crate) async fn new_downloads(&self, targets: Vec<String>) -> Result<Reply<Downloads>, Error> {
-        read(
-            self.send(Method::POST, control::DOWNLOADS, Some(&NewDownloads { targets }), Duration::ZERO)
-                .await?,
-        )
+    pub(crate) async fn new_downloads(&self, wanted: &NewDownloads) -> Result<Reply<Downloads>, Error> {
+        read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
     }
 
     pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {

@@ -14,7 +14,7 @@ pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
-use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
+use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -102,6 +102,9 @@ pub struct SearchResult {
 #[serde(deny_unknown_fields)]
 pub struct NewDownloads {
     pub targets: Vec<String>,
+    /// Where a name is taken; without it, the daemon's setting counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 /// `GET /v1/downloads`, `POST /v1/downloads`, and `GET /v1/downloads/{id}?wait=SECONDS` (which is answered
@@ -185,6 +188,8 @@ pub enum Cause {
     Permission,
     /// The download folder was removed, or its disk is not mounted.
     FolderGone,
+    /// The name is taken, and what is there was to be left alone.
+    NameTaken,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -357,6 +362,7 @@ impl From<Cause> for ExitCode {
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
             Cause::FileGone | Cause::FolderGone => Self::NotFound,
+            Cause::NameTaken => Self::Conflict,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

@@ -23,14 +23,14 @@ use std::{
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiListen, Port, PublicPort, TimeSpan},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
@@ -63,6 +63,8 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// A download that can't go on is given up after so long without a byte.
     pub give_up_after: Duration,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
     pub gui: Option<GuiListen>,
@@ -91,6 +93,11 @@ pub enum ConfigError {
     /// `toml`'s message names line and column and shows the line.
     #[error("{}: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
+    #[error(
+        "gui: {0} is no loopback address: use one, such as 127.0.0.1:4823, or name in gui_hosts, in the \
+         configuration file, the hosts under which a reverse proxy serves the web page over TLS"
+    )]
+    GuiAddress(SocketAddr),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
@@ -170,8 +177,11 @@ impl Sources {
                 .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
                 .unwrap_or(GIVE_UP_AFTER)
                 .duration(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
             live: pick.live(),
-            gui: pick.gui(),
+            gui: pick.gui()?,
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
             dial_allow: pick
@@ -216,12 +226,23 @@ impl Picker<'_> {
         }
     }
 
-    fn gui(&mut self) -> Option<GuiListen> {
+    fn gui(&mut self) -> Result<Option<GuiListen>, ConfigError> {
         let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)));
         let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
+        let hosts = self
+            .one(
+                "gui_hosts",
+                |layer| layer.gui_hosts.clone(),
+                None,
+                |list| join(list, ",", GuiHost::to_string),
+            )
+            .unwrap_or_default();
         match picked {
-            Some(GuiAddress::At(address)) => Some(GuiListen { address, is_chosen }),
-            Some(GuiAddress::Off) | None => None,
+            Some(GuiAddress::At(address)) if !address.ip().is_loopback() && hosts.is_empty() => {
+                Err(ConfigError::GuiAddress(address))
+            }
+            Some(GuiAddress::At(address)) => Ok(Some(GuiListen { address, is_chosen, hosts })),
+            Some(GuiAddress::Off) | None => Ok(None),
         }
     }
 

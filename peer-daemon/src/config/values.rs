@@ -31,12 +31,25 @@ pub enum GuiAddress {
     At(SocketAddr),
 }
 
+/// A host under which a reverse proxy serves the web page, as browsers write it: lower case, with its port where
+/// that is not 443.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuiHost(String);
+
+impl GuiHost {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Where the web page is to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuiListen {
     pub address: SocketAddr,
     /// Somebody named this address: then the daemon does not start without it.
     pub is_chosen: bool,
+    /// Under which it is served by a reverse proxy.
+    pub hosts: Vec<GuiHost>,
 }
 
 /// Whether something is done at all.
@@ -147,8 +160,7 @@ impl FromStr for GuiAddress {
         }
         let address: Result<SocketAddr, AddrParseError> = text.parse();
         match address {
-            Ok(address) if address.ip().is_loopback() => Ok(Self::At(address)),
-            Ok(_) => Err("the web page is served on loopback addresses only, such as 127.0.0.1:4823"),
+            Ok(address) => Ok(Self::At(address)),
             Err(_) => Err("expected an address such as 127.0.0.1:4823, or off"),
         }
     }
@@ -163,6 +175,42 @@ impl FromStr for Switch {
             "off" => Ok(Self::Off),
             _ => Err("expected on or off"),
         }
+    }
+}
+
+impl GuiAddress {
+    /// Whether other machines could reach it.
+    pub fn is_beyond_loopback(self) -> bool {
+        matches!(self, Self::At(address) if !address.ip().is_loopback())
+    }
+}
+
+impl FromStr for GuiHost {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, port) = text.split_once(':').unwrap_or((text, "443"));
+        let is_label = |label: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !label.is_empty() && label.bytes().all(is_plain)
+        };
+        if name.split('.').all(is_label) && port.parse::<u16>().is_ok_and(|port| port > 0) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected a host such as hearsay.example or hearsay.example:8443, in lower case")
+        }
+    }
+}
+
+impl fmt::Display for GuiHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for GuiHost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

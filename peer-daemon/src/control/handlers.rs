@@ -210,10 +210,7 @@ pub(super) async fn add_downloads(
     }
     // All are looked up before the first is added: a mistyped number starts nothing.
     let sources = sources(network, &request.targets).await?;
-    let mut downloads = Vec::with_capacity(sources.len());
-    for source in sources {
-        downloads.push(network.downloads.add(source).await?);
-    }
+    let downloads = network.downloads.add(sources, request.conflict).await?;
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
 }
 

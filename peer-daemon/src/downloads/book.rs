@@ -7,16 +7,19 @@ use std::{
 };
 
 use protocol::{
-    IntroductionId, Username,
+    Conflict, IntroductionId, Username,
     control::{Download, DownloadState},
     limits::FILES_PER_INTRODUCTION_MAX,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    assemble::AssembleError,
     batch::Item,
     entry::{DownloadId, Entry},
+    failure::Failure,
     life::{Errand, What},
+    names::Names,
     store::{Loaded, Record},
 };
 use crate::searches::Source;
@@ -30,6 +33,15 @@ pub(super) struct Book {
     last_id: u64,
     /// Sources that a task is asking.
     asked: HashSet<Username>,
+}
+
+/// A download that somebody asks for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) source: Source,
+    /// What is done where its name is taken.
+    pub(super) conflict: Conflict,
+    pub(super) token: CancellationToken,
 }
 
 /// There are as many downloads as the daemon keeps, and none of them has ended.
@@ -61,13 +73,22 @@ impl Book {
         self.entries.remove(&id)
     }
 
-    /// Adds a download. One of the same file that has not ended is the same download.
+    /// The names that are wanted by downloads that have not ended.
+    pub(super) fn names_under_way(&self) -> Names {
+        let under_way = self.entries.values().filter(|entry| !entry.state().has_ended());
+        Names::of(under_way.map(|entry| &entry.source.name))
+    }
+
+    /// Adds a download, under a name apart from those in `names`. One of the same file that has not ended is the
+    /// same download. `is_there`: something in the folder has the name.
     pub(super) fn add(
         &mut self,
-        source: Source,
+        wanted: Wanted,
+        is_there: bool,
+        names: &mut Names,
         directory: &Path,
-        token: CancellationToken,
     ) -> Result<DownloadId, BookFull> {
+        let Wanted { mut source, conflict, token } = wanted;
         if let Some((id, _)) = self
             .entries
             .iter()
@@ -84,8 +105,17 @@ impl Book {
         self.make_room()?;
         self.last_id += 1;
         let id = DownloadId(self.last_id);
+        let is_left_out = conflict == Conflict::Skip && (is_there || names.has(&source.name));
+        if !is_left_out {
+            source.name = names.add(&source.name);
+        }
+        let taken = Failure::from(AssembleError::NameTaken(source.name.clone()));
         let path = directory.join(source.name.as_str());
-        self.entries.insert(id, Entry::new(id, source, path, token));
+        let mut entry = Entry::new(id, Wanted { source, conflict, token }, path);
+        if is_left_out {
+            entry.live(|life, now| life.fail(now, taken.step()));
+        }
+        self.entries.insert(id, entry);
         Ok(id)
     }
 

@@ -7,13 +7,14 @@ use std::{
 };
 
 use protocol::{
-    IntroductionId, SafeName,
+    Conflict, IntroductionId, SafeName,
     control::{Download, DownloadState},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
+    book::Wanted,
     disk_trouble::DiskTrouble,
     history::Change,
     life::Life,
@@ -50,6 +51,8 @@ pub(crate) type Leftovers = (Option<Arc<PartFile>>, Option<Remains>);
 pub(crate) struct Entry {
     id: DownloadId,
     pub(crate) source: Source,
+    /// What is done where its name is taken.
+    pub(crate) conflict: Conflict,
     pub(crate) plan: SharedPlan,
     /// What was written so far; opened with the first stream of this process.
     pub(crate) part: Option<Arc<PartFile>>,
@@ -69,9 +72,10 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `path` is where the file is meant to be; another name may be taken when it is finished.
-    pub(crate) fn new(id: DownloadId, source: Source, path: PathBuf, token: CancellationToken) -> Self {
+    pub(super) fn new(id: DownloadId, wanted: Wanted, path: PathBuf) -> Self {
+        let Wanted { source, conflict, token } = wanted;
         let life = Life::begin(clock::wall());
-        let record = Record { id, source, life, path, changes: Vec::new() };
+        let record = Record { id, source, conflict, life, path, changes: Vec::new() };
         let mut entry = Self::restore(record, None, token);
         entry.note_change();
         entry
@@ -79,7 +83,7 @@ impl Entry {
 
     /// From an earlier process. What was under way waits to go on.
     pub(crate) fn restore(record: Record, remains: Option<Remains>, token: CancellationToken) -> Self {
-        let Record { id, source, life, path, changes } = record;
+        let Record { id, source, conflict, life, path, changes } = record;
         let verified_bits = remains.as_ref().map_or(&[][..], |remains| &remains.verified_bits);
         let plan = if life.state() == DownloadState::Finished {
             Plan::complete(source.file)
@@ -90,6 +94,7 @@ impl Entry {
             id,
             plan: Arc::new(Mutex::new(plan)),
             source,
+            conflict,
             part: None,
             remains,
             token,
@@ -245,6 +250,7 @@ impl Entry {
         Some(Record {
             id: self.id,
             source: self.source.clone(),
+            conflict: self.conflict,
             life: self.life.clone(),
             path: self.path.clone(),
             changes: std::mem::take(&mut self.changes),

@@ -33,6 +33,7 @@ impl Failure {
             Self::Setback(setback) => setback.cause(),
             Self::Disk { source: AssembleError::NoSpace(_) } => Cause::NoSpace,
             Self::Disk { source: AssembleError::Permission(_) } => Cause::Permission,
+            Self::Disk { source: AssembleError::NameTaken(_) } => Cause::NameTaken,
             Self::DiskTrouble(trouble) => trouble.cause(),
             Self::Disk { .. } | Self::State(_) | Self::Worker | Self::Cancelled => Cause::Other,
         }
@@ -58,6 +59,7 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
         AssembleError::NoSpace(_) => "make room and get it again",
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
         AssembleError::Gone(_) => "get it anew: peerctl retry",
+        AssembleError::NameTaken(_) => "to fetch it all the same, get it with --conflict rename or overwrite",
         AssembleError::Other(_) => "see the system's log",
     }
 }

@@ -163,3 +163,71 @@ fn remember(state: &State, folder: &Path, mount_point: Option<&Path>) -> Result<
         transaction.commit()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+    use crate::downloads::mounted::Mounted;
+
+    fn state() -> (tempfile::TempDir, State) {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        (dir, state)
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_at_the_start_and_never_again() {
+        let (dir, state) = state();
+        let path = dir.path().join("down/loads");
+        let folder = DownloadFolder::at_start(path.clone(), state).unwrap();
+        assert!(folder.survey().is_ok());
+        fs::remove_dir(&path).unwrap();
+        assert_eq!(folder.survey(), Err(DiskTrouble::Removed { folder: path.clone() }));
+        assert!(!path.exists());
+        fs::create_dir(&path).unwrap();
+        assert!(folder.survey().is_ok());
+    }
+
+    #[test]
+    fn a_disk_that_is_away_is_known_from_an_empty_folder_also_after_a_restart() {
+        let (_dir, state) = state();
+        let Some(disk) = Mounted::tmpfs("size=64m") else { return };
+        let mount_point = disk.0.path().to_owned();
+        let path = mount_point.join("downloads");
+        let away = Err(DiskTrouble::NotMounted { mount_point: mount_point.clone() });
+        let folder = DownloadFolder::at_start(path.clone(), state.clone()).unwrap();
+        assert!(folder.survey().is_ok());
+        disk.unmount();
+        assert_eq!(folder.survey(), away);
+        let folder = DownloadFolder::at_start(path.clone(), state).unwrap();
+        assert_eq!(folder.survey(), away);
+        assert!(!path.exists(), "a folder was made on the system's own disk");
+    }
+
+    #[test]
+    fn a_link_that_leads_to_another_disk_by_now_is_followed_there() {
+        let (dir, state) = state();
+        let Some(disk) = Mounted::tmpfs("size=64m") else { return };
+        let link = dir.path().join("link");
+        symlink(disk.0.path(), &link).unwrap();
+        let folder = DownloadFolder::at_start(link.clone(), state).unwrap();
+        disk.unmount();
+        assert!(folder.survey().is_err());
+        let other = dir.path().join("other");
+        fs::create_dir(&other).unwrap();
+        fs::remove_file(&link).unwrap();
+        symlink(&other, &link).unwrap();
+        assert!(folder.survey().is_ok());
+    }
+
+    #[test]
+    fn a_read_only_disk_is_told() {
+        let (_dir, state) = state();
+        let Some(disk) = Mounted::tmpfs("size=64m,ro") else { return };
+        let path = disk.0.path().to_owned();
+        let folder = DownloadFolder::at_start(path.clone(), state).unwrap();
+        assert_eq!(folder.survey(), Err(DiskTrouble::ReadOnly { folder: path }));
+    }
+}

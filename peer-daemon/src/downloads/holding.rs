@@ -134,7 +134,7 @@ impl Downloads {
         match error {
             AssembleError::NoSpace(_) => Some(room.refused(self.missing(id))),
             AssembleError::Permission(_) => Some(DiskTrouble::NotPermitted { folder: room.folder }),
-            AssembleError::Gone(_) | AssembleError::Other(_) => None,
+            AssembleError::Gone(_) | AssembleError::NameTaken(_) | AssembleError::Other(_) => None,
         }
     }
 

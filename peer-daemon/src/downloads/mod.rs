@@ -27,6 +27,9 @@ mod history;
 mod holding;
 mod introduce;
 mod life;
+#[cfg(test)]
+mod mounted;
+mod names;
 mod parts;
 mod pending;
 mod plan;
@@ -42,20 +45,26 @@ mod upcoming;
 mod why;
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use protocol::{IntroductionId, Username, control::Download, introduction::HeardReply};
+use protocol::{Conflict, IntroductionId, Username, control::Download, introduction::HeardReply};
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use self::{
-    batch::Item, book::Book, entry::Entry, folder::DownloadFolder, pending::PendingIntroductions,
-    requesting::SourceTask, store::DownloadStore,
+    batch::Item,
+    book::{Book, Wanted},
+    entry::Entry,
+    folder::DownloadFolder,
+    pending::PendingIntroductions,
+    requesting::SourceTask,
+    store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
 use crate::{
@@ -80,6 +89,8 @@ pub(crate) struct Parts {
     pub(crate) dialler: Arc<Dialler>,
     /// Where finished files go.
     pub(crate) directory: PathBuf,
+    /// What is done where a name is taken, unless a download says otherwise.
+    pub(crate) conflict: Conflict,
     /// The download port as others reach it.
     pub(crate) public_port: u16,
     /// A download that can't go on is given up after so long without a byte.
@@ -173,21 +184,34 @@ impl Downloads {
         Ok(downloads)
     }
 
-    /// Adds a download and sees to it that its source is asked. It is saved before this returns.
-    pub(crate) async fn add(&self, source: Source) -> Result<Download, ChangeError> {
-        let username = source.username.clone();
-        let view = {
-            let token = self.shared.parts.token.child_token();
+    /// Adds downloads and sees to it that their sources are asked. They are saved before this returns.
+    pub(crate) async fn add(
+        &self,
+        sources: Vec<Source>,
+        conflict: Option<Conflict>,
+    ) -> Result<Vec<Download>, ChangeError> {
+        let usernames: Vec<_> = sources.iter().map(|source| source.username.clone()).collect();
+        let conflict = conflict.unwrap_or(self.shared.parts.conflict);
+        let there =
+            if conflict == Conflict::Skip { self.names_there(&sources).await } else { HashSet::new() };
+        let added = {
             let mut book = self.book();
-            let id = book
-                .add(source, &self.shared.parts.directory, token)
-                .map_err(|_full| ChangeError::TooMany)?;
-            book.get_mut(id).ok_or(ChangeError::Unknown)?.view(clock::now())
+            let mut names = book.names_under_way();
+            let add = |source| {
+                let wanted = Wanted { source, conflict, token: self.shared.parts.token.child_token() };
+                let is_there = there.contains(&wanted.source.name);
+                let id = book.add(wanted, is_there, &mut names, &self.shared.parts.directory);
+                let id = id.map_err(|_full| ChangeError::TooMany)?;
+                Ok(book.get_mut(id).ok_or(ChangeError::Unknown)?.view(clock::now()))
+            };
+            sources.into_iter().map(add).collect()
         };
         self.save().await?;
         self.note_change();
-        self.ask(username);
-        Ok(view)
+        for username in usernames {
+            self.ask(username);
+        }
+        added
     }
 
     pub(crate) fn list(&self) -> Vec<Download> {

@@ -1,12 +1,12 @@
 //! The partial files of downloads: made, taken up again, removed.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use protocol::{FileId, SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
-    assemble::{AssembleError, PartFile},
+    assemble::{ANNOUNCED, AssembleError, PartFile},
     batch::{Batch, Item},
     entry::{DownloadId, Leftovers},
     failure::Failure,
@@ -17,6 +17,7 @@ use super::{
     step::Step,
     store::Remains,
 };
+use crate::searches::Source;
 
 /// Ready to fetch into.
 pub(super) struct OpenPart {
@@ -79,9 +80,16 @@ impl Downloads {
             Found::InUse(part) => return Ok(self.opened(item, part, stored_layer)),
             Found::Part(part, plan) => (part, plan),
             Found::Nothing => {
-                let folder = Arc::clone(&self.shared.folder);
-                let part = self.blocking(move || Ok(PartFile::create(&folder.open()?, &name)?)).await?;
-                (Arc::new(part), Plan::new(file))
+                let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
+                let boot_id = self.shared.boot_id.to_string();
+                let creating = self.blocking(move || {
+                    PartFile::create_announced(&folder.open()?, &name, |part| {
+                        let (part, boot_id) = (part.clone(), boot_id.clone());
+                        let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
+                        store.save_remains(id, &remains).map_err(Failure::from)
+                    })
+                });
+                (Arc::new(creating.await?), Plan::new(file))
             }
         };
         let adopted = batch.change(item, |entry| {
@@ -110,6 +118,19 @@ impl Downloads {
         Opened::Part(OpenPart { recorder, layer })
     }
 
+    /// Which of these names something in the folder has.
+    pub(super) async fn names_there(&self, sources: &[Source]) -> HashSet<SafeName> {
+        let folder = Arc::clone(&self.shared.folder);
+        let mut names: HashSet<_> = sources.iter().map(|source| source.name.clone()).collect();
+        let looking = self.blocking(move || {
+            let dir = folder.open()?;
+            names.retain(|name| dir.symlink_metadata(name.as_str()).is_ok());
+            Ok(names)
+        });
+        // A folder that can't be looked at is waited for, and looked at in the end.
+        looking.await.unwrap_or_default()
+    }
+
     /// Keeps a piece layer for later streams and after a crash.
     pub(super) async fn keep_layer(
         &self,
@@ -131,7 +152,7 @@ impl Downloads {
                     (Some(part), _) => part,
                     (None, Some(Remains { part: name, inode, .. })) => {
                         match PartFile::open(&folder.open()?, &name, &name) {
-                            Ok(part) if part.inode()? == inode => Arc::new(part),
+                            Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
                             // Gone, or somebody else's by now.
                             Ok(_) | Err(_) => return Ok(()),
                         }

@@ -131,9 +131,13 @@ impl SourceTask {
         let folder = &self.downloads.shared.folder;
         let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
-        batch.take(item, Step::Verifying);
+        let verifying = batch.change(item, |entry| {
+            entry.take(Step::Verifying);
+            entry.conflict
+        });
+        let conflict = verifying.ok_or(Failure::Cancelled)?;
         let part = opened.recorder.part;
-        let finishing = tokio::task::spawn_blocking(move || part.finish());
+        let finishing = tokio::task::spawn_blocking(move || part.finish(conflict));
         let name = finishing.await.map_err(|_| Failure::Worker)??;
         self.finish(batch, item, &name)
     }

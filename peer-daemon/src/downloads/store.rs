@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName, Username, root::PieceLayer};
+use protocol::{CertificateSha256, Conflict, FileId, ReplyKey, Root, SafeName, Username, root::PieceLayer};
 use rusqlite::{
     OptionalExtension as _, Row, ToSql, Transaction, params,
     types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
@@ -28,6 +28,7 @@ use crate::{
 pub(super) struct Record {
     pub(super) id: DownloadId,
     pub(super) source: Source,
+    pub(super) conflict: Conflict,
     pub(super) life: Life,
     pub(super) path: PathBuf,
     /// What happened since it was last saved.
@@ -73,8 +74,8 @@ impl DownloadStore {
     pub(super) fn load(&self) -> Result<Loaded, StateError> {
         self.state.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT id, name, root, size, username, reply_key, certificate_sha256, life, path, part, inode,
-                 verified, boot_id FROM downloads ORDER BY id",
+                "SELECT id, name, root, size, username, reply_key, certificate_sha256, conflict, life, path,
+                 part, inode, verified, boot_id FROM downloads ORDER BY id",
             )?;
             // A record that can't be read is passed over rather than keeping the daemon from starting.
             let records = statement.query_map([], read_record)?.filter_map(Result::transpose);
@@ -152,8 +153,8 @@ fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Resu
     let Source { username, name, file, reply_key, certificate_sha256 } = &record.source;
     transaction
         .prepare_cached(
-            "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, life, path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, life, path,
+             conflict) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (id) DO UPDATE SET username = ?5, reply_key = ?6, certificate_sha256 = ?7, life = ?8,
              path = ?9",
         )?
@@ -167,6 +168,7 @@ fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Resu
             certificate_sha256.as_bytes(),
             serde_json::to_string(&record.life).unwrap_or_default(),
             record.path.as_os_str().as_bytes(),
+            to_text(&record.conflict),
         ])?;
     save_changes(transaction, record.id, &record.changes)
 }
@@ -193,6 +195,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
             reply_key: ReplyKey::from_bytes(reply_key),
             certificate_sha256: CertificateSha256::from_bytes(certificate),
         },
+        conflict: from_text(&row.get::<_, String>("conflict")?).unwrap_or_default(),
         life,
         path: PathBuf::from(OsString::from_vec(row.get("path")?)),
         changes: Vec::new(),
@@ -254,6 +257,7 @@ pub(super) mod tests {
                 reply_key: ReplyKey::from_bytes([4; 32]),
                 certificate_sha256: CertificateSha256::from_bytes([5; 32]),
             },
+            conflict: Conflict::Overwrite,
             life,
             path: PathBuf::from("/x/song.flac"),
             changes: Vec::new(),

@@ -5,11 +5,13 @@
 //! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself:
 //! the API's table says how much of it.
 
+mod assets;
 mod door;
 mod guard;
 mod login;
 mod routes;
 mod session;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::door::Door;
+use self::site::Site;
 use crate::{
     config::values::GuiListen,
     control::{Controls, Streams},
@@ -55,11 +58,12 @@ pub(crate) struct Gui {
 impl Gui {
     /// Binds. An address that nobody asked for is done without when it is not to be had.
     pub(crate) fn bind(listen: GuiListen) -> Result<Option<Self>, GuiError> {
-        let error = |source| GuiError::Bind { address: listen.address, source };
+        let address = listen.address;
+        let error = |source| GuiError::Bind { address, source };
         match TcpListener::bind(listen.address) {
             Ok(listener) => {
                 let address = listener.local_addr().map_err(error)?;
-                Ok(Some(Self { listener, door: Arc::new(Door::new(address)) }))
+                Ok(Some(Self { listener, door: Arc::new(Door::new(Site::new(address, listen.hosts))) }))
             }
             Err(source) if listen.is_chosen => Err(error(source)),
             Err(source) => {

@@ -6,21 +6,13 @@ use actix_web::{
 };
 use protocol::paths::gui::SESSION;
 
-use super::{guard, session};
+use super::{assets::ASSETS, guard, session};
 use crate::control;
 
-/// The page. It has no names or secrets in it, and is in the program itself: there is no folder to read from.
-const FILES: [(&str, &str, &str); 4] = [
-    ("/", "text/html; charset=utf-8", include_str!("assets/index.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
-    ("/app.js", "text/javascript; charset=utf-8", include_str!("assets/app.js")),
-    ("/icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
-];
-
 pub(super) fn configure(config: &mut ServiceConfig) {
-    for (path, kind, text) in FILES {
-        let file = move || async move { HttpResponse::Ok().content_type(kind).body(text) };
-        config.service(resource(path).route(get().to(file)));
+    for asset in ASSETS {
+        let file = move || async move { HttpResponse::Ok().content_type(asset.kind).body(asset.text) };
+        config.service(resource(asset.path).route(get().to(file)));
     }
     config.service(
         resource(SESSION)

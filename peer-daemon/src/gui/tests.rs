@@ -49,7 +49,7 @@ fn changes() -> impl Iterator<Item = (Method, String, Option<Value>)> {
 
 fn body_of(method: &Method, path: &str) -> Option<Value> {
     match (method.as_str(), path) {
-        ("PUT", "/v1/connection") => Some(json!({ "username": "nightingale" })),
+        ("PUT", "/v1/connection") | ("POST", "/v1/blocks") => Some(json!({ "username": "nightingale" })),
         ("POST", "/v1/searches") => Some(json!({ "query": "song" })),
         ("POST", "/v1/downloads") => Some(json!({ "targets": ["1"] })),
         ("POST", "/v1/shares" | "/v1/shares/preview") => Some(json!({ "path": "/nothing/here" })),
@@ -67,7 +67,8 @@ impl Page {
         let matches = Cli::command().try_get_matches_from(arguments).unwrap();
         let sources = Sources::gather(&matches, DataDirs::under(state_dir.path())).unwrap();
         let config = sources.resolve(&RunTime::default()).unwrap();
-        let listen = GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true };
+        let listen =
+            GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true, hosts: Vec::new() };
         let gui = Gui::bind(listen).unwrap().unwrap();
         let door = gui.door();
         let controls = Controls {
@@ -120,8 +121,9 @@ impl Page {
 #[actix_web::test]
 async fn without_a_session_there_is_the_page_and_nothing_else() {
     let page = Page::serve();
-    for file in ["/", "/style.css", "/app.js", "/icon.svg"] {
-        assert_eq!(page.request(Method::GET, file).send().await.unwrap().status(), StatusCode::OK, "{file}");
+    for asset in assets::ASSETS {
+        let file = page.request(Method::GET, asset.path).send().await.unwrap();
+        assert_eq!(file.status(), StatusCode::OK, "{}", asset.path);
     }
     let zeros = format!("Bearer {}", "0".repeat(64));
     for credential in [None, Some(""), Some("Bearer "), Some("Basic YWRtaW46YWRtaW4="), Some(zeros.as_str())]
@@ -300,7 +302,8 @@ async fn the_live_stream_begins_with_all_and_ends_with_the_daemon() {
 fn a_busy_address_matters_only_when_it_was_asked_for() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let message = Gui::bind(GuiListen { address, is_chosen: true }).unwrap_err().to_string();
+    let message =
+        Gui::bind(GuiListen { address, is_chosen: true, hosts: Vec::new() }).unwrap_err().to_string();
     assert!(message.contains("--gui"), "{message}");
-    assert!(Gui::bind(GuiListen { address, is_chosen: false }).unwrap().is_none());
+    assert!(Gui::bind(GuiListen { address, is_chosen: false, hosts: Vec::new() }).unwrap().is_none());
 }

@@ -50,7 +50,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
         Command::Search(search) => search::run(&client, &search, output).await,
-        Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
+        Command::Get { targets, conflict, detach } => {
+            get::run(&client, targets, conflict, detach, output).await
+        }
         Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
         Command::Downloads { watch } => downloads::run(&client, watch, output).await,
         Command::Uploads { watch } => uploads::run(&client, watch, output).await,

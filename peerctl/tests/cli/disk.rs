@@ -1,6 +1,6 @@
-//! Downloads that wait for the disk.
+//! Downloads that wait for the disk, or find their name taken there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fake_daemon::{FakeDaemon, download, downloads};
 
@@ -19,6 +19,16 @@ fn a_download_that_waits_for_the_disk_is_told_and_waited_for() {
         .exits(0)
         .prints("/d/song.mp3\n")
         .says("song.mp3: paused: told in a sentence\nsong.mp3: finished\n");
+}
+
+#[test]
+fn what_to_do_where_a_name_is_taken_is_told_to_the_daemon_and_a_skipped_download_exits_with_5() {
+    let daemon = FakeDaemon::start()
+        .answers("POST /v1/downloads", 201, downloads(&[download("3", "failed", Some("name_taken"))]))
+        .answers("GET /v1/downloads/3", 200, downloads(&[download("3", "failed", Some("name_taken"))]));
+    daemon.peerctl(&["get", "1", "--conflict", "skip"]).exits(5).says("song.mp3: failed: told in a sentence");
+    assert_eq!(daemon.asked()[0].body, json!({ "targets": ["1"], "conflict": "skip" }));
+    daemon.peerctl(&["get", "1", "--conflict", "merge"]).exits(2);
 }
 
 #[test]

@@ -7,7 +7,9 @@
 
 mod bad_requests;
 mod blocks;
+mod changes;
 mod churn;
+mod conflict;
 mod crashes;
 mod dial_backs;
 mod dialling;

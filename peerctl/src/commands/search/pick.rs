@@ -22,7 +22,7 @@ pub(super) async fn run(client: &Client, search: &Search, output: &Output) -> Re
     }
     let targets = chosen.iter().filter_map(|place| files.get(*place));
     let targets = targets.map(|file| Target::of(&search.search, file.number)).collect();
-    get::run(client, targets, false, output).await
+    get::run(client, targets, None, false, output).await
 }
 
 /// Enter marks a row, or takes the mark away; the first row ends it, Esc leaves without any.

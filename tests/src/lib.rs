@@ -17,6 +17,7 @@ pub mod clock;
 pub mod content;
 pub mod coordinator;
 pub mod disk;
+pub mod faulty_link;
 pub mod memory;
 pub mod namespace;
 pub mod nginx;

@@ -117,6 +117,11 @@ impl Session {
         .await
     }
 
+    /// The events that earlier polls brought.
+    pub fn take_heard(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
+    }
+
     /// All events that have come by now and were not looked at.
     pub async fn heard_so_far(&mut self) -> Vec<Event> {
         let answer = self.poll(0).await;

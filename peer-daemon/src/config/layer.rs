@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Switch},
+    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Seconds, Switch},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -36,6 +36,10 @@ pub(super) struct Layer {
     pub(super) download_rate: Option<ByteRate>,
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
+    /// How long an upload is borne with; for tests, and for links that are out of the ordinary.
+    pub(super) upload_idle_seconds: Option<Seconds>,
+    pub(super) upload_slow_seconds: Option<Seconds>,
+    pub(super) upload_turn_seconds: Option<Seconds>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
@@ -127,6 +131,9 @@ impl From<Cli> for Layer {
             download_rate: None,
             uploads: None,
             policy: None,
+            upload_idle_seconds: None,
+            upload_slow_seconds: None,
+            upload_turn_seconds: None,
             gui: cli.gui,
             state_dir: cli.state_dir,
             socket: cli.socket,

@@ -10,6 +10,7 @@ mod blocks;
 mod churn;
 mod crashes;
 mod dialling;
+mod fairness;
 mod first_bytes;
 mod gui;
 mod limits;

@@ -226,8 +226,11 @@ impl Started {
             dialler: Arc::clone(&dialler),
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
             live: self.live,
+            patience: config.patience,
+            state: state.clone(),
         };
-        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
+        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone())?;
+        uploads.turn_away(&self.blocks);
         let network =
             Network { coordinator: coordinator.as_str().to_owned(), link, searches, downloads, uploads };
         let nearness = Nearness {
@@ -266,7 +269,7 @@ async fn dispatch(
                 debug!("what came from a blocked username was passed over");
             }
             Event::Introduction { id, from, endpoint, sealed } => {
-                network.uploads.on_introduction(id, from, endpoint, &sealed);
+                network.uploads.on_introduction(id, &from, endpoint, &sealed);
             }
             Event::IntroductionWithdrawn { id } => network.uploads.on_withdrawn(id),
             Event::IntroductionReply { id, reply } => network.downloads.on_reply(id, reply),

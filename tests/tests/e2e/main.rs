@@ -15,6 +15,7 @@ mod dial_backs;
 mod dialling;
 mod disk;
 mod doctor;
+mod fairness;
 mod faults;
 mod first_bytes;
 mod gui;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use protocol::{
     FileId, IntroductionId, SafeName, Username,
-    control::{IncomingRequest, RequestedFile, Upload, UploadState},
+    control::{IncomingRequest, RequestedFile, Route, Upload, UploadState},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,7 @@ struct Active {
     progress: Arc<ServeProgress>,
     stop: CancellationToken,
     rate: TransferRate,
+    route: Route,
     /// It was ended from here, through no fault of its own.
     is_interrupted: bool,
 }
@@ -97,6 +98,7 @@ impl Desk {
             progress: Arc::clone(&progress),
             stop: stop.clone(),
             rate: TransferRate::default(),
+            route: Route::DialBack,
             is_interrupted: false,
         });
         Some((place, progress, stop))
@@ -118,6 +120,13 @@ impl Desk {
         }
     }
 
+    /// The requester could not be dialled, and is to dial.
+    pub(crate) fn await_dial(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.route = Route::DialMe;
+        }
+    }
+
     /// Frees the slot.
     pub(crate) fn end(
         &mut self,
@@ -132,7 +141,7 @@ impl Desk {
             return;
         }
         let mut upload = active.view(crate::clock::now(), library);
-        upload.bytes_per_second = 0;
+        (upload.bytes_per_second, upload.route) = (0, None);
         upload.state = if outcome.is_ok() { UploadState::Finished } else { UploadState::Failed };
         upload.reason = outcome.err();
         self.ended.truncate(ENDED_KEPT - 1);
@@ -199,6 +208,7 @@ impl Active {
         let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
         let is_asked = self.progress.phase() >= Phase::Asked;
         Upload {
+            route: is_asked.then_some(self.route),
             sent: current.map_or(0, |current| current.sent),
             state: if is_asked { UploadState::Transferring } else { UploadState::Dialling },
             bytes_per_second: self.rate.bytes_per_second(now),
@@ -235,5 +245,6 @@ fn upload(id: IntroductionId, username: Username, file: Option<&FileId>, library
         bytes_per_second: 0,
         position: None,
         reason: None,
+        route: None,
     }
 }

@@ -29,8 +29,15 @@ fn cleaned(mut command: Command) -> Command {
     command
 }
 
-/// The path of a program, beside or above the running test (`target/debug/deps/e2e-…`).
+/// Names a folder with programs that are tested in place of those that were built last.
+const FOLDER_VARIABLE: &str = "HEARSAY_TESTS_PROGRAMS";
+
+/// The path of a program, in the folder that the environment names, or beside or above the running test (`target/debug/deps/e2e-…`).
 fn find(program: &str) -> PathBuf {
+    let named = std::env::var_os(FOLDER_VARIABLE).map(|folder| PathBuf::from(folder).join(program));
+    if let Some(path) = named.filter(|path| path.is_file()) {
+        return path;
+    }
     let test = std::env::current_exe().expect("the path of the running test");
     test.ancestors()
         .skip(1)

@@ -49,9 +49,7 @@ async fn run(sources: Sources) -> Result<(), StartError> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-    let daemon = Daemon::bind(sources)?;
-    let running = daemon.run_until(token.clone());
-    tokio::pin!(running);
+    let mut running = std::pin::pin!(Daemon::bind(sources)?.run_until(token.clone()));
     tokio::select! {
         result = &mut running => return result,
         _ = terminate.recv() => {}

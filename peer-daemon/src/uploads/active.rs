@@ -7,7 +7,7 @@ use std::{
 
 use protocol::{
     FileId, IntroductionId, Username,
-    control::{Upload, UploadState},
+    control::{Route, Upload, UploadState},
 };
 
 use super::{
@@ -46,6 +46,7 @@ pub(crate) struct Active {
     progress: Arc<ServeProgress>,
     steering: Steering,
     rate: TransferRate,
+    route: Route,
     /// Of its turn, before this stream.
     used_before: Duration,
     /// From its first request on.
@@ -65,6 +66,7 @@ impl Active {
             progress: Arc::default(),
             steering,
             rate: TransferRate::default(),
+            route: Route::DialBack,
             used_before: taken.used,
             watched: None,
             ending: None,
@@ -116,6 +118,11 @@ impl Active {
         self.watched.as_ref().map_or(self.used_before, |watched| watched.used(now))
     }
 
+    /// The requester could not be dialled, and is to dial.
+    pub(crate) fn await_dial(&mut self) {
+        self.route = Route::DialMe;
+    }
+
     /// Ends it with the response that is under way.
     pub(crate) fn wind_up(&mut self) {
         self.ending.get_or_insert(Ending::MadeWay(Aside::TurnOver));
@@ -157,6 +164,7 @@ impl Active {
         let current = self.progress.current_file();
         let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
         Upload {
+            route: self.is_in_use().then_some(self.route),
             sent: current.map_or(0, |current| current.sent),
             state: if self.is_in_use() { UploadState::Transferring } else { UploadState::Dialling },
             bytes_per_second: self.rate.bytes_per_second(now),
@@ -167,6 +175,6 @@ impl Active {
     /// The same once it is over.
     pub(crate) fn ended(&mut self, now: Instant, outcome: Result<(), String>, library: &Library) -> Upload {
         let state = if outcome.is_ok() { UploadState::Finished } else { UploadState::Failed };
-        Upload { state, bytes_per_second: 0, reason: outcome.err(), ..self.view(now, library) }
+        Upload { state, bytes_per_second: 0, route: None, reason: outcome.err(), ..self.view(now, library) }
     }
 }

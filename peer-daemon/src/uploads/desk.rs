@@ -136,6 +136,13 @@ impl Desk {
         }
     }
 
+    /// The requester could not be dialled, and is to dial.
+    pub(crate) fn await_dial(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.await_dial();
+        }
+    }
+
     /// A person agreed: the place goes on as one of the queue.
     pub(crate) fn approve(&mut self, now: Instant, id: IntroductionId) -> Option<Standing> {
         self.queue.approve(now, id)

@@ -91,6 +91,7 @@ impl Uploads {
             Err(reason) => {
                 debug!(%reason, "the dial-back failed");
                 let arriving = route.be_dialled(&self.shared.reception);
+                self.desk().await_dial();
                 self.reply(taken.id, Reply::DialMe { port: self.shared.public_port });
                 let served = arriving.await.map_err(|_| reason)?;
                 self.shared.was_dialled.store(true, Ordering::Relaxed);

@@ -39,6 +39,7 @@ pub(super) fn upload(
         bytes_per_second: 0,
         position: None,
         reason: None,
+        route: None,
     }
 }
 

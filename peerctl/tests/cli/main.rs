@@ -4,9 +4,11 @@
 
 mod disk;
 mod doctor;
+mod documents;
 mod fake_daemon;
 mod help;
 mod logs;
+mod schema;
 mod searching;
 mod shares;
 mod start;

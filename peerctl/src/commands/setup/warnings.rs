@@ -97,17 +97,17 @@ mod tests {
             unreadable: 0,
             beyond_limits: 0,
         };
-        let oneself = Oneself { home: Path::new("/home/marta"), login: Some("marta") };
+        let oneself = Oneself { home: Path::new("/users/marta"), login: Some("marta") };
         warnings(Path::new(folder), &preview, &oneself)
     }
 
     #[test]
     fn what_tells_of_oneself_is_warned_of() {
-        assert_eq!(warned("/home/marta/Music", &["song.mp3"]), ["2 links stay out, wherever they lead"]);
+        assert_eq!(warned("/users/marta/Music", &["song.mp3"]), ["2 links stay out, wherever they lead"]);
         for (folder, name, part) in [
-            ("/home", "a", "home folder"),
-            ("/home/marta", "a", "home folder"),
-            ("/home/marta/.config/x", "a", "hidden folder"),
+            ("/users", "a", "home folder"),
+            ("/users/marta", "a", "home folder"),
+            ("/users/marta/.config/x", "a", "hidden folder"),
             ("/m", "to bob@example.org.txt", "e-mail addresses would be seen: to bob@example.org.txt"),
             ("/m", "Letter of Marta.pdf", "login name in them would be seen: Letter of Marta.pdf"),
         ] {
@@ -116,9 +116,9 @@ mod tests {
         }
         let many = warned("/m", &["a@b.cd", "b@b.cd", "c@b.cd", "d@b.cd", "e@b.cd"]);
         assert!(many[0].ends_with("c@b.cd, and 2 more"), "{many:?}");
-        let oneself = Oneself { home: Path::new("/home/marta"), login: None };
+        let oneself = Oneself { home: Path::new("/users/marta"), login: None };
         assert!(
-            is_doubtful(Path::new("/home"), &oneself) && !is_doubtful(Path::new("/home/marta/m"), &oneself)
+            is_doubtful(Path::new("/users"), &oneself) && !is_doubtful(Path::new("/users/marta/m"), &oneself)
         );
     }
 

@@ -51,7 +51,6 @@ fn body_of(method: &Method, path: &str) -> Option<Value> {
     match (method.as_str(), path) {
         ("PUT", "/v1/connection") | ("POST", "/v1/blocks") => Some(json!({ "username": "nightingale" })),
         ("POST", "/v1/searches") => Some(json!({ "query": "song" })),
-        ("POST", "/v1/blocks") => Some(json!({ "username": "magpie" })),
         ("POST", "/v1/downloads") => Some(json!({ "targets": ["1"] })),
         ("POST", "/v1/shares" | "/v1/shares/preview") => Some(json!({ "path": "/nothing/here" })),
         ("PUT", _) => Some(json!({ "value": "ask" })),

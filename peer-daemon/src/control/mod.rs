@@ -5,6 +5,8 @@
 
 mod block_handlers;
 mod caller;
+#[cfg(test)]
+mod contract;
 mod error;
 mod events;
 mod guard;

@@ -8,6 +8,8 @@ import { asSentence, bytes, number } from "./words.js";
 
 const field = byId("username");
 let isBusy = false;
+/** The last name that was put into the field. */
+let offered = null;
 /** Whether what is told beside the field is the answer to what was typed there: that is the fuller one. */
 let isAnswer = false;
 
@@ -17,6 +19,13 @@ function tell(text, state) {
 }
 
 export const awayFromDaemon = () => tell("not reachable", "lost");
+
+/** Once for each name: whoever empties the field means to type another one. */
+function offer(username) {
+  if (username === offered) return;
+  offered = username;
+  if (!field.value && document.activeElement !== field) field.value = username;
+}
 
 /** Beside the field, and tied to it for those who hear it. */
 function tellProblem(text) {
@@ -33,7 +42,7 @@ function show({ status: { username, connected, connection_problem: problem, coor
   } else if (username) {
     tell(problem ? `not connected as ${username}` : `connecting as ${username}`, problem ? "lost" : "trying");
     if (problem && !isBusy && !isAnswer) tellProblem(asSentence(problem));
-    if (!field.value && document.activeElement !== field) field.value = username;
+    offer(username);
   } else {
     tell(coordinator ? "not connected" : "no coordinator", "off");
   }

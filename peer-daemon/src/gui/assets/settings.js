@@ -12,6 +12,11 @@ const KNOWN = {
   download_rate: { label: "Download at most", hint: "Such as 500K or 2M, in bytes a second; 0 for no limit." },
   uploads: { label: "Uploads", choices: { on: "Others can fetch", off: "Nothing is given for now" } },
   policy: { label: "When somebody asks for files", choices: { auto: "Give them in turn", ask: "Ask me first" } },
+  conflict: {
+    label: "When a name is taken",
+    choices: { rename: "Number the new file", skip: "Keep the old file", overwrite: "Replace the old file" },
+  },
+  give_up_after: { label: "Give a download up after", hint: "As long as no source has it: such as 12h or 7d." },
   download_dir: { label: "Folder for downloads", hint: "An absolute path." },
   username: { label: "Username at the start", hint: "The daemon connects with it by itself." },
   coordinator: { label: "Coordinator", hint: "A URL such as https://hearsay.example." },

@@ -47,7 +47,11 @@ impl Session {
     }
 
     pub async fn connect_by(client: ApiClient, username: &str) -> Self {
-        let token = SessionToken::random();
+        Self::connect_with(client, username, SessionToken::random()).await
+    }
+
+    /// With a token of the test's choice.
+    pub async fn connect_with(client: ApiClient, username: &str, token: SessionToken) -> Self {
         let response: ConnectResponse = claim(&client, username, &token).await.expect(201).json();
         Self {
             client,

@@ -52,6 +52,10 @@ pub struct GuiListen {
     pub hosts: Vec<GuiHost>,
 }
 
+/// A time, in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub Duration);
+
 /// Whether something is done at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Switch {
@@ -166,6 +170,15 @@ impl FromStr for GuiAddress {
     }
 }
 
+impl Seconds {
+    fn new(seconds: u64) -> Result<Self, &'static str> {
+        match seconds {
+            1..=3_600 => Ok(Self(Duration::from_secs(seconds))),
+            _ => Err("expected 1 to 3600 seconds"),
+        }
+    }
+}
+
 impl FromStr for Switch {
     type Err = &'static str;
 
@@ -244,6 +257,12 @@ impl fmt::Display for GuiAddress {
     }
 }
 
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_secs().fmt(f)
+    }
+}
+
 impl fmt::Display for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -274,6 +293,12 @@ impl<'de> Deserialize<'de> for PublicPort {
 impl<'de> Deserialize<'de> for GuiAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u64::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

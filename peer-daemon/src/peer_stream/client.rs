@@ -238,11 +238,17 @@ impl Requester {
 
     /// A request that came too late tells only that the connection was gone; the connection tells why.
     async fn why_lost(&mut self, error: hyper::Error) -> StreamError {
+        // TLS tells a goodbye from a connection that breaks off; the latter has an error of the socket's.
+        if error.is_incomplete_message() {
+            return StreamError::Ended;
+        }
         if !error.is_closed() && !error.is_canceled() {
             return error.into();
         }
         match (&mut self.connection).await {
             Ok(Ok(())) => StreamError::Ended,
+            // It was gone before it heard this side's goodbye.
+            Ok(Err(cause)) if cause.is_shutdown() => StreamError::Ended,
             Ok(Err(cause)) => cause.into(),
             Err(_) => error.into(),
         }

@@ -1,26 +1,35 @@
 //! What all handlers share.
 
-use std::{net::IpAddr, sync::Once, time::SystemTime};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Once, PoisonError, RwLock},
+    time::SystemTime,
+};
 
 use actix_web::{HttpRequest, http::header::HeaderValue};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client_address::{FORWARDED_HEADER, ProxyRule, SocketPeer},
+    client_address::{FORWARDED_HEADER, SocketPeer},
+    clock,
     config::Config,
-    exchange::SharedExchange,
-    rate_limit::Limiter,
-    seal::Keys,
+    error::ApiError,
+    exchange::{Caller, SharedExchange},
+    metrics::Metrics,
+    rate_limit::{Act, Limiter},
+    seal::{self, Keys},
+    telemetry::Word,
 };
 
 pub(crate) struct App {
-    pub(crate) config: Config,
-    pub(crate) proxies: ProxyRule,
+    /// In force until the next reload: a call reads it once.
+    config: RwLock<Arc<Config>>,
     /// Whether the operator was told that a header was passed over.
     pub(crate) told_of_passed_over: Once,
     pub(crate) keys: Keys,
     pub(crate) exchange: SharedExchange,
     pub(crate) limiter: Limiter,
+    pub(crate) metrics: Metrics,
     /// Name tokens from before are proof that a peer held its name then.
     pub(crate) started: SystemTime,
     /// Cancelled when the server begins to end: parked polls are answered, new calls are not taken.
@@ -28,21 +37,49 @@ pub(crate) struct App {
 }
 
 impl App {
+    pub(crate) fn new(config: Config, keys: Keys, exchange: SharedExchange) -> Self {
+        Self {
+            told_of_passed_over: Once::new(),
+            keys,
+            exchange,
+            limiter: Limiter::new(&config.limits, clock::now()),
+            metrics: Metrics::new(),
+            started: seal::whole_seconds(clock::wall()),
+            draining: CancellationToken::new(),
+            config: RwLock::new(Arc::new(config)),
+        }
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Refuses what a session, or all sessions of its address, do too often.
+    pub(crate) fn within_budget(
+        &self,
+        act: Act,
+        request: &HttpRequest,
+        caller: Caller,
+    ) -> Result<(), ApiError> {
+        let address = self.client_address(request);
+        self.limiter.act(act, caller.session, address, clock::now()).map_err(ApiError::rate_limited)
+    }
+
     /// The caller's address as observed, or `None` when it can't be.
     pub(crate) fn client_address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
         // `get_all` keeps the order of arrival, but runs forwards only.
         let values: Vec<&[u8]> =
             request.headers().get_all(FORWARDED_HEADER).map(HeaderValue::as_bytes).collect();
-        if self.proxies.passes_over(peer, &values) {
-            self.told_of_passed_over.call_once(|| {
-                tracing::warn!(
-                    "X-Forwarded-For came from where no trusted proxy is, and counts for nothing: if a reverse \
-                     proxy stands before the coordinator, name it with --trusted-proxy, or all peers have its \
-                     address (told once)"
-                );
-            });
+        let config = self.config();
+        let proxies = config.proxies();
+        if proxies.passes_over(peer, &values) {
+            self.told_of_passed_over.call_once(|| Word::HeaderPassedOver.say());
         }
-        self.proxies.observe(peer, values.into_iter())
+        proxies.observe(peer, values.into_iter())
     }
 }

@@ -76,7 +76,7 @@ fn bearer_token(request: &HttpRequest) -> Option<SessionToken> {
 /// The name in the caller's seal, if it is the one that its session holds.
 fn held_name(app: &App, request: &HttpRequest, caller: Caller) -> Option<Username> {
     let token = request.headers().get(NAME_HEADER)?.to_str().ok()?;
-    let sealed = app.keys.open_name(token, app.config.lifetimes.name_token, clock::wall())?;
+    let sealed = app.keys.open_name(token, app.config().lifetimes.name_token, clock::wall())?;
     let belongs = app.keys.hash_name(&sealed.username) == caller.name
         && hash_lineage(&sealed.lineage) == caller.lineage;
     belongs.then_some(sealed.username)

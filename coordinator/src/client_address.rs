@@ -19,13 +19,13 @@ pub(crate) enum SocketPeer {
     Unix,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct ProxyRule {
-    pub(crate) trusted: Vec<TrustedProxy>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProxyRule<'t> {
+    pub(crate) trusted: &'t [TrustedProxy],
     pub(crate) hops: usize,
 }
 
-impl ProxyRule {
+impl ProxyRule<'_> {
     /// The caller's address, or `None` when it can't be observed. `forwarded` are the values of all
     /// `X-Forwarded-For` headers, in their order.
     pub(crate) fn observe<'a>(
@@ -63,7 +63,7 @@ impl ProxyRule {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{net::Ipv4Addr, sync::LazyLock};
 
     use proptest::prelude::*;
 
@@ -71,8 +71,11 @@ mod tests {
 
     const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-    fn rule(hops: usize) -> ProxyRule {
-        ProxyRule { trusted: vec![TrustedProxy::Network("10.0.0.0/8".parse().unwrap())], hops }
+    static TRUSTED: LazyLock<[TrustedProxy; 1]> =
+        LazyLock::new(|| [TrustedProxy::Network("10.0.0.0/8".parse().unwrap())]);
+
+    fn rule(hops: usize) -> ProxyRule<'static> {
+        ProxyRule { trusted: &*TRUSTED, hops }
     }
 
     fn observe(hops: usize, peer: SocketPeer, headers: &[&str]) -> Option<String> {
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_unix_socket_counts_as_a_proxy_when_the_operator_says_so() {
-        let rule = ProxyRule { trusted: vec![TrustedProxy::Unix], hops: 1 };
+        let rule = ProxyRule { trusted: &[TrustedProxy::Unix], hops: 1 };
         let headers = [&b"198.51.100.1"[..]];
         let observed = rule.observe(SocketPeer::Unix, headers.into_iter());
         assert_eq!(observed, Some("198.51.100.1".parse().unwrap()));

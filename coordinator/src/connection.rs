@@ -11,24 +11,32 @@
 //! is answered when it comes, and what no longer calls is closed by the keep-alive time.
 
 use std::{
-    any::Any,
     cell::Cell,
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
 use actix_web::dev::Extensions;
+use prometheus_client::metrics::gauge::Gauge;
 
 /// What the server knows of one connection. One worker has it, and calls on it come one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ConnectionMark {
     close_at: Cell<Option<Instant>>,
+    open: Gauge,
+}
+
+impl Drop for ConnectionMark {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
 }
 
 impl ConnectionMark {
-    /// Given to each connection when it is accepted.
-    pub(crate) fn attach(_: &dyn Any, data: &mut Extensions) {
-        data.insert(Self::default());
+    /// Given to each connection when it is accepted. `open` counts them.
+    pub(crate) fn attach(open: &Gauge, data: &mut Extensions) {
+        open.inc();
+        data.insert(Self { close_at: Cell::new(None), open: open.clone() });
     }
 
     /// Content passes: the connection is to be closed so long after it. What came first counts.
@@ -36,6 +44,11 @@ impl ConnectionMark {
         if self.close_at.get().is_none() {
             self.close_at.set(Some(now + rand::random_range(within)));
         }
+    }
+
+    /// Nothing more can be read from the connection: the next answer closes it.
+    pub(crate) fn is_broken(&self, now: Instant) {
+        self.close_at.set(Some(now));
     }
 
     pub(crate) fn close_at(&self) -> Option<Instant> {
@@ -54,7 +67,11 @@ mod tests {
 
     #[test]
     fn the_first_content_sets_the_time_and_later_content_does_not_put_it_off() {
-        let mark = ConnectionMark::default();
+        let open = Gauge::default();
+        let mut data = Extensions::new();
+        ConnectionMark::attach(&open, &mut data);
+        assert_eq!(open.get(), 1);
+        let mark = data.get::<ConnectionMark>().unwrap();
         let now = crate::clock::now();
         let within = || Duration::from_secs(20)..=Duration::from_secs(50);
         assert_eq!(mark.close_at(), None);
@@ -67,5 +84,7 @@ mod tests {
         assert_eq!(mark.close_at(), Some(close_at));
         assert!(!mark.is_due(now + Duration::from_secs(19)));
         assert!(mark.is_due(now + Duration::from_secs(50)));
+        drop(data);
+        assert_eq!(open.get(), 0);
     }
 }

@@ -6,6 +6,7 @@
 //! peer carries its own name, sealed. `client_address` is why nobody can be named as someone else's address.
 
 mod app;
+mod body;
 mod caller;
 pub mod cli;
 mod client_address;
@@ -16,11 +17,17 @@ mod domain;
 mod error;
 mod exchange;
 mod handlers;
+pub mod health;
+mod metrics;
 mod ops;
-pub mod process;
+mod process;
 mod rate_limit;
+pub mod reload;
 pub mod routes;
+mod rules;
+pub mod run;
 mod seal;
 pub mod server;
+mod signals;
 mod stack;
 pub mod telemetry;

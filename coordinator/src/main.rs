@@ -1,13 +1,20 @@
-//! Wiring: settings, the process, signals, the server.
+//! Wiring: settings, and what is asked of the program.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
-use coordinator::{cli::Cli, config::Config, process, server::Server, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use coordinator::{
+    cli::{Cli, Command},
+    config::Config,
+    health, run,
+    telemetry::{self, Word},
+};
 
 /// Freed memory is zeroed: what passed through leaves no trace.
+#[cfg(not(feature = "plain-alloc"))]
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
@@ -16,45 +23,29 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    telemetry::init();
-    let config = match Config::load(Cli::parse()) {
+    let cli = Cli::parse();
+    telemetry::init(cli.log_format);
+    let config = match Config::load(&cli) {
         Ok(config) => config,
         Err(error) => {
-            tracing::error!("{error}");
+            Word::BadConfiguration { error: &error }.say();
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    if let Err(error) = serve(config) {
-        tracing::error!("{error}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve(config: Config) -> anyhow::Result<()> {
-    process::forbid_core_dumps()?;
-    let limit = process::raise_open_files()?.map_or("no limit".to_owned(), |limit| limit.to_string());
-    tracing::info!("open files: {limit}");
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::bind(config)?;
-    tracing::info!("listening on {}", server.addr());
-    if let Some(address) = server.ops_addr() {
-        tracing::info!("health and metrics on {address}");
-    }
-    let stop = CancellationToken::new();
-    let signalled = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = stop.cancelled() => return,
+    match cli.command {
+        None => run::run(&cli, config),
+        Some(Command::Healthcheck) => match health::check(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(unhealthy) => {
+                Word::Unhealthy { unhealthy: &unhealthy }.say();
+                ExitCode::FAILURE
+            }
+        },
+        Some(Command::PrintConfig) => {
+            let text = config.to_commented_toml().unwrap_or_default();
+            // Who closes the pipe has read enough.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
         }
-        tracing::info!("draining");
-        stop.cancel();
-    };
-    let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), signalled);
-    outcome?;
-    tracing::info!("ended");
-    Ok(())
+    }
 }

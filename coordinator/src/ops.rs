@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::header::ContentType, web};
 use protocol::paths::coordinator as paths;
 
-use crate::app::App;
+use crate::{app::App, metrics, process::Usage};
 
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -26,17 +26,7 @@ async fn readyz(app: web::Data<App>) -> HttpResponse {
     }
 }
 
-/// Numbers without labels: nothing in them can name anyone.
 async fn metrics(app: web::Data<App>) -> HttpResponse {
     let load = app.exchange.load().await;
-    let text = format!(
-        "# HELP hearsay_sessions Connected sessions.\n\
-         # TYPE hearsay_sessions gauge\n\
-         hearsay_sessions {}\n\
-         # HELP hearsay_parked_polls Polls that wait for an event.\n\
-         # TYPE hearsay_parked_polls gauge\n\
-         hearsay_parked_polls {}\n",
-        load.sessions, load.parked_polls
-    );
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text)
+    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(app.metrics.encode(&load, &Usage::now()))
 }

@@ -9,11 +9,15 @@ use std::{
     mem,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use crate::{config::Limits, domain::sessions::SessionId, seal::AddressHasher};
+use crate::{
+    config::Limits,
+    domain::sessions::{LineageHash, SessionId},
+    seal::AddressHasher,
+};
 
 /// The key under which addresses are hashed lives this long; with it, all that was counted is forgotten.
 const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
@@ -94,47 +98,138 @@ impl ByAddress {
     }
 }
 
-/// All rates of the API. A plain mutex each: it is held for one look into a table.
+/// The calls that a session makes again and again. Each counts for its session and for its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Search,
+    /// Hands the address out: what counts for the address protects whoever has it.
+    Introduction,
+    /// An answer to a search, or the word on an introduction.
+    Answer,
+    Poll,
+}
+
+/// What one session, and one address, may do of one kind. A plain mutex each: it is held for one look into a table.
+struct Budget {
+    sessions: Mutex<Buckets<SessionId>>,
+    addresses: Mutex<ByAddress>,
+}
+
+impl Budget {
+    fn new((session, address): (Rate, Rate), keys_max: usize, now: Instant) -> Self {
+        Self {
+            sessions: Mutex::new(Buckets::new(session, keys_max)),
+            addresses: Mutex::new(ByAddress::new(address, keys_max, now)),
+        }
+    }
+
+    fn take(&self, session: SessionId, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        lock(&self.sessions).take(session, now)?;
+        lock(&self.addresses).take(address, now)
+    }
+
+    fn change(&self, (session, address): (Rate, Rate)) {
+        lock(&self.sessions).rate = session;
+        lock(&self.addresses).buckets.rate = address;
+    }
+}
+
+/// All rates of the API.
 pub(crate) struct Limiter {
     claims: Mutex<ByAddress>,
-    handed_out: Mutex<ByAddress>,
-    searches: Mutex<Buckets<SessionId>>,
-    introductions: Mutex<Buckets<SessionId>>,
+    renewals: Mutex<Buckets<LineageHash>>,
+    searches: Budget,
+    introductions: Budget,
+    answers: Budget,
+    polls: Budget,
 }
 
 impl Limiter {
     pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
         let keys = limits.rate_keys;
-        let second = Duration::from_secs(1);
-        let claims = Rate::per(MINUTE, limits.claims_per_minute, limits.claims_per_minute);
-        let handed_out = Rate::per(MINUTE, limits.handed_out_per_minute, limits.handed_out_per_minute);
-        let searches = Rate::per(second, limits.searches_per_second, limits.searches_burst);
-        let introductions = Rate::per(second, limits.introductions_per_second, limits.introductions_burst);
+        let budget = |act| Budget::new(rates(limits, act), keys, now);
         Self {
-            claims: Mutex::new(ByAddress::new(claims, keys, now)),
-            handed_out: Mutex::new(ByAddress::new(handed_out, keys, now)),
-            searches: Mutex::new(Buckets::new(searches, keys)),
-            introductions: Mutex::new(Buckets::new(introductions, keys)),
+            claims: Mutex::new(ByAddress::new(claims(limits), keys, now)),
+            renewals: Mutex::new(Buckets::new(renewals(limits), keys)),
+            searches: budget(Act::Search),
+            introductions: budget(Act::Introduction),
+            answers: budget(Act::Answer),
+            polls: budget(Act::Poll),
         }
     }
 
-    /// A name claim from an address.
+    /// Puts other rates in force; what was taken stays taken.
+    pub(crate) fn change(&self, limits: &Limits) {
+        lock(&self.claims).buckets.rate = claims(limits);
+        lock(&self.renewals).rate = renewals(limits);
+        for act in [Act::Search, Act::Introduction, Act::Answer, Act::Poll] {
+            self.budget(act).change(rates(limits, act));
+        }
+    }
+
+    /// A claim of a name without proof, from an address.
     pub(crate) fn claim(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner).take(address, now)
+        lock(&self.claims).take(address, now)
     }
 
-    /// An introduction that hands an address out.
-    pub(crate) fn hand_out(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner).take(Some(address), now)
+    /// A claim by whoever held the name before.
+    pub(crate) fn renewal(&self, lineage: LineageHash, now: Instant) -> Result<(), Duration> {
+        lock(&self.renewals).take(lineage, now)
     }
 
-    pub(crate) fn search(&self, session: SessionId, now: Instant) -> Result<(), Duration> {
-        self.searches.lock().unwrap_or_else(PoisonError::into_inner).take(session, now)
+    pub(crate) fn act(
+        &self,
+        act: Act,
+        session: SessionId,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        self.budget(act).take(session, address, now)
     }
 
-    pub(crate) fn introduction(&self, session: SessionId, now: Instant) -> Result<(), Duration> {
-        self.introductions.lock().unwrap_or_else(PoisonError::into_inner).take(session, now)
+    fn budget(&self, act: Act) -> &Budget {
+        match act {
+            Act::Search => &self.searches,
+            Act::Introduction => &self.introductions,
+            Act::Answer => &self.answers,
+            Act::Poll => &self.polls,
+        }
     }
+}
+
+fn claims(limits: &Limits) -> Rate {
+    Rate::per(MINUTE, limits.claims_per_minute, limits.claims_per_minute)
+}
+
+fn renewals(limits: &Limits) -> Rate {
+    Rate::per(MINUTE, limits.renewals_per_minute, limits.renewals_per_minute)
+}
+
+/// Of a session, and of an address.
+fn rates(limits: &Limits, act: Act) -> (Rate, Rate) {
+    let second = |count, burst| Rate::per(Duration::from_secs(1), count, burst);
+    match act {
+        Act::Search => (
+            second(limits.searches_per_second, limits.searches_burst),
+            second(limits.searches_per_second_an_address, limits.searches_burst_an_address),
+        ),
+        Act::Introduction => (
+            second(limits.introductions_per_second, limits.introductions_burst),
+            Rate::per(MINUTE, limits.handed_out_per_minute, limits.handed_out_per_minute),
+        ),
+        Act::Answer => (
+            second(limits.answers_per_second, limits.answers_burst),
+            second(limits.answers_per_second_an_address, limits.answers_burst_an_address),
+        ),
+        Act::Poll => (
+            second(limits.polls_per_second, limits.polls_burst),
+            second(limits.polls_per_second_an_address, limits.polls_burst_an_address),
+        ),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

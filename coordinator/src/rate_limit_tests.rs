@@ -69,3 +69,32 @@ fn an_ipv6_network_counts_as_one_and_an_hour_forgets() {
     assert!(addresses.take(host(9), now + ADDRESS_KEY_LIFETIME).is_ok());
     assert_eq!(addresses.buckets.young.len(), 1);
 }
+
+#[test]
+fn a_crowd_of_sessions_behind_one_address_has_one_budget() {
+    let now = crate::clock::now();
+    let limits = Limits {
+        searches_burst_an_address: NonZeroU32::new(7).unwrap(),
+        searches_per_second_an_address: NonZeroU32::MIN,
+        ..Limits::default()
+    };
+    let limiter = Limiter::new(&limits, now);
+    let address = |last| Some(IpAddr::from([192, 0, 2, last]));
+    let search =
+        |session: u8, last| limiter.act(Act::Search, SessionId([session; 16]), address(last), now).is_ok();
+    assert_eq!((0..20).filter(|session| search(*session, 1)).count(), 7);
+    assert!(search(99, 2), "another address has its own");
+    limiter.change(&Limits { searches_burst_an_address: NonZeroU32::new(9).unwrap(), ..limits });
+    assert_eq!((20..40).filter(|session| search(*session, 1)).count(), 2);
+}
+
+#[test]
+fn no_address_can_run_a_tenth_of_all_searches() {
+    let limits = Limits::default();
+    let lifetimes = crate::config::Lifetimes::default();
+    let seconds = (lifetimes.search + lifetimes.search_grace).as_secs_f64();
+    let running = f64::from(limits.searches_per_second_an_address.get()) * seconds
+        + f64::from(limits.searches_burst_an_address.get());
+    let of_all = f64::from(u32::try_from(limits.searches).unwrap());
+    assert!(running < of_all / 10.0, "{running}");
+}

@@ -19,7 +19,7 @@ use protocol::{Code, paths::coordinator as paths};
 use crate::{
     app::App,
     clock,
-    config::Lifetimes,
+    config::{Lifetimes, Limits},
     connection::ConnectionMark,
     error::{self, ApiError, jitter},
     handlers::{events, introductions, searches, sessions},
@@ -48,9 +48,8 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Puts the table into the router, with our own errors in place of the framework's.
-pub(crate) fn configure(config: &mut web::ServiceConfig, body_bytes_max: usize) {
+pub(crate) fn configure(config: &mut web::ServiceConfig, limits: &Limits) {
     config
-        .app_data(web::JsonConfig::default().limit(body_bytes_max).error_handler(error::json_error))
         .app_data(web::PathConfig::default().error_handler(error::path_error))
         .app_data(web::QueryConfig::default().error_handler(error::query_error))
         .default_service(web::to(|| async { ApiError::new(Code::RouteUnknown).error_response() }));
@@ -59,7 +58,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, body_bytes_max: usize) 
     for path in paths {
         let of_path = || ROUTES.iter().filter(move |route| route.path == path);
         let allowed = of_path().map(|route| route.method).collect::<Vec<_>>().join(", ");
-        let mut resource = web::resource(path);
+        // The one call that anyone can make, a session or not, is a short one.
+        let body_bytes_max =
+            if path == paths::SESSIONS { limits.connect_body_bytes } else { limits.body_bytes };
+        let mut resource = web::resource(path)
+            .app_data(web::JsonConfig::default().limit(body_bytes_max).error_handler(error::json_error));
         for route in of_path() {
             resource = resource.route((route.handler)());
         }
@@ -82,22 +85,27 @@ pub(crate) async fn around_calls(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let app = request.app_data::<web::Data<App>>().cloned();
-    if let Some(app) = app.as_ref().filter(|_| may_carry_content(request.method())) {
-        mark_connection(request.request(), &app.config.lifetimes);
+    let state = app.as_ref().map(|app| (app, app.config()));
+    if let Some((_, config)) = state.as_ref().filter(|_| may_carry_content(request.method())) {
+        mark_connection(request.request(), &config.lifetimes);
     }
-    let draining = app.as_ref().filter(|app| app.draining.is_cancelled());
+    let draining = state.as_ref().filter(|(app, _)| app.draining.is_cancelled());
     // Ending a session is the one call that makes less work for later.
     let mut response = match draining {
-        Some(app) if request.method() != Method::DELETE => {
-            let wait = jitter(app.config.lifetimes.drain_spread);
+        Some((_, config)) if request.method() != Method::DELETE => {
+            let wait = jitter(config.lifetimes.drain_spread);
             let error = ApiError::new(Code::Draining).after(wait);
             request.into_response(error.error_response()).map_into_right_body()
         }
         _ => next.call(request).await?.map_into_left_body(),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(app) = app.as_ref().filter(|_| response.status() == StatusCode::OK) {
-        mark_connection(response.request(), &app.config.lifetimes);
+    if let Some((app, config)) = &state {
+        match response.status() {
+            StatusCode::OK => mark_connection(response.request(), &config.lifetimes),
+            StatusCode::TOO_MANY_REQUESTS => app.metrics.refused(),
+            _ => {}
+        }
     }
     stack::wipe();
     let mark = response.request().conn_data::<ConnectionMark>();

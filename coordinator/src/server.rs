@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::{Arc, Once},
+    sync::Arc,
 };
 
 use actix_web::{App as ActixApp, HttpServer, dev, middleware, web};
@@ -21,19 +21,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::App,
-    client_address::ProxyRule,
     clock,
-    config::{Config, Lifetimes, Limits, Listen, SocketMode},
+    config::{Config, Listen, SocketMode},
     connection::ConnectionMark,
-    domain::{
-        Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
-        sessions::SessionRules,
-    },
     exchange::memory::MemoryExchange,
     ops,
-    rate_limit::Limiter,
+    reload::Reloader,
     routes,
-    seal::{self, KeyFileError, Keys},
+    rules::rules,
+    seal::{KeyFileError, Keys},
 };
 
 /// Requests in flight get so long to finish once connections are closed.
@@ -74,29 +70,18 @@ impl Server {
             Some(path) => Keys::from_file(path)?,
             None => Keys::random(),
         };
-        let exchange = Arc::new(MemoryExchange::new(rules(&config)));
-        let app = web::Data::new(App {
-            proxies: ProxyRule {
-                trusted: config.trusted_proxies.clone(),
-                hops: usize::from(config.proxy_hops.get()),
-            },
-            told_of_passed_over: Once::new(),
-            keys,
-            exchange: exchange.clone(),
-            limiter: Limiter::new(&config.limits, clock::now()),
-            started: seal::whole_seconds(clock::wall()),
-            draining: CancellationToken::new(),
-            config,
-        });
-        let (main, listen) = bind_main(&app)?;
-        let (ops, ops_listen) = match app.config.ops_listen {
+        let exchange = Arc::new(MemoryExchange::new(rules(&config, clock::now())));
+        let app = web::Data::new(App::new(config, keys, exchange.clone()));
+        let config = app.config();
+        let (main, listen) = bind_main(&app, &config)?;
+        let (ops, ops_listen) = match config.ops_listen {
             Some(address) => {
                 bind_ops(&app, address).map(|(server, address)| (Some(server), Some(address)))?
             }
             None => (None, None),
         };
         let server = Self { app, exchange, main, ops, listen, ops_listen };
-        if let Some(path) = &server.app.config.ready_file {
+        if let Some(path) = &config.ready_file {
             server
                 .write_ready_file(path)
                 .map_err(|source| BindError::ReadyFile { path: path.clone(), source })?;
@@ -113,20 +98,25 @@ impl Server {
         self.ops_listen
     }
 
+    /// Changes this server while it runs.
+    pub fn reloader(&self) -> Reloader {
+        Reloader { app: self.app.clone(), exchange: Arc::clone(&self.exchange) }
+    }
+
     /// Serves until the token is cancelled, then drains and ends.
     pub async fn run_until(self, stop: CancellationToken) -> Result<(), ServeError> {
         let tasks = TaskTracker::new();
         let ended = CancellationToken::new();
-        let sweeper = self.exchange;
-        let sweep_end = ended.clone();
-        tasks.spawn(async move { sweeper.sweep_until(sweep_end).await });
+        let exchange = self.exchange;
+        let exchange_end = ended.clone();
+        tasks.spawn(async move { exchange.run_until(exchange_end).await });
 
         let main_handle = self.main.handle();
         let app = self.app;
         let drain = async {
             stop.cancelled().await;
             app.draining.cancel();
-            tokio::time::sleep(app.config.lifetimes.drain).await;
+            tokio::time::sleep(app.config().lifetimes.drain).await;
             main_handle.stop(true).await;
         };
         let ops_handle = self.ops.as_ref().map(dev::Server::handle);
@@ -171,21 +161,21 @@ impl Server {
     }
 }
 
-fn bind_main(app: &web::Data<App>) -> Result<(dev::Server, Listen), BindError> {
-    let config = &app.config;
-    let limits = &config.limits;
+fn bind_main(app: &web::Data<App>, config: &Config) -> Result<(dev::Server, Listen), BindError> {
+    let limits = config.limits.clone();
+    let (backlog, connections) = (limits.backlog, limits.connections_a_worker);
     let shared = app.clone();
-    let body_bytes = limits.body_bytes;
+    let open = app.metrics.connections();
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(shared.clone())
             .wrap(middleware::from_fn(routes::around_calls))
-            .configure(|service| routes::configure(service, body_bytes))
+            .configure(|service| routes::configure(service, &limits))
     })
     .workers(config.workers.get())
-    .backlog(limits.backlog)
-    .max_connections(limits.connections_a_worker)
-    .on_connect(ConnectionMark::attach)
+    .backlog(backlog)
+    .max_connections(connections)
+    .on_connect(move |_, data| ConnectionMark::attach(&open, data))
     .keep_alive(config.lifetimes.keep_alive)
     .client_request_timeout(config.lifetimes.headers)
     // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
@@ -247,32 +237,5 @@ fn bind_error(listen: &Listen, option: &'static str, source: io::Error) -> BindE
         BindError::InUse { listen, option }
     } else {
         BindError::Listen { listen, option, source }
-    }
-}
-
-/// The configuration in the domain's terms.
-fn rules(config: &Config) -> Rules {
-    let Config { lifetimes, limits, .. } = config;
-    let Lifetimes { lease, search, search_grace, introduction, event, takeover, .. } = *lifetimes;
-    let Limits { mailbox_events, mailbox_bytes, batch_bytes, pending_introductions, .. } = *limits;
-    Rules {
-        sessions: SessionRules {
-            lease,
-            sessions_max: limits.sessions,
-            takeover_until: config.key_file.is_some().then(|| clock::now() + takeover),
-        },
-        searches: SearchRules {
-            lifetime: search,
-            grace: search_grace,
-            running_max: limits.searches,
-            substring_results: limits.substring_results,
-            substring_results_a_peer: limits.substring_results_a_peer,
-            exact_results: limits.exact_results,
-            exact_results_a_peer: limits.exact_results_a_peer,
-        },
-        introductions: IntroductionRules { lifetime: introduction, pending_max: pending_introductions },
-        mailbox: MailboxLimits { events: mailbox_events, bytes: mailbox_bytes },
-        event_lifetime: event,
-        batch_bytes,
     }
 }

@@ -104,7 +104,7 @@ impl Daemon {
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
-        let gui = config.gui.map(Gui::bind).transpose()?.flatten();
+        let gui = config.gui.clone().map(Gui::bind).transpose()?.flatten();
         Ok(Self { config, settings, blocks, state, socket, download_listener, upload_listener, gui })
     }
 
@@ -212,7 +212,9 @@ impl Started {
             identities: self.identities.clone(),
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
+            conflict: config.conflict,
             public_port: public_download_port,
+            give_up_after: config.give_up_after,
             throttle: self.live.download.clone(),
             tracker: self.tracker.clone(),
             token: self.token.clone(),

@@ -1,5 +1,6 @@
 //! The daemon: shares a library of files, searches for others' and fetches them.
 
+mod backoff;
 mod blocks;
 pub mod cli;
 pub mod clock;

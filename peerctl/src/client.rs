@@ -85,6 +85,12 @@ impl Client {
         read(self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?)
     }
 
+    /// Asks all peers once more for what a search asked; it keeps its number.
+    pub(crate) async fn search_again(&self, search: &str) -> Result<Reply<Search>, Error> {
+        let route = control::SEARCH.replace("{search}", search);
+        read(self.send(Method::POST, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
     /// Answered once there are more than `known` results, the search is finished, or after `wait`.
     pub(crate) async fn search(
         &self,
@@ -96,11 +102,8 @@ impl Client {
         self.get(&format!("{route}?known={known}&wait={}", wait.as_secs()), wait).await
     }
 
-    pub(crate) async fn new_downloads(&self, targets: Vec<String>) -> Result<Reply<Downloads>, Error> {
-        read(
-            self.send(Method::POST, control::DOWNLOADS, Some(&NewDownloads { targets }), Duration::ZERO)
-                .await?,
-        )
+    pub(crate) async fn new_downloads(&self, wanted: &NewDownloads) -> Result<Reply<Downloads>, Error> {
+        read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
     }
 
     pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {

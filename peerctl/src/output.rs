@@ -61,7 +61,8 @@ impl Output {
     }
 
     pub(crate) fn table(&self, table: &Table) -> Result<(), Error> {
-        table.lines().try_for_each(|line| self.line(&line))
+        let mut lines = table.lines(self.is_for_a_person());
+        lines.try_for_each(|line| self.bytes(format!("{line}\n").as_bytes()))
     }
 
     /// Data in another format.
@@ -71,19 +72,6 @@ impl Output {
             io::ErrorKind::BrokenPipe => Error::OutputClosed,
             _ => Error::System(error),
         })
-    }
-
-    /// Asks the person at the terminal; `None` when there is none, or no answer.
-    pub(crate) fn ask(&self, question: &str) -> Option<String> {
-        if !self.may_animate() || !io::stdin().is_terminal() {
-            return None;
-        }
-        let prompt = dialoguer::Input::<String>::new().with_prompt(printable(question)).allow_empty(true);
-        // Ctrl-C at the prompt is an error of it, and no answer either.
-        prompt
-            .interact_text_on(&dialoguer::console::Term::stderr())
-            .ok()
-            .filter(|answer| !answer.trim().is_empty())
     }
 
     /// Something to know that is not data. Whether it can be said changes nothing.

@@ -88,25 +88,3 @@ impl<'a> Progress<'a> {
         }
     }
 }
-
-/// A count that grows while one waits, on a terminal only.
-pub(crate) struct Counter(Option<Painter>);
-
-impl Counter {
-    pub(crate) fn new(output: &Output) -> Self {
-        Self(output.may_animate().then(Painter::new))
-    }
-
-    pub(crate) fn show(&mut self, results: usize) {
-        let line = if results == 1 { "1 result".to_owned() } else { format!("{results} results") };
-        if let Some(painter) = &mut self.0 {
-            painter.paint(&[], vec![line]);
-        }
-    }
-
-    pub(crate) fn clear(mut self) {
-        if let Some(painter) = &mut self.0 {
-            painter.paint(&[], Vec::new());
-        }
-    }
-}

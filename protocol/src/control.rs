@@ -2,6 +2,7 @@
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
 mod blocks;
+mod changes;
 mod settings;
 mod why;
 
@@ -10,9 +11,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use self::blocks::{Block, BlockRequest, Blocks};
+pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
-use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
+use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -69,7 +71,8 @@ pub struct NewSearch {
 }
 
 /// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
-/// answered once there are more than N results or the search is finished.
+/// answered once there are more than N results or the search is finished. `POST /v1/searches/{search}` asks all peers
+/// once more; what is new gets the numbers that follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub schema: u32,
@@ -99,6 +102,9 @@ pub struct SearchResult {
 #[serde(deny_unknown_fields)]
 pub struct NewDownloads {
     pub targets: Vec<String>,
+    /// Where a name is taken; without it, the daemon's setting counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 /// `GET /v1/downloads`, `POST /v1/downloads`, and `GET /v1/downloads/{id}?wait=SECONDS` (which is answered
@@ -128,7 +134,8 @@ pub struct Download {
     pub position: Option<u32>,
     /// Why it waits or failed, in a sentence.
     pub reason: Option<String>,
-    /// The same for programs, when it failed.
+    /// The same for programs, when it failed, or when it is paused because the disk does not take it: then it
+    /// goes on by itself.
     pub cause: Option<Cause>,
 }
 
@@ -179,6 +186,10 @@ pub enum Cause {
     VersionMismatch,
     NoSpace,
     Permission,
+    /// The download folder was removed, or its disk is not mounted.
+    FolderGone,
+    /// The name is taken, and what is there was to be left alone.
+    NameTaken,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -350,7 +361,8 @@ impl From<Cause> for ExitCode {
             | Cause::NeitherReachable
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::FileGone => Self::NotFound,
+            Cause::FileGone | Cause::FolderGone => Self::NotFound,
+            Cause::NameTaken => Self::Conflict,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

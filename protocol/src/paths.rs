@@ -83,12 +83,12 @@ pub mod control {
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
     pub const BLOCKS: &str = "/v1/blocks";
+    pub const EVENTS: &str = "/v1/events";
 }
 
 /// Routes of the daemon's web page that the control API does not have.
 pub mod gui {
     pub const SESSION: &str = "/v1/gui/session";
-    pub const LIVE: &str = "/v1/gui/live";
 }
 
 #[cfg(test)]

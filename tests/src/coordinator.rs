@@ -2,6 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
+use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -28,11 +29,13 @@ pub struct Coordinator {
 const BEHIND_A_PROXY: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
 /// A free port.
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
-/// What every test needs otherwise than an operator: all peers share one address, so that claims of names and
-/// introductions for one address are not rare.
+/// What every test needs otherwise than an operator: all peers share one address, so that claims of names,
+/// introductions and searches are many for one address.
 const BASE_CONFIGURATION: &str = "\
 limits.claims_per_minute = 100000
 limits.handed_out_per_minute = 100000
+limits.searches_per_second_an_address = 100000
+limits.searches_burst_an_address = 100000
 ";
 
 impl Coordinator {
@@ -52,8 +55,7 @@ impl Coordinator {
 
     async fn launched(listen: SocketAddr, lines: &str) -> Self {
         let folder = TempDir::with_prefix("hearsay-coordinator-").expect("a temporary folder");
-        fs::write(folder.path().join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))
-            .expect("a file for the configuration");
+        write_configuration(folder.path(), lines);
         let addresses = Addresses { listen, ops_listen: LOOPBACK.into() };
         let (program, addresses) = launch(folder.path(), addresses).await;
         Self { program, addresses, folder }
@@ -73,6 +75,12 @@ impl Coordinator {
 
     pub fn stderr(&self) -> String {
         self.program.stderr()
+    }
+
+    /// Gives it other lines of configuration, and tells it so by SIGHUP.
+    pub fn configure_again(&self, lines: &str) {
+        write_configuration(self.folder.path(), &format!("{BEHIND_A_PROXY}{lines}"));
+        self.program.signal(Signal::HUP);
     }
 
     pub async fn stop(self) {
@@ -110,6 +118,11 @@ impl Stopped {
 /// A command with nothing set, for tests of bad ones.
 pub fn command() -> Command {
     binaries::command("coordinator")
+}
+
+fn write_configuration(folder: &Path, lines: &str) {
+    fs::write(folder.join("coordinator.toml"), format!("{BASE_CONFIGURATION}{lines}"))
+        .expect("a file for the configuration");
 }
 
 async fn launch(folder: &Path, at: Addresses) -> (Program, Addresses) {

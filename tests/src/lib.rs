@@ -15,6 +15,7 @@ pub mod browser;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
+pub mod disk;
 pub mod memory;
 pub mod namespace;
 pub mod nginx;

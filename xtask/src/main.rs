@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
 mod bench;
+mod cli;
 mod clock;
 mod contract;
 mod demo;
@@ -12,39 +13,11 @@ mod test;
 mod tidy;
 mod workspace;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
-#[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The repository's own tool")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Start a coordinator and two peers here, search, fetch a file and compare it.
-    Demo {
-        /// A folder that the first peer shares (default: copies of files of the Rust toolchain).
-        #[arg(long, value_name = "DIR")]
-        share: Option<PathBuf>,
-        /// Leave everything running, and tell how to go on and how to stop it.
-        #[arg(long)]
-        keep: bool,
-    },
-    /// Install what tests need, build once, and run all checks and tests.
-    Test,
-    /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
-    Bench {
-        /// What to measure, and how often; `--help` tells.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
-    /// Check dependency direction, sizes of files, and paths named in texts.
-    Tidy,
-}
+use self::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {

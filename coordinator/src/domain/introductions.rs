@@ -26,6 +26,8 @@ pub(crate) struct IntroductionRules {
     /// Counted from the last sending.
     pub(crate) lifetime: Duration,
     pub(crate) pending_max: usize,
+    /// Over all requesters.
+    pub(crate) remembered_max: usize,
 }
 
 /// All introductions of one requester, also those that are answered or withdrawn but still remembered, in
@@ -38,7 +40,7 @@ pub(crate) enum IntroduceError {
     IdTaken,
     #[error("an introduction to this name still waits for its first word")]
     TargetPending { retry_after: Duration },
-    #[error("the requester has too many introductions")]
+    #[error("the requester, or all together, have too many introductions")]
     TooMany,
 }
 
@@ -81,6 +83,14 @@ pub(crate) struct Introductions {
 impl Introductions {
     pub(crate) fn new(rules: IntroductionRules) -> Self {
         Self { rules, known: HashMap::new(), by_requester: HashMap::new(), deadlines: Deadlines::new() }
+    }
+
+    pub(crate) fn change_rules(&mut self, rules: IntroductionRules) {
+        self.rules = rules;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// Whose introduction this is, if it is known.
@@ -132,6 +142,7 @@ impl Introductions {
         let of_requester = || ids.iter().filter_map(|id| Some((*id, self.known.get(id)?)));
         let pending = of_requester().filter(|(_, known)| known.state.is_pending()).count();
         if pending >= self.rules.pending_max
+            || self.known.len() >= self.rules.remembered_max
             || ids.len() >= self.rules.pending_max.saturating_mul(REMEMBERED_PER_PENDING)
         {
             return Err(IntroduceError::TooMany);

@@ -2,7 +2,8 @@ use protocol::introduction::QueueReason;
 
 use super::*;
 
-const RULES: IntroductionRules = IntroductionRules { lifetime: Duration::from_mins(1), pending_max: 3 };
+const RULES: IntroductionRules =
+    IntroductionRules { lifetime: Duration::from_mins(1), pending_max: 3, remembered_max: 40 };
 const REQUESTER: SessionId = SessionId([1; 16]);
 const OTHER: SessionId = SessionId([2; 16]);
 

@@ -70,6 +70,11 @@ impl Mailbox {
         self.held.is_empty() && self.loss.is_none()
     }
 
+    /// Of all events that are held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The highest number that a cursor can name.
     pub(crate) fn youngest(&self) -> u64 {
         self.youngest
@@ -149,8 +154,9 @@ impl Mailbox {
         self.held.len() < limits.events && self.bytes + size <= limits.bytes
     }
 
-    /// The loss is worth telling as long as the longest-lived of the lost events would have been.
-    fn count_loss(&mut self, expires: Instant) {
+    /// Counts an event that there is no room for, here or anywhere. The loss is worth telling as long as the
+    /// longest-lived of the lost events would have been.
+    pub(crate) fn count_loss(&mut self, expires: Instant) {
         self.youngest += 1;
         let (earlier, earlier_expires) = self.loss.map_or((0, expires), |loss| (loss.count, loss.expires));
         let expires = expires.max(earlier_expires);

@@ -10,6 +10,7 @@ pub(crate) mod mailbox;
 pub(crate) mod search_ring;
 pub(crate) mod searches;
 pub(crate) mod sessions;
+mod wakes;
 
 use std::{
     collections::HashSet,
@@ -29,10 +30,13 @@ use thiserror::Error;
 use self::{
     batch::{Batch, BatchBuilder, Cursor},
     introductions::{IntroduceError, IntroductionOver, IntroductionRules, Introductions},
-    mailbox::{Mail, MailboxLimits, Weight},
+    mailbox::{Mail, Mailbox, MailboxLimits, Weight},
     search_ring::SearchRing,
     searches::{SearchError, SearchOver, SearchRules, Searches},
-    sessions::{Claim, ClaimError, HashedName, PollTicket, Session, SessionId, SessionRules, Sessions},
+    sessions::{
+        Claim, ClaimError, HashedName, Nobody, PollTicket, Session, SessionId, SessionRules, Sessions,
+    },
+    wakes::Wakes,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +45,20 @@ pub(crate) struct Rules {
     pub(crate) searches: SearchRules,
     pub(crate) introductions: IntroductionRules,
     pub(crate) mailbox: MailboxLimits,
+    /// Over all mailboxes.
+    pub(crate) mail_bytes: usize,
     /// How long words wait in a mailbox.
     pub(crate) event_lifetime: Duration,
     pub(crate) batch_bytes: usize,
 }
 
-/// Who has something to read since the last look.
-#[derive(Debug, Default)]
-pub(crate) struct Wakes {
-    pub(crate) sessions: Vec<SessionId>,
-    /// All sessions: there is a new search.
-    pub(crate) everyone: bool,
+/// How much is held just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) sessions: usize,
+    pub(crate) searches: usize,
+    pub(crate) introductions: usize,
+    pub(crate) mail_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -87,10 +94,10 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules, nobody: Nobody, now: Instant) -> Self {
         Self {
             rules,
-            sessions: Sessions::new(rules.sessions),
+            sessions: Sessions::new(rules.sessions, nobody, now),
             ring: SearchRing::new(),
             searches: Searches::new(rules.searches),
             introductions: Introductions::new(rules.introductions),
@@ -99,16 +106,29 @@ impl Domain {
         }
     }
 
+    /// Puts other rules in force. What lives already keeps its time.
+    pub(crate) fn change_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.sessions.change_rules(rules.sessions);
+        self.searches.change_rules(rules.searches);
+        self.introductions.change_rules(rules.introductions);
+    }
+
+    pub(crate) fn has_wakes(&self) -> bool {
+        !self.wakes.is_empty()
+    }
+
     pub(crate) fn take_wakes(&mut self) -> Wakes {
         mem::take(&mut self.wakes)
     }
 
-    pub(crate) fn session_count(&self) -> usize {
-        self.sessions.len()
-    }
-
-    pub(crate) fn polling_count(&self) -> usize {
-        self.sessions.polling()
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            searches: self.searches.len(),
+            introductions: self.introductions.len(),
+            mail_bytes: self.sessions.mail_bytes(),
+        }
     }
 
     // Sessions.
@@ -125,7 +145,7 @@ impl Domain {
 
     pub(crate) fn release(&mut self, id: SessionId) {
         if self.sessions.remove(id).is_some() {
-            self.wakes.sessions.push(id);
+            self.wakes.sessions.insert(id);
         }
     }
 
@@ -144,12 +164,16 @@ impl Domain {
             if !session.knows(cursor, ring_youngest) {
                 return Err(PollError::CursorInvalid);
             }
-            session.acknowledge(cursor);
-            if session.mailbox.is_empty() {
+            session.ring = session.ring.max(cursor.ring);
+            let acknowledge = |mailbox: &mut Mailbox| {
+                mailbox.acknowledge(cursor.mailbox);
+                mailbox.is_empty()
+            };
+            if self.sessions.with_mailbox(id, now, acknowledge) == Some(true) {
                 self.holding.remove(&id);
             }
         }
-        Ok(session.begin_poll())
+        self.sessions.get_mut(id, now).map(Session::begin_poll).ok_or(PollError::SessionEnded)
     }
 
     /// What there is to read; `None` when there is nothing. Takes nothing out.
@@ -187,7 +211,7 @@ impl Domain {
         now: Instant,
     ) -> Result<(), SearchError> {
         if let Some(deadline) = self.searches.open(id, searcher, subject, now)? {
-            let spread_milliseconds = spread_milliseconds(self.sessions.len());
+            let spread_milliseconds = searches::spread_milliseconds(self.sessions.len());
             let event = Event::Search { id, subject: subject.clone(), spread_milliseconds };
             self.ring.push(id, searcher, wire(&event), deadline);
             self.wakes.everyone = true;
@@ -269,16 +293,14 @@ impl Domain {
             self.introductions.forget(id);
         }
         let replaced = self.introductions.send(id, requester, to, now)?;
-        let target = self.sessions.find(to, now);
+        let target = self.holder(to, now);
         let expires = now + self.rules.introductions.lifetime.min(self.rules.event_lifetime);
-        let event = wire(&Event::Introduction { id, from, endpoint, sealed });
-        if let Some(target) = target {
-            if let Some(replaced) = replaced {
-                let withdrawn = Event::IntroductionWithdrawn { id: replaced };
-                self.deliver(target, &withdrawn, Weight::Word, expires, now);
-            }
-            self.deliver_json(target, event, Weight::Word, expires, now);
+        if let Some(replaced) = replaced {
+            let withdrawn = Event::IntroductionWithdrawn { id: replaced };
+            self.deliver(target, &withdrawn, Weight::Word, expires, now);
         }
+        let event = Event::Introduction { id, from, endpoint, sealed };
+        self.deliver(target, &event, Weight::Word, expires, now);
         Ok(())
     }
 
@@ -306,8 +328,8 @@ impl Domain {
         id: IntroductionId,
         now: Instant,
     ) -> Result<(), IntroductionOver> {
-        let target = self.introductions.withdraw(id, requester)?;
-        if let Some(target) = target.and_then(|target| self.sessions.find(target, now)) {
+        if let Some(target) = self.introductions.withdraw(id, requester)? {
+            let target = self.holder(target, now);
             let expires = now + self.rules.event_lifetime;
             self.deliver(target, &Event::IntroductionWithdrawn { id }, Weight::Word, expires, now);
         }
@@ -325,29 +347,37 @@ impl Domain {
         self.introductions.expire(now);
         self.sessions.expire(now);
         let Self { holding, sessions, .. } = self;
+        let nobody = sessions.nobody();
+        sessions.with_mailbox(nobody, now, |mailbox| *mailbox = Mailbox::new());
         holding.retain(|id| {
-            let Some(session) = sessions.get_mut(*id, now) else { return false };
-            session.mailbox.expire(now);
-            !session.mailbox.is_empty()
+            let expire = |mailbox: &mut Mailbox| {
+                mailbox.expire(now);
+                !mailbox.is_empty()
+            };
+            sessions.with_mailbox(*id, now, expire).unwrap_or(false)
         });
     }
 
-    fn deliver(&mut self, to: SessionId, event: &Event, weight: Weight, expires: Instant, now: Instant) {
-        self.deliver_json(to, wire(event), weight, expires, now);
+    /// Whom mail to a name goes to. Nobody takes what is for a name that is not held, so that nothing in the work
+    /// tells whether it is.
+    fn holder(&self, name: HashedName, now: Instant) -> SessionId {
+        self.sessions.find(name, now).unwrap_or(self.sessions.nobody())
     }
 
-    fn deliver_json(
-        &mut self,
-        to: SessionId,
-        json: Arc<str>,
-        weight: Weight,
-        expires: Instant,
-        now: Instant,
-    ) {
-        if let Some(session) = self.sessions.get_mut(to, now) {
-            session.mailbox.push(Mail { json, weight, expires }, &self.rules.mailbox);
+    fn deliver(&mut self, to: SessionId, event: &Event, weight: Weight, expires: Instant, now: Instant) {
+        let json = wire(event);
+        let fits = self.sessions.mail_bytes() + json.len() <= self.rules.mail_bytes;
+        let limits = self.rules.mailbox;
+        let push = |mailbox: &mut Mailbox| {
+            if fits {
+                mailbox.push(Mail { json, weight, expires }, &limits);
+            } else {
+                mailbox.count_loss(expires);
+            }
+        };
+        if self.sessions.with_mailbox(to, now, push).is_some() {
             self.holding.insert(to);
-            self.wakes.sessions.push(to);
+            self.wakes.sessions.insert(to);
         }
     }
 }
@@ -359,14 +389,5 @@ fn wire(event: &Event) -> Arc<str> {
     serde_json::to_string(event).unwrap_or_else(|_| r#"{"type":"unknown"}"#.to_owned()).into()
 }
 
-/// Up to this many sessions may answer in one instant.
-const SESSIONS_WITHOUT_SPREAD: usize = 500;
-/// Beyond, each millisecond of spread takes so many more.
-const SESSIONS_A_MILLISECOND: usize = 10;
-const SPREAD_MILLISECONDS_MAX: usize = 1_000;
-
-/// Over how long peers spread their answers to one search.
-fn spread_milliseconds(sessions: usize) -> u64 {
-    let beyond = sessions.saturating_sub(SESSIONS_WITHOUT_SPREAD);
-    (beyond / SESSIONS_A_MILLISECOND).min(SPREAD_MILLISECONDS_MAX) as u64
-}
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,8 @@ struct Search {
     is_over: bool,
     substring_left: usize,
     exact_left: usize,
-    /// One answer a name: skeletons, so that a peer that connects again does not answer twice.
+    /// One answer a name: skeletons, so that a peer that connects again does not answer twice. Who had nothing
+    /// that fits is not among them, so there are at most as many as results.
     answered: HashSet<[u8; 16]>,
 }
 
@@ -87,6 +88,14 @@ pub(crate) struct Searches {
 impl Searches {
     pub(crate) fn new(rules: SearchRules) -> Self {
         Self { rules, known: HashMap::new(), deadlines: Deadlines::new() }
+    }
+
+    pub(crate) fn change_rules(&mut self, rules: SearchRules) {
+        self.rules = rules;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// Opens a search; `None` when the same call opened it before, otherwise its deadline.
@@ -142,7 +151,7 @@ impl Searches {
     ) -> Result<Option<Admitted>, SearchOver> {
         self.running(id, now).ok_or(SearchOver)?;
         let search = self.known.get_mut(&id).ok_or(SearchOver)?;
-        if !search.answered.insert(answerer.skeleton) {
+        if search.answered.contains(&answerer.skeleton) {
             return Ok(None);
         }
         let mut substring_left_of_peer = self.rules.substring_results_a_peer;
@@ -157,6 +166,9 @@ impl Searches {
                 *left_of_peer -= 1;
                 admitted.push(found);
             }
+        }
+        if !admitted.is_empty() {
+            search.answered.insert(answerer.skeleton);
         }
         Ok(Some(Admitted {
             searcher: search.searcher,
@@ -226,6 +238,18 @@ pub(crate) fn classify(subject: &Subject, matches: Vec<Match>) -> Vec<ClassedMat
         .collect();
     classed.sort_by_key(|found| found.class);
     classed
+}
+
+/// Up to this many sessions may answer in one instant.
+const SESSIONS_WITHOUT_SPREAD: usize = 500;
+/// Beyond, each millisecond of spread takes so many more.
+const SESSIONS_A_MILLISECOND: usize = 10;
+const SPREAD_MILLISECONDS_MAX: usize = 1_000;
+
+/// Over how long peers spread their answers to one search.
+pub(crate) fn spread_milliseconds(sessions: usize) -> u64 {
+    let beyond = sessions.saturating_sub(SESSIONS_WITHOUT_SPREAD);
+    (beyond / SESSIONS_A_MILLISECOND).min(SPREAD_MILLISECONDS_MAX) as u64
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(crate) struct HashedName {
 }
 
 /// Hash of a lineage: the chain of sessions of one peer under one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LineageHash(pub(crate) [u8; 16]);
 
 /// A wish to hold a name.
@@ -127,11 +127,6 @@ impl Session {
             && cursor.mailbox <= self.mailbox.youngest()
             && cursor.ring <= ring_youngest
     }
-
-    pub(crate) fn acknowledge(&mut self, cursor: Cursor) {
-        self.mailbox.acknowledge(cursor.mailbox);
-        self.ring = self.ring.max(cursor.ring);
-    }
 }
 
 #[derive(Debug)]
@@ -140,19 +135,61 @@ pub(crate) struct Sessions {
     rows: HashMap<SessionId, Session>,
     by_skeleton: HashMap<[u8; 16], SessionId>,
     leases: Deadlines<SessionId>,
+    /// Of all mailboxes.
+    mail_bytes: usize,
+    /// Whose mailbox takes the mail to names that nobody holds. It is a session like any other, so that the work
+    /// is the same; only that nobody has its token or its name, and that it is emptied by every sweep.
+    nobody: SessionId,
+}
+
+/// Who nobody is: random, from the shell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nobody {
+    pub(crate) session: SessionId,
+    pub(crate) name: HashedName,
 }
 
 impl Sessions {
-    pub(crate) fn new(rules: SessionRules) -> Self {
-        Self { rules, rows: HashMap::new(), by_skeleton: HashMap::new(), leases: Deadlines::new() }
+    pub(crate) fn new(rules: SessionRules, nobody: Nobody, now: Instant) -> Self {
+        let mut sessions = Self {
+            rules,
+            rows: HashMap::new(),
+            by_skeleton: HashMap::new(),
+            leases: Deadlines::new(),
+            mail_bytes: 0,
+            nobody: nobody.session,
+        };
+        let claim = Claim {
+            session: nobody.session,
+            name: nobody.name,
+            lineage: LineageHash([0; 16]),
+            proof: Proof::None,
+            epoch: 0,
+        };
+        sessions.insert(&claim, 0, now);
+        if let Some(row) = sessions.rows.get_mut(&nobody.session) {
+            // A poll that never ends: the lease does not lapse.
+            row.begin_poll();
+        }
+        sessions
     }
 
+    /// A time at which a takeover ends is kept: it was set by the start.
+    pub(crate) fn change_rules(&mut self, rules: SessionRules) {
+        self.rules = SessionRules { takeover_until: self.rules.takeover_until, ..rules };
+    }
+
+    /// All but nobody.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() - 1
     }
 
-    pub(crate) fn polling(&self) -> usize {
-        self.rows.values().filter(|session| session.live_poll.is_some()).count()
+    pub(crate) fn mail_bytes(&self) -> usize {
+        self.mail_bytes
+    }
+
+    pub(crate) fn nobody(&self) -> SessionId {
+        self.nobody
     }
 
     pub(crate) fn lease(&self) -> Duration {
@@ -187,7 +224,7 @@ impl Sessions {
         {
             return Err(ClaimError::Taken);
         }
-        if holder.is_none() && self.rows.len() >= self.rules.sessions_max {
+        if holder.is_none() && self.len() >= self.rules.sessions_max {
             return Err(ClaimError::Full);
         }
         if let Some(holder) = holder {
@@ -228,6 +265,20 @@ impl Sessions {
         self.rows.get_mut(&id).filter(|session| !session.has_lapsed(now))
     }
 
+    /// Lets a change at a session's mailbox, and keeps the sum of all.
+    pub(crate) fn with_mailbox<T>(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        change: impl FnOnce(&mut Mailbox) -> T,
+    ) -> Option<T> {
+        let session = self.rows.get_mut(&id).filter(|session| !session.has_lapsed(now))?;
+        let before = session.mailbox.bytes();
+        let result = change(&mut session.mailbox);
+        self.mail_bytes = self.mail_bytes + session.mailbox.bytes() - before;
+        Some(result)
+    }
+
     /// The session that holds exactly this name; one that merely looks alike is not it.
     pub(crate) fn find(&self, name: HashedName, now: Instant) -> Option<SessionId> {
         let id = *self.by_skeleton.get(&name.skeleton)?;
@@ -237,6 +288,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let session = self.rows.remove(&id)?;
         self.by_skeleton.remove(&session.name.skeleton);
+        self.mail_bytes -= session.mailbox.bytes();
         Some(session)
     }
 

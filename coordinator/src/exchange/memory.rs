@@ -27,15 +27,20 @@ use crate::{
         batch::{Batch, Cursor},
         introductions::{IntroduceError, IntroductionOver},
         searches::{self, SearchError, SearchOver},
-        sessions::{Claim, ClaimError, PollTicket, SessionId},
+        sessions::{Claim, ClaimError, HashedName, Nobody, PollTicket, SessionId},
     },
 };
 
 /// How often the sweep looks at what is due: deadlines are kept within this.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
+/// Waking everybody is what a search costs. The first search does it at once; those that come so soon after it
+/// are told together, and wait that long for it at most.
+const WAVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct MemoryExchange {
     state: Mutex<State>,
+    /// The domain has noted whom to wake.
+    rung: Notify,
     /// There is a new search for everyone.
     new_search: Notify,
 }
@@ -48,12 +53,23 @@ struct State {
 
 impl MemoryExchange {
     pub(crate) fn new(rules: Rules) -> Self {
-        let state = State { domain: Domain::new(rules), parked: HashMap::new() };
-        Self { state: Mutex::new(state), new_search: Notify::new() }
+        let name = HashedName { skeleton: rand::random(), exact: rand::random() };
+        let nobody = Nobody { session: SessionId(rand::random()), name };
+        let domain = Domain::new(rules, nobody, clock::now());
+        Self {
+            state: Mutex::new(State { domain, parked: HashMap::new() }),
+            rung: Notify::new(),
+            new_search: Notify::new(),
+        }
     }
 
-    /// Drops what has expired, until the token says stop.
-    pub(crate) async fn sweep_until(&self, stop: CancellationToken) {
+    /// Does what is to be done beside calls, until the token says stop.
+    pub(crate) async fn run_until(&self, stop: CancellationToken) {
+        tokio::join!(self.sweep_until(&stop), self.wake_until(&stop));
+    }
+
+    /// Drops what has expired.
+    async fn sweep_until(&self, stop: &CancellationToken) {
         let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -61,25 +77,62 @@ impl MemoryExchange {
         }
     }
 
+    /// Wakes polls. Not the call does it that brought the event: it would take longer where somebody is there to be
+    /// woken, and its caller could tell.
+    async fn wake_until(&self, stop: &CancellationToken) {
+        let mut next_wave = clock::now();
+        let mut wave_due: Option<Instant> = None;
+        loop {
+            let wave = async {
+                match wave_due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.rung.notified() => {
+                    if self.wake_sessions() && wave_due.is_none() {
+                        wave_due = Some(next_wave.max(clock::now()));
+                    }
+                }
+                () = wave => {
+                    wave_due = None;
+                    self.new_search.notify_waiters();
+                    next_wave = clock::now() + WAVE_INTERVAL;
+                }
+            }
+        }
+    }
+
+    /// Wakes those who have mail; whether there is something for everyone as well.
+    fn wake_sessions(&self) -> bool {
+        let mut state = self.lock();
+        let wakes = state.domain.take_wakes();
+        for poll in wakes.sessions.iter().filter_map(|session| state.parked.get(session)) {
+            poll.notify_one();
+        }
+        wakes.everyone
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one operation of the domain and wakes whom it concerns.
+    /// Runs one operation of the domain; whom it concerns is woken after it.
     fn with<T>(&self, operation: impl FnOnce(&mut Domain, Instant) -> T) -> T {
         let mut state = self.lock();
         let result = operation(&mut state.domain, clock::now());
-        let wakes = state.domain.take_wakes();
-        for session in wakes.sessions {
-            if let Some(poll) = state.parked.get(&session) {
-                poll.notify_one();
-            }
-        }
+        let has_wakes = state.domain.has_wakes();
         drop(state);
-        if wakes.everyone {
-            self.new_search.notify_waiters();
+        if has_wakes {
+            self.rung.notify_one();
         }
         result
+    }
+
+    pub(crate) fn change_rules(&self, rules: Rules) {
+        self.with(|domain, _| domain.change_rules(rules));
     }
 
     fn park(&self, session: SessionId, cursor: Option<Cursor>) -> Result<Parked<'_>, PollError> {
@@ -221,7 +274,7 @@ impl Exchange for MemoryExchange {
     fn load(&self) -> BoxFuture<'_, Load> {
         async move {
             let state = self.lock();
-            Load { sessions: state.domain.session_count(), parked_polls: state.domain.polling_count() }
+            Load { counts: state.domain.counts(), parked_polls: state.parked.len() }
         }
         .boxed()
     }

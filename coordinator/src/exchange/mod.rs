@@ -16,7 +16,7 @@ use protocol::{
 };
 
 use crate::domain::{
-    Introduction, PollError,
+    Counts, Introduction, PollError,
     batch::{Batch, Cursor},
     introductions::{IntroduceError, IntroductionOver},
     searches::{SearchError, SearchOver},
@@ -34,7 +34,7 @@ pub(crate) struct Caller {
 /// How much is going on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    pub(crate) sessions: usize,
+    pub(crate) counts: Counts,
     pub(crate) parked_polls: usize,
 }
 

@@ -17,8 +17,10 @@ use crate::{
     app::App,
     caller::Authenticated,
     clock,
+    config::Lifetimes,
     connection::ConnectionMark,
     error::{ApiError, jitter, retry_after_value},
+    rate_limit::Act,
 };
 
 /// Peers take a 204 that comes sooner for a poll that was cut short, and hold back the next one.
@@ -38,19 +40,23 @@ pub(crate) async fn poll(
     caller: Authenticated,
     query: web::Query<PollQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let lifetimes = &app.config.lifetimes;
+    let Lifetimes { wait: wait_default, wait_max, drain_spread, .. } = app.config().lifetimes;
     let cursor = query.cursor.as_deref().map(str::parse).transpose();
     let cursor = cursor.map_err(|_| ApiError::new(Code::CursorInvalid))?;
-    let wait = query.wait.map_or(lifetimes.wait, Duration::from_secs).min(lifetimes.wait_max);
+    let wait = query.wait.map_or(wait_default, Duration::from_secs).min(wait_max);
+    app.within_budget(Act::Poll, &request, *caller)?;
     let until = parked_until(&request, wait, clock::now());
 
     let waiting = app.exchange.wait(*caller, cursor, until);
     let Some(outcome) = app.draining.run_until_cancelled(waiting).await else {
-        let back_after = retry_after_value(jitter(lifetimes.drain_spread));
+        let back_after = retry_after_value(jitter(drain_spread));
         return Ok(HttpResponse::NoContent().insert_header((RETRY_AFTER, back_after)).finish());
     };
     Ok(match outcome? {
-        Some(batch) => HttpResponse::Ok().content_type(ContentType::json()).body(batch.to_json()),
+        Some(batch) => {
+            app.metrics.batch();
+            HttpResponse::Ok().content_type(ContentType::json()).body(batch.to_json())
+        }
         None => HttpResponse::NoContent().finish(),
     })
 }

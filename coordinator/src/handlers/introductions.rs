@@ -9,10 +9,11 @@ use protocol::{
 use super::{accepted, observed_endpoint};
 use crate::{
     app::App,
+    body::Body,
     caller::{Authenticated, Named},
-    clock,
     domain::Introduction,
     error::ApiError,
+    rate_limit::Act,
 };
 
 /// Sends an introduction, or sends it again. The answer, and the way to it, are the same for a username that
@@ -22,17 +23,16 @@ pub(crate) async fn send(
     request: HttpRequest,
     named: Named,
     id: web::Path<IntroductionId>,
-    body: web::Json<IntroductionRequest>,
+    body: Body<IntroductionRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let IntroductionRequest { to, port, sealed } = body.into_inner();
     let endpoint = observed_endpoint(&app, &request, port)?;
-    let now = clock::now();
-    app.limiter.introduction(named.caller.session, now).map_err(ApiError::rate_limited)?;
-    app.limiter.hand_out(endpoint.ip(), now).map_err(ApiError::rate_limited)?;
+    app.within_budget(Act::Introduction, &request, named.caller)?;
     let to = app.keys.hash_name(&to);
     let introduction = Introduction { id: *id, from: named.username, to, endpoint, sealed };
     app.exchange.introduce(named.caller, introduction).await?;
-    Ok(HttpResponse::Accepted().json(accepted(app.config.lifetimes.introduction)))
+    app.metrics.introduction();
+    Ok(HttpResponse::Accepted().json(accepted(app.config().lifetimes.introduction)))
 }
 
 pub(crate) async fn reply(
@@ -40,8 +40,9 @@ pub(crate) async fn reply(
     request: HttpRequest,
     caller: Authenticated,
     id: web::Path<IntroductionId>,
-    body: web::Json<Reply>,
+    body: Body<Reply>,
 ) -> Result<HttpResponse, ApiError> {
+    app.within_budget(Act::Answer, &request, *caller)?;
     let reply = body.into_inner();
     let heard = match reply {
         Reply::Queued { position, reason } => HeardReply::Queued { position, reason },

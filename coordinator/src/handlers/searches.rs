@@ -1,6 +1,6 @@
 //! Offering a search, answering one, withdrawing one.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use protocol::{
     Code, FileId, Root, SearchId,
     limits::MATCHES_PER_ANSWER_MAX,
@@ -12,9 +12,10 @@ use serde::Deserialize;
 use super::accepted;
 use crate::{
     app::App,
+    body::Body,
     caller::{Authenticated, Named},
-    clock,
     error::ApiError,
+    rate_limit::Act,
 };
 
 /// The wire form of [`Subject`], read in two steps so that a query that is too short is told from a body that
@@ -42,27 +43,32 @@ impl SearchRequest {
 
 pub(crate) async fn open(
     app: web::Data<App>,
+    request: HttpRequest,
     caller: Authenticated,
     id: web::Path<SearchId>,
-    body: web::Json<SearchRequest>,
+    body: Body<SearchRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let subject = body.into_inner().into_subject()?;
-    app.limiter.search(caller.session, clock::now()).map_err(ApiError::rate_limited)?;
+    app.within_budget(Act::Search, &request, *caller)?;
     app.exchange.open_search(*caller, *id, subject).await?;
-    Ok(HttpResponse::Accepted().json(accepted(app.config.lifetimes.search)))
+    app.metrics.search();
+    Ok(HttpResponse::Accepted().json(accepted(app.config().lifetimes.search)))
 }
 
 pub(crate) async fn answer(
     app: web::Data<App>,
+    request: HttpRequest,
     named: Named,
     id: web::Path<SearchId>,
-    body: web::Json<AnswerRequest>,
+    body: Body<AnswerRequest>,
 ) -> Result<HttpResponse, ApiError> {
+    app.within_budget(Act::Answer, &request, named.caller)?;
     let answer = body.into_inner();
     if answer.matches.len() > MATCHES_PER_ANSWER_MAX {
         return Err(ApiError::new(Code::RequestInvalid).with_detail("an answer has at most 100 matches"));
     }
     app.exchange.answer(named.caller, *id, named.username, answer).await?;
+    app.metrics.answer();
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     app::App,
+    body::Body,
     caller::Authenticated,
     clock,
     config::Config,
@@ -21,34 +22,40 @@ use crate::{
 pub(crate) async fn connect(
     app: web::Data<App>,
     request: HttpRequest,
-    body: web::Json<ConnectRequest>,
+    body: Body<ConnectRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.into_inner();
     if body.version != protocol::VERSION {
         return Err(ApiError::new(Code::VersionUnsupported));
     }
-    check_join_key(&app.config, body.join_key.as_deref())?;
+    let config = app.config();
+    check_join_key(&config, body.join_key.as_deref())?;
     let username = Username::parse(&body.username)?;
     let name = app.keys.hash_name(&username);
     let session = session_id(&body.token);
 
-    let (lineage, proof) = match held_before(&app, name, body.name_token.as_ref()) {
+    let (lineage, proof) = match held_before(&app, &config, name, body.name_token.as_ref()) {
         Some((lineage, proof)) => (lineage, proof),
         None => (app.keys.new_lineage(&body.token), Proof::None),
     };
     let is_renewal = app.exchange.caller(session).await.is_some_and(|caller| caller.name == name);
-    if proof == Proof::None && !is_renewal {
-        app.limiter.claim(app.client_address(&request), clock::now()).map_err(ApiError::rate_limited)?;
-    }
-    let claim = Claim { session, name, lineage: hash_lineage(&lineage), proof, epoch: rand::random() };
+    let lineage_hash = hash_lineage(&lineage);
+    let within_budget = if proof == Proof::None && !is_renewal {
+        app.limiter.claim(app.client_address(&request), clock::now())
+    } else {
+        app.limiter.renewal(lineage_hash, clock::now())
+    };
+    within_budget.map_err(ApiError::rate_limited)?;
+    let claim = Claim { session, name, lineage: lineage_hash, proof, epoch: rand::random() };
     app.exchange.claim(claim).await?;
+    app.metrics.connect();
 
-    let lifetimes = &app.config.lifetimes;
+    let lifetimes = &config.lifetimes;
     Ok(HttpResponse::Created().json(ConnectResponse {
         name_token: app.keys.seal_name(&username, &lineage, clock::wall()),
         lease_seconds: lifetimes.lease.as_secs(),
         wait_seconds_max: lifetimes.wait_max.as_secs(),
-        limits: session_limits(&app.config),
+        limits: session_limits(&config),
         version: protocol::VERSION,
     }))
 }
@@ -71,8 +78,13 @@ fn check_join_key(config: &Config, shown: Option<&str>) -> Result<(), ApiError> 
 
 /// The lineage of a valid name token for this very name. Any other token counts as none, so that a peer whose
 /// token is too old still gets a free name.
-fn held_before(app: &App, name: HashedName, token: Option<&NameToken>) -> Option<(Lineage, Proof)> {
-    let sealed = app.keys.open_name(token?.reveal(), app.config.lifetimes.name_token, clock::wall())?;
+fn held_before(
+    app: &App,
+    config: &Config,
+    name: HashedName,
+    token: Option<&NameToken>,
+) -> Option<(Lineage, Proof)> {
+    let sealed = app.keys.open_name(token?.reveal(), config.lifetimes.name_token, clock::wall())?;
     if app.keys.hash_name(&sealed.username) != name {
         return None;
     }

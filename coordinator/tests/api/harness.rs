@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use coordinator::{
     config::{Config, Listen},
+    reload::Reloader,
     server::{ServeError, Server},
 };
 use protocol::{
@@ -27,6 +28,7 @@ pub(crate) struct TestApp {
     pub(crate) base: String,
     pub(crate) ops: String,
     client: reqwest::Client,
+    pub(crate) reloader: Reloader,
     stop: CancellationToken,
     server: JoinHandle<Result<(), ServeError>>,
 }
@@ -56,9 +58,17 @@ impl TestApp {
         let Listen::Tcp(address) = server.addr().clone() else { panic!("the harness speaks TCP") };
         let ops = server.ops_addr().unwrap();
         let stop = CancellationToken::new();
+        let reloader = server.reloader();
         let server = tokio::spawn(server.run_until(stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { base: format!("http://{address}"), ops: format!("http://{ops}"), client, stop, server }
+        Self {
+            base: format!("http://{address}"),
+            ops: format!("http://{ops}"),
+            client,
+            reloader,
+            stop,
+            server,
+        }
     }
 
     /// Asserts that the server ends cleanly.

@@ -8,12 +8,15 @@
 mod harness;
 mod observed;
 
+mod budgets;
 mod connections;
 mod contract;
 mod events;
 mod fields;
 mod introductions;
 mod lifecycle;
+mod probing;
 mod refusals;
+mod reload;
 mod searches;
 mod sessions;

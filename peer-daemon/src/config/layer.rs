@@ -6,13 +6,13 @@ use std::{
 };
 
 use ipnet::IpNet;
-use protocol::Username;
+use protocol::{Conflict, Username};
 use serde::Deserialize;
 
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort, Seconds, Switch},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -36,11 +36,14 @@ pub(super) struct Layer {
     pub(super) download_rate: Option<ByteRate>,
     pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
+    pub(super) give_up_after: Option<TimeSpan>,
+    pub(super) conflict: Option<Conflict>,
     /// How long an upload is borne with; for tests, and for links that are out of the ordinary.
-    pub(super) upload_idle_seconds: Option<Seconds>,
-    pub(super) upload_slow_seconds: Option<Seconds>,
-    pub(super) upload_turn_seconds: Option<Seconds>,
+    pub(super) upload_idle: Option<TimeSpan>,
+    pub(super) upload_slow_after: Option<TimeSpan>,
+    pub(super) upload_turn: Option<TimeSpan>,
     pub(super) gui: Option<GuiAddress>,
+    pub(super) gui_hosts: Option<Vec<GuiHost>>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
     pub(super) dial_allow: Option<Vec<IpNet>>,
@@ -62,6 +65,8 @@ pub(super) const SETTABLE: &[&str] = &[
     "download_rate",
     "uploads",
     "policy",
+    "give_up_after",
+    "conflict",
     "gui",
 ];
 
@@ -98,11 +103,24 @@ impl Layer {
             "download_rate" => self.download_rate = parse(text)?,
             "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
-            "gui" => self.gui = parse(text)?,
+            "give_up_after" => self.give_up_after = parse(text)?,
+            "conflict" => self.conflict = parse(text)?,
+            "gui" => self.gui = Some(on_loopback(text)?),
             other => return Err(format!("{other} can't be set at run time")),
         }
         Ok(())
     }
+}
+
+/// Further out it is named where `gui_hosts` is: in the file, so that no setting outlives the hosts it needs.
+fn on_loopback(text: &str) -> Result<GuiAddress, String> {
+    let address: GuiAddress = text.parse()?;
+    if address.is_beyond_loopback() {
+        return Err(
+            "set at run time, the web page is on a loopback address, such as 127.0.0.1:4823".to_owned()
+        );
+    }
+    Ok(address)
 }
 
 /// The daemon's working directory is not the one that the person is in.
@@ -131,10 +149,13 @@ impl From<Cli> for Layer {
             download_rate: None,
             uploads: None,
             policy: None,
-            upload_idle_seconds: None,
-            upload_slow_seconds: None,
-            upload_turn_seconds: None,
+            give_up_after: None,
+            conflict: None,
+            upload_idle: None,
+            upload_slow_after: None,
+            upload_turn: None,
             gui: cli.gui,
+            gui_hosts: None,
             state_dir: cli.state_dir,
             socket: cli.socket,
             dial_allow: None,

@@ -18,18 +18,19 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiListen, Port, PublicPort, Seconds},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
@@ -39,6 +40,8 @@ use crate::{
 
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
+/// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
+const GIVE_UP_AFTER: TimeSpan = TimeSpan::from_hours(7 * 24);
 /// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 
@@ -59,6 +62,10 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
+    /// A download that can't go on is given up after so long without a byte.
+    pub give_up_after: Duration,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
     /// How long an upload is borne with.
@@ -89,6 +96,11 @@ pub enum ConfigError {
     /// `toml`'s message names line and column and shows the line.
     #[error("{}: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
+    #[error(
+        "gui: {0} is no loopback address: use one, such as 127.0.0.1:4823, or name in gui_hosts, in the \
+         configuration file, the hosts under which a reverse proxy serves the web page over TLS"
+    )]
+    GuiAddress(SocketAddr),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
@@ -164,9 +176,16 @@ impl Sources {
             public_upload_port: pick
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
+            give_up_after: pick
+                .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
+                .unwrap_or(GIVE_UP_AFTER)
+                .duration(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
             live: pick.live(),
             patience: pick.patience(),
-            gui: pick.gui(),
+            gui: pick.gui()?,
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
             dial_allow: pick
@@ -212,23 +231,34 @@ impl Picker<'_> {
     }
 
     fn patience(&mut self) -> Patience {
-        let mut seconds = |name, of: fn(&Layer) -> Option<Seconds>, default| {
-            self.plain(name, of, Some(Seconds(default))).map_or(default, |Seconds(time)| time)
+        let mut time = |name, of: fn(&Layer) -> Option<TimeSpan>, default| {
+            self.plain(name, of, Some(TimeSpan::of(default))).map_or(default, TimeSpan::duration)
         };
         let default = Patience::default();
         Patience {
-            idle: seconds("upload_idle_seconds", |layer| layer.upload_idle_seconds, default.idle),
-            slow_after: seconds("upload_slow_seconds", |layer| layer.upload_slow_seconds, default.slow_after),
-            turn: seconds("upload_turn_seconds", |layer| layer.upload_turn_seconds, default.turn),
+            idle: time("upload_idle", |layer| layer.upload_idle, default.idle),
+            slow_after: time("upload_slow_after", |layer| layer.upload_slow_after, default.slow_after),
+            turn: time("upload_turn", |layer| layer.upload_turn, default.turn),
         }
     }
 
-    fn gui(&mut self) -> Option<GuiListen> {
+    fn gui(&mut self) -> Result<Option<GuiListen>, ConfigError> {
         let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)));
         let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
+        let hosts = self
+            .one(
+                "gui_hosts",
+                |layer| layer.gui_hosts.clone(),
+                None,
+                |list| join(list, ",", GuiHost::to_string),
+            )
+            .unwrap_or_default();
         match picked {
-            Some(GuiAddress::At(address)) => Some(GuiListen { address, is_chosen }),
-            Some(GuiAddress::Off) | None => None,
+            Some(GuiAddress::At(address)) if !address.ip().is_loopback() && hosts.is_empty() => {
+                Err(ConfigError::GuiAddress(address))
+            }
+            Some(GuiAddress::At(address)) => Ok(Some(GuiListen { address, is_chosen, hosts })),
+            Some(GuiAddress::Off) | None => Ok(None),
         }
     }
 

@@ -9,8 +9,8 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -78,6 +78,10 @@ impl Controls {
 
     pub(crate) fn uploads(&self) -> Vec<Upload> {
         self.network.as_ref().map(|network| network.uploads.list()).unwrap_or_default()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
+        self.network.as_ref().map(|network| network.uploads.requests()).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -156,6 +160,11 @@ pub(super) async fn start_search(
     Ok(HttpResponse::Created().json(search))
 }
 
+pub(super) async fn search_again(controls: Data<Controls>, number: Path<u64>) -> Answer<Search> {
+    let search = controls.network()?.searches.again(*number).await?;
+    search.map(Json).ok_or_else(|| Code::SearchUnknown.into())
+}
+
 /// How long a call may be held back for news.
 #[derive(Deserialize)]
 pub(super) struct Wait {
@@ -201,10 +210,7 @@ pub(super) async fn add_downloads(
     }
     // All are looked up before the first is added: a mistyped number starts nothing.
     let sources = sources(network, &request.targets).await?;
-    let mut downloads = Vec::with_capacity(sources.len());
-    for source in sources {
-        downloads.push(network.downloads.add(source).await?);
-    }
+    let downloads = network.downloads.add(sources, request.conflict).await?;
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
 }
 
@@ -269,8 +275,7 @@ pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
 }
 
 pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
-    let requests = controls.network.as_ref().map(|network| network.uploads.requests());
-    Json(IncomingRequests { schema: SCHEMA, requests: requests.unwrap_or_default() })
+    Json(IncomingRequests { schema: SCHEMA, requests: controls.requests() })
 }
 
 pub(super) async fn accept_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {

@@ -3,7 +3,7 @@
 use protocol::control::Cause;
 use thiserror::Error;
 
-use super::{assemble::AssembleError, setback::Setback, step::Step};
+use super::{assemble::AssembleError, disk_trouble::DiskTrouble, setback::Setback, step::Step};
 use crate::{peer_stream::client::StreamError, state::StateError};
 
 #[derive(Debug, Error)]
@@ -18,6 +18,9 @@ pub(crate) enum Failure {
         #[from]
         source: AssembleError,
     },
+    /// It passes: the download waits for it.
+    #[error(transparent)]
+    DiskTrouble(#[from] DiskTrouble),
     #[error(transparent)]
     State(#[from] StateError),
     #[error("the disk's worker ended early")]
@@ -30,6 +33,8 @@ impl Failure {
             Self::Setback(setback) => setback.cause(),
             Self::Disk { source: AssembleError::NoSpace(_) } => Cause::NoSpace,
             Self::Disk { source: AssembleError::Permission(_) } => Cause::Permission,
+            Self::Disk { source: AssembleError::NameTaken(_) } => Cause::NameTaken,
+            Self::DiskTrouble(trouble) => trouble.cause(),
             Self::Disk { .. } | Self::State(_) | Self::Worker | Self::Cancelled => Cause::Other,
         }
     }
@@ -53,7 +58,8 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
     match error {
         AssembleError::NoSpace(_) => "make room and get it again",
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
-        AssembleError::Gone(_) => "make the download folder again and get it again",
+        AssembleError::Gone(_) => "get it anew: peerctl retry",
+        AssembleError::NameTaken(_) => "to fetch it all the same, get it with --conflict rename or overwrite",
         AssembleError::Other(_) => "see the system's log",
     }
 }

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     entry::SharedPlan,
     failure::Failure,
+    folder::DownloadFolder,
+    holding::watch_running,
     plan::{Plan, WrongPiece},
     recorder::Recorder,
     setback::Setback,
@@ -31,12 +33,14 @@ pub(super) async fn fetch(
     stream: &mut Requester,
     layer: &Arc<PieceLayer>,
     recorder: &Recorder,
+    folder: &Arc<DownloadFolder>,
     token: &CancellationToken,
 ) -> Result<(), Failure> {
     lock(&recorder.plan).forgive();
     let fetched = tokio::select! {
         fetched = fetch_runs(stream, layer, recorder, token) => fetched,
         failure = recorder.run() => Err(failure),
+        failure = watch_running(folder, &recorder.part, &recorder.plan) => Err(failure),
     };
     if fetched.is_err() {
         // The first failure is the one to tell.

@@ -35,6 +35,9 @@ const RATE_PATIENCE: Duration = Duration::from_mins(2);
 /// target dial once more in vain, so it is not done more often than is safe.
 const PLACE_RENEWAL_DEFERRED: Duration = Duration::from_mins(2);
 
+/// How often it is looked whether one that waits for the coordinator has waited for too long.
+const PATIENCE_CHECK: Duration = Duration::from_mins(1);
+
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
     pub(super) downloads: &'a Downloads,
@@ -90,8 +93,7 @@ impl<'a> Introducing<'a> {
             match sent {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
-                    self.batch.wait(&error.into(), Duration::ZERO);
-                    sessions.changed().await.map_err(|_| Failure::Worker)?;
+                    self.await_coordinator(&error.into(), sessions).await?;
                 }
                 Err(CallError::RateLimited { retry_after })
                     if clock::now() + retry_after < give_up.into_std() =>
@@ -101,6 +103,24 @@ impl<'a> Introducing<'a> {
                 Err(error) => return Err(Setback::from(error).into()),
             }
         }
+    }
+
+    /// Until the coordinator is back, the download is stopped, or it has waited for too long.
+    async fn await_coordinator(
+        &self,
+        setback: &Setback,
+        sessions: &mut watch::Receiver<u64>,
+    ) -> Result<(), Failure> {
+        while self.batch.lack_coordinator(setback) {
+            tokio::select! {
+                changed = sessions.changed() => {
+                    self.batch.take_all(&Step::Asked);
+                    return changed.map_err(|_| Failure::Worker);
+                }
+                () = tokio::time::sleep(PATIENCE_CHECK) => {}
+            }
+        }
+        Err(Failure::Cancelled)
     }
 
     fn seal_request(

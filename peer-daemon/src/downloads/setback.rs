@@ -2,6 +2,8 @@
 //!
 //! A setback is about a source, or the way to it. Troubles of this machine are [`Failure`](super::failure)s.
 
+use std::time::Duration;
+
 use protocol::{
     control::Cause,
     introduction::DeclineReason,
@@ -11,6 +13,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::tried::Verdict;
 use crate::{
     coordinator_link::CallError,
     dialler::DialFailed,
@@ -45,12 +48,13 @@ pub(crate) enum Setback {
     FileGone,
     #[error("the file has changed at the source; search again for its new version")]
     SourceChanged,
+    /// Between two responses, and with a goodbye: others wait, too.
+    #[error("the source ended the stream, for others wait there, too")]
+    StreamEnded,
     #[error("the stream broke off")]
     StreamLost,
     #[error("the source fell silent for {} seconds in the middle of the stream", STREAM_IDLE.as_secs())]
     StreamSilent,
-    #[error("{tries} tries were in vain; the last: {last}. Try again later: peerctl retry")]
-    TriesSpent { tries: u32, last: String },
     #[error("the source sent a piece twice that does not belong to the file")]
     WrongPiece,
     #[error("the source refused: {what}")]
@@ -67,6 +71,21 @@ pub(crate) enum Setback {
     RateLimited { retry_after_seconds: u64 },
     #[error("the coordinator refused the introduction: {problem}")]
     CoordinatorRefused { problem: String },
+}
+
+/// What is to be done about a setback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Nothing is wrong: the source is asked again, and keeps the place.
+    Resume,
+    /// The source may be there still: it is asked again, under the same introduction.
+    AskAgain,
+    /// Another source is looked for.
+    Elsewhere(Verdict),
+    /// The source has nothing to do with it: it is asked again later, after this pause at least.
+    Later(Duration),
+    /// Nobody can do anything about it.
+    End,
 }
 
 /// Why this peer's dial to the source led nowhere.
@@ -120,7 +139,7 @@ impl Setback {
             }
             Self::Declined { reason: DeclineReason::VersionUnsupported } => Cause::VersionMismatch,
             Self::Declined { .. } | Self::Refused { .. } | Self::NotAccepted => Cause::Declined,
-            Self::StreamLost | Self::StreamSilent | Self::TriesSpent { .. } => Cause::StreamLost,
+            Self::StreamEnded | Self::StreamLost | Self::StreamSilent => Cause::StreamLost,
             Self::WrongKey | Self::WrongPiece | Self::ProtocolBroken { .. } | Self::KeyNotValid => {
                 Cause::Integrity
             }
@@ -130,12 +149,49 @@ impl Setback {
         }
     }
 
+    /// What is to be done about it. `had_stream`: whether there ever was a way to a source of the file.
+    pub(crate) fn remedy(&self, had_stream: bool) -> Remedy {
+        match self {
+            Self::StreamEnded => Remedy::Resume,
+            Self::StreamLost => Remedy::AskAgain,
+            Self::NoWord
+            | Self::NoDialBack
+            | Self::StreamSilent
+            | Self::NotAccepted
+            | Self::Declined { reason: DeclineReason::QueueFull } => Remedy::Elsewhere(Verdict::NotNow),
+            Self::NeitherReachable { .. } if had_stream => Remedy::Elsewhere(Verdict::NotNow),
+            // Without a port that is opened by somebody, it will be no better.
+            Self::NeitherReachable { .. }
+            | Self::WrongKey
+            | Self::Declined { .. }
+            | Self::FileGone
+            | Self::SourceChanged
+            | Self::Refused { .. }
+            | Self::KeyNotValid => Remedy::Elsewhere(Verdict::Refused),
+            Self::WrongPiece | Self::ProtocolBroken { .. } => Remedy::Elsewhere(Verdict::Lied),
+            Self::RateLimited { retry_after_seconds } => {
+                Remedy::Later(Duration::from_secs(*retry_after_seconds))
+            }
+            Self::CoordinatorAway { .. } => Remedy::Later(Duration::ZERO),
+            Self::CoordinatorRefused { .. } => Remedy::End,
+        }
+    }
+
+    pub(crate) fn is_for_lack_of_a_coordinator(&self) -> bool {
+        matches!(self, Self::CoordinatorAway { .. })
+    }
+
     /// Whether the source had a part in it, and not only the coordinator.
     pub(crate) fn concerns_the_source(&self) -> bool {
         !matches!(
             self,
             Self::CoordinatorAway { .. } | Self::RateLimited { .. } | Self::CoordinatorRefused { .. }
         )
+    }
+
+    /// Whether it ends the stream without saying anything about the file.
+    pub(crate) fn is_about_the_stream(&self) -> bool {
+        matches!(self, Self::StreamEnded | Self::StreamLost | Self::StreamSilent)
     }
 
     /// Whether the stream is still good for the next file.
@@ -151,6 +207,7 @@ impl From<StreamError> for Setback {
             StreamError::Refused { code: Code::SourceChanged, .. } => Self::SourceChanged,
             StreamError::Refused { code: Code::FileGone, .. } => Self::FileGone,
             StreamError::Refused { code, .. } => Self::Refused { what: code.title().to_owned() },
+            StreamError::Ended => Self::StreamEnded,
             StreamError::Lost => Self::StreamLost,
             StreamError::Idle => Self::StreamSilent,
             StreamError::NotAccepted => Self::NotAccepted,
@@ -169,7 +226,12 @@ impl From<CallError> for Setback {
             CallError::RateLimited { retry_after } => {
                 Self::RateLimited { retry_after_seconds: retry_after.as_secs() }
             }
-            CallError::Problem(_) => Self::CoordinatorRefused { problem: error.to_string() },
+            CallError::Problem(ref problem) => match problem.code {
+                Code::Internal | Code::Draining | Code::TokenInvalid | Code::NameTokenInvalid => {
+                    Self::CoordinatorAway { problem: error.to_string() }
+                }
+                _ => Self::CoordinatorRefused { problem: error.to_string() },
+            },
         }
     }
 }

@@ -17,6 +17,13 @@ pub(crate) enum Step {
     Resumed,
     Retried,
     Cancelled,
+    /// The disk does not take it.
+    Held {
+        sentence: String,
+        cause: Cause,
+    },
+    /// The disk takes it again.
+    Released,
     /// The daemon ended while it was under way, and was started again.
     Restarted,
     /// The introduction goes out.
@@ -46,6 +53,15 @@ pub(crate) enum Step {
     Verifying,
     Finished,
     Setback(Setback),
+    /// Nobody else has the file, or gives it; `last` is why the last one did not.
+    NoSourceFound {
+        last: Setback,
+    },
+    /// Nothing came for too long.
+    GivenUp {
+        after_seconds: u64,
+        last: Setback,
+    },
     OwnTrouble {
         sentence: String,
         cause: Cause,
@@ -74,6 +90,7 @@ impl Step {
             Self::Added
             | Self::Resumed
             | Self::Retried
+            | Self::Released
             | Self::Restarted
             | Self::SourceFound
             | Self::NotReached => DownloadState::Queued,
@@ -89,7 +106,12 @@ impl Step {
             Self::Checking | Self::Transferring => DownloadState::Transferring,
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
-            Self::Setback(_) | Self::OwnTrouble { .. } | Self::Told { .. } => return None,
+            Self::Held { .. }
+            | Self::Setback(_)
+            | Self::NoSourceFound { .. }
+            | Self::GivenUp { .. }
+            | Self::OwnTrouble { .. }
+            | Self::Told { .. } => return None,
         })
     }
 
@@ -107,6 +129,8 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Held { .. }
+            | Self::Released
             | Self::Restarted
             | Self::Deferred
             | Self::Seeking
@@ -114,6 +138,8 @@ impl Step {
             | Self::Checking
             | Self::Verifying
             | Self::Finished
+            | Self::NoSourceFound { .. }
+            | Self::GivenUp { .. }
             | Self::OwnTrouble { .. } => false,
             Self::Setback(setback) => setback.concerns_the_source(),
             Self::Added
@@ -137,6 +163,7 @@ impl Step {
             Self::Resumed => "you let it go on",
             Self::Retried => "you let it try again",
             Self::Cancelled => "you gave it up",
+            Self::Released => "the disk takes it again",
             Self::Restarted => "the daemon was started again",
             Self::Asked => "the source is asked",
             Self::Queued { position, reason } => {
@@ -149,14 +176,18 @@ impl Step {
             Self::Connected { way: Way::Dialled } => "the source was reached, and showed the right key",
             Self::Deferred => "another download is running",
             Self::Seeking => "looking for another source",
-            Self::SourceFound => "this source has the file, too",
+            Self::SourceFound => "this source has the file",
             Self::NotReached => "the stream ended before its turn came",
             Self::Checking => "checking what is on the disk",
             Self::Transferring => "pieces come",
             Self::Verifying => "all pieces are there; the file is completed",
             Self::Finished => "the file is there, and it is right",
             Self::Setback(setback) => return setback.to_string(),
-            Self::OwnTrouble { sentence, .. } => sentence.as_str(),
+            Self::NoSourceFound { .. } => "nobody else was found",
+            Self::GivenUp { after_seconds, .. } => {
+                return format!("given up after {} without a byte", time_span(*after_seconds));
+            }
+            Self::OwnTrouble { sentence, .. } | Self::Held { sentence, .. } => sentence.as_str(),
             Self::Told { sentence, .. } => sentence.as_deref().unwrap_or("from before steps were kept"),
         }
         .to_owned()
@@ -170,6 +201,7 @@ impl Step {
             | Self::Resumed
             | Self::Retried
             | Self::Cancelled
+            | Self::Released
             | Self::Asked
             | Self::Connected { .. }
             | Self::NotReached
@@ -179,6 +211,9 @@ impl Step {
             // The place has a field of its own.
             Self::Queued { reason, .. } => Some(queue_sentence(*reason).to_owned()),
             Self::Told { sentence, .. } => sentence.clone(),
+            Self::NoSourceFound { last } | Self::GivenUp { last, .. } => {
+                Some(format!("{last}; {}", self.sentence()))
+            }
             Self::Restarted
             | Self::Accepted
             | Self::ToldToDial
@@ -187,6 +222,7 @@ impl Step {
             | Self::Seeking
             | Self::SourceFound
             | Self::Checking
+            | Self::Held { .. }
             | Self::Setback(_)
             | Self::OwnTrouble { .. } => Some(self.sentence()),
         }
@@ -195,12 +231,23 @@ impl Step {
     /// Why it failed, where this is how it ended.
     pub(crate) fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Setback(setback) => Some(setback.cause()),
-            Self::OwnTrouble { cause, .. } => Some(*cause),
+            Self::Setback(setback)
+            | Self::NoSourceFound { last: setback }
+            | Self::GivenUp { last: setback, .. } => Some(setback.cause()),
+            Self::OwnTrouble { cause, .. } | Self::Held { cause, .. } => Some(*cause),
             Self::Told { cause, .. } => *cause,
             _ => None,
         }
     }
+}
+
+/// In the greatest unit that it is a whole number of.
+fn time_span(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = whole.unwrap_or((1, "second"));
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 fn queue_sentence(reason: QueueReason) -> &'static str {

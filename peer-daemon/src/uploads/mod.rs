@@ -165,9 +165,12 @@ impl Uploads {
             }
             Err(error) => return debug!(%error, "an introduction was passed over"),
         };
-        if opened.invitation.files.iter().any(|file| self.shared.library.find(file).is_none()) {
+        let library = &self.shared.library;
+        if let Some(file) = opened.invitation.files.iter().find(|file| library.find(file).is_none()) {
+            let has_changed = library.has_changed(file);
+            let reason = if has_changed { DeclineReason::SourceChanged } else { DeclineReason::FileGone };
             self.change(|desk| desk.refuse(id, Some(from)));
-            return self.reply(id, Reply::Declined { reason: DeclineReason::FileGone });
+            return self.reply(id, Reply::Declined { reason });
         }
         let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
         let is_approved = self.shared.giving.borrow().policy == Policy::Auto;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use protocol::control::{Cause, Download, DownloadState, Downloads, ExitCode, SCHEMA};
 
-use crate::{client::Client, clock, error::Error, output::Output, transfer::Transfer, view::View};
+use crate::{
+    client::Client, clock, error::Error, interrupt::Interrupt, output::Output, transfer::Transfer, view::View,
+};
 
 /// A bar is drawn anew this often; more often nobody sees.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -19,9 +21,10 @@ pub(super) async fn follow(
     output: &Output,
 ) -> Result<(), Error> {
     let mut view = View::new(output, "downloads");
+    let mut interrupt = Interrupt::listen()?;
     let ended = tokio::select! {
         ended = until_the_end(client, &ids, deadline, output, &mut view) => ended,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { ids }),
+        () = interrupt.pressed() => Err(Error::Interrupted { ids }),
     };
     view.finish();
     conclude(ended?, output)
@@ -36,11 +39,13 @@ async fn until_the_end(
 ) -> Result<Vec<Download>, Error> {
     let mut ended: Vec<Option<Download>> = ids.iter().map(|_| None).collect();
     loop {
+        let mut held_by = Vec::new();
         for (id, place) in ids.iter().zip(&mut ended).filter(|(_, place)| place.is_none()) {
             let wait = if output.may_animate() { Duration::ZERO } else { call_wait(deadline) };
             let reply = client.download(id, wait).await?;
             let download = single(reply.value)?;
             view.show(&reply.text, &[Transfer::from(&download)])?;
+            held_by.extend(download.cause.filter(|_| download.state == DownloadState::Paused));
             *place = Some(download).filter(|download| download.state.has_ended());
         }
         let running: Vec<_> =
@@ -49,7 +54,9 @@ async fn until_the_end(
             return Ok(ended.into_iter().flatten().collect());
         }
         if deadline.is_some_and(|deadline| clock::now() >= deadline) {
-            return Err(Error::TimedOut { ids: running });
+            let are_all_held = held_by.len() == running.len();
+            let held_by = held_by.first().copied().filter(|_| are_all_held);
+            return Err(Error::TimedOut { ids: running, held_by });
         }
         tokio::time::sleep(REDRAW).await;
     }

@@ -12,6 +12,8 @@ mod get;
 mod gui;
 mod link;
 mod list;
+mod logs;
+mod man;
 mod requests;
 mod search;
 pub(crate) mod share;
@@ -34,18 +36,23 @@ use crate::{
 };
 
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
-    if let Command::Completions { shell } = cli.command {
-        return completions::run(shell, output);
+    match cli.command {
+        Command::Completions { shell } => return completions::run(shell, output),
+        Command::Man { dir } => return man::run(&dir),
+        _ => {}
     }
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
     match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
+        Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
         Command::Search(search) => search::run(&client, &search, output).await,
-        Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
+        Command::Get { targets, conflict, detach } => {
+            get::run(&client, targets, conflict, detach, output).await
+        }
         Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
         Command::Downloads { watch } => downloads::run(&client, watch, output).await,
         Command::Uploads { watch } => uploads::run(&client, watch, output).await,
@@ -66,5 +73,6 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
+        Command::Man { dir } => man::run(&dir),
     }
 }

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_takes_no_line() {
-        let lines: Vec<_> = table(&status("{}")).lines().collect();
+        let lines: Vec<_> = table(&status("{}")).lines(false).collect();
         assert_eq!(lines[3], "shared       1 file, 1.5 KiB, still scanning");
         assert_eq!(lines.len(), 5);
     }

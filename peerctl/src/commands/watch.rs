@@ -5,7 +5,9 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use crate::{client::Client, error::Error, output::Output, transfer::Transfer, view::View};
+use crate::{
+    client::Client, error::Error, interrupt::Interrupt, output::Output, transfer::Transfer, view::View,
+};
 
 /// As often as a bar is drawn anew; more often nobody sees.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -44,10 +46,10 @@ impl Watched {
 pub(super) async fn watch(client: &Client, watched: Watched, output: &Output) -> Result<(), Error> {
     let name = watched.name();
     let mut view = View::new(output, name);
-    let interrupted = tokio::signal::ctrl_c();
+    let mut interrupt = Interrupt::listen()?;
     let ended = tokio::select! {
         Err(error) = look_on(client, watched, &mut view, output) => Err(error),
-        _ = interrupted => Ok(()),
+        () = interrupt.pressed() => Ok(()),
     };
     view.finish();
     ended?;

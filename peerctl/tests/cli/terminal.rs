@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ROWS: u16 = 40;
 
 pub(crate) const CTRL_C: &str = "\x03";
+pub(crate) const ENTER: &str = "\r";
+pub(crate) const ESC: &str = "\x1b";
 
 pub(crate) struct Terminal {
     child: Child,
@@ -78,6 +80,17 @@ impl Terminal {
         lines
     }
 
+    pub(crate) fn hides_its_cursor(&self) -> bool {
+        self.display.shown.lock().unwrap().screen.screen().hide_cursor()
+    }
+
+    /// For a program that does not catch Ctrl-C.
+    #[track_caller]
+    pub(crate) fn ends_by_the_signal(mut self) {
+        use std::os::unix::process::ExitStatusExt as _;
+        assert_eq!(self.child.wait().unwrap().signal(), Some(2));
+    }
+
     /// Waits for its end: the lines of the last screen.
     #[track_caller]
     pub(crate) fn exits(mut self, code: i32) -> Vec<String> {
@@ -104,11 +117,13 @@ impl Display {
         let mut bytes = [0; 4096];
         // An error means that the program has ended: Linux says EIO then.
         while let Ok(read @ 1..) = from.read(&mut bytes) {
-            let mut shown = self.shown.lock().unwrap();
+            let Ok(mut shown) = self.shown.lock() else { return };
             shown.screen.process(&bytes[..read]);
             self.painted.notify_all();
         }
-        self.shown.lock().unwrap().is_closed = true;
+        // A test that failed with it in its hands looks no more.
+        let Ok(mut shown) = self.shown.lock() else { return };
+        shown.is_closed = true;
         self.painted.notify_all();
     }
 }

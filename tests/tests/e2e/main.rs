@@ -7,21 +7,26 @@
 
 mod bad_requests;
 mod blocks;
+mod changes;
 mod churn;
+mod conflict;
 mod crashes;
 mod dialling;
+mod disk;
 mod fairness;
 mod first_bytes;
 mod gui;
 mod limits;
 mod memory;
 mod message_key;
+mod operations;
 mod pause;
 mod queue;
 mod routes;
 mod search;
 mod shares;
 mod shutdown;
+mod sources;
 mod start_up;
 mod transfer;
 mod usernames;

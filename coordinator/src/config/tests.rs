@@ -1,6 +1,7 @@
-use std::io::Write as _;
+use std::{io::Write as _, time::Duration};
 
 use clap::Parser as _;
+use protocol::limits;
 
 use super::*;
 
@@ -11,7 +12,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 fn load(arguments: &[&str]) -> Result<Config, ConfigError> {
-    Config::load(Cli::parse_from([&["coordinator"], arguments].concat()))
+    Config::load(&Cli::parse_from([&["coordinator"], arguments].concat()))
 }
 
 #[test]
@@ -65,4 +66,46 @@ fn a_mistake_is_told_with_its_place() {
     }
     let missing = load(&["--config", "/nonexistent/coordinator.toml"]).unwrap_err().to_string();
     assert!(missing.contains("/nonexistent/coordinator.toml"));
+}
+
+#[test]
+fn a_mistake_is_told_without_the_line_that_has_it() {
+    let file = file("join_key = \"open sesame\"\njoin_key = \"open sesame again\"\n");
+    let error = load(&["--config", file.path().to_str().unwrap()]).unwrap_err().to_string();
+    assert!(error.contains("line 2") && !error.contains("sesame"), "{error}");
+}
+
+#[test]
+fn what_is_printed_is_read_in_as_the_same_and_tells_no_secret() {
+    let file = file(
+        r#"
+        listen = "unix:/run/hearsay.sock"
+        listen_mode = "0600"
+        ops_listen = "127.0.0.1:4824"
+        trusted_proxies = ["10.0.0.0/8", "unix"]
+        join_key = "open sesame"
+        [lifetimes]
+        lease_seconds = 0.5
+        [limits]
+        searches = 7
+        "#,
+    );
+    let config = load(&["--config", file.path().to_str().unwrap()]).unwrap();
+    let printed = config.to_commented_toml().unwrap();
+    assert!(!printed.contains("sesame"), "{printed}");
+    for part in [
+        "# What peers must know to connect, in a closed community.\n# join_key is set, and not shown.\n",
+        "# key_file is not set.\n",
+        "# Of a request body.\nbody_bytes = 131072\n",
+    ] {
+        assert!(printed.contains(part), "{part} is not in\n{printed}");
+    }
+    let read: Config = toml::from_str(&printed).unwrap();
+    assert_eq!(toml::Table::try_from(&read).unwrap(), toml::Table::try_from(&config).unwrap());
+}
+
+#[test]
+fn the_sample_of_all_settings_is_the_default() {
+    let read: Config = toml::from_str(&Config::default().to_commented_toml().unwrap()).unwrap();
+    assert_eq!(toml::Table::try_from(&read).unwrap(), toml::Table::try_from(Config::default()).unwrap());
 }

@@ -1,0 +1,35 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The repository's own tool")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start a coordinator and two peers here, search, fetch a file and compare it.
+    Demo {
+        /// A folder that the first peer shares (default: copies of files of the Rust toolchain).
+        #[arg(long, value_name = "DIR")]
+        share: Option<PathBuf>,
+        /// Leave everything running, and tell how to go on and how to stop it.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Install what tests need, build once, and run all checks and tests.
+    Test,
+    /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
+    Bench {
+        /// What to measure, and how often; `--help` tells.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check dependency direction, sizes of files, and paths named in texts.
+    Tidy,
+}

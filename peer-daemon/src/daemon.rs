@@ -17,7 +17,7 @@ use crate::{
         settings::{RunTime, Settings},
     },
     control::{self, ControlSocket, Controls, Network, SocketError},
-    coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
+    coordinator_link::{CoordinatorLink, LinkConfigError, LinkEvent},
     dialler::Dialler,
     downloads::{self, Downloads, DownloadsError},
     gui::{Gui, GuiError},
@@ -28,6 +28,7 @@ use crate::{
         dial_rules::Scope,
         listen::{ListenError, PortListener, bind_download, bind_upload},
     },
+    rehearsal::link_config,
     searches::Searches,
     state::{State, StateError},
     uploads::{self, Uploads, catalogue::GivenLibrary},
@@ -186,11 +187,9 @@ impl Started {
         download_listener: PortListener,
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
-        let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
-        let mut link_config = LinkConfig::new(coordinator.url().clone());
-        link_config.insecure = config.insecure_coordinator;
-        link_config.ca.clone_from(&config.ca);
-        link_config.join_key = config.join_key.clone().map(Into::into);
+        let (Some(coordinator), Some(link_config)) = (config.coordinator.clone(), link_config(config)) else {
+            return Ok(None);
+        };
         let (link, events) = CoordinatorLink::start(
             link_config,
             NameTokens::new(state.clone()),

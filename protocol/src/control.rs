@@ -3,6 +3,7 @@
 
 mod blocks;
 mod changes;
+pub mod doctor;
 mod settings;
 mod why;
 

@@ -67,7 +67,7 @@ fn a_mistake_in_the_file_is_told_with_file_line_and_column() {
         ("a = 1", "line 1, column 1"),
         ("\nupload_port = \"x\"", "line 2, column 15"),
         ("\ngui = \"nowhere\"", "line 2, column 7"),
-        ("gui_hosts = [\"https://x\"]", "line 1, column 14"),
+        ("gui_hosts = [\"https://x\"]", "line 1, column 13"),
         ("download_port = 80", "line 1, column 17"),
         ("public_upload_port = 0", "line 1, column 22"),
         ("username = \"a b\"", "line 1, column 12"),

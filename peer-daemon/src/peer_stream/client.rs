@@ -170,9 +170,10 @@ impl Requester {
             Bytes::new()
         } else {
             let request = get(format!("{}/pieces", file_path(file)));
-            let limit = self.limits.piece_layer;
+            let (limit, idle) = (self.limits.piece_layer, self.limits.idle);
             within(limit, async {
-                let response = self.ask(request).await?;
+                // A target that sends nothing at all need not be waited for as one that is slow.
+                let response = within(idle, self.ask(request)).await?;
                 if response.status() != StatusCode::OK {
                     return Err(refusal(response).await);
                 }

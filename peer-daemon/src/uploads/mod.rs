@@ -25,7 +25,10 @@ mod show;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use protocol::{
@@ -99,6 +102,8 @@ struct Shared {
     patience: Patience,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
+    /// A requester has dialled this peer, and its certificate was right.
+    was_dialled: AtomicBool,
     /// Rung when there may be somebody to serve.
     wake: Notify,
     store: PlaceStore,
@@ -137,6 +142,7 @@ impl Uploads {
             giving: live.giving(),
             patience,
             desk: Mutex::new(desk),
+            was_dialled: AtomicBool::new(false),
             wake: Notify::new(),
             store,
             places_changed: Notify::new(),
@@ -189,6 +195,11 @@ impl Uploads {
     /// The requester took its introduction back: its place goes, and its stream if there is one.
     pub(crate) fn on_withdrawn(&self, id: IntroductionId) {
         self.change(|desk| desk.withdraw(id));
+    }
+
+    /// Whether a requester has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// Someone was blocked: what was given, or was to be, goes.

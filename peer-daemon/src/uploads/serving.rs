@@ -1,6 +1,6 @@
 //! The one slot: takes places from the queue and serves them, one after the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use protocol::introduction::Reply;
 use tokio_util::sync::CancellationToken;
@@ -92,7 +92,9 @@ impl Uploads {
                 debug!(%reason, "the dial-back failed");
                 let arriving = route.be_dialled(&self.shared.reception);
                 self.reply(taken.id, Reply::DialMe { port: self.shared.public_port });
-                arriving.await.map_err(|_| reason)
+                let served = arriving.await.map_err(|_| reason)?;
+                self.shared.was_dialled.store(true, Ordering::Relaxed);
+                Ok(served)
             }
         }
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Seconds, Switch, TimeSpan},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -39,9 +39,9 @@ pub(super) struct Layer {
     pub(super) give_up_after: Option<TimeSpan>,
     pub(super) conflict: Option<Conflict>,
     /// How long an upload is borne with; for tests, and for links that are out of the ordinary.
-    pub(super) upload_idle_seconds: Option<Seconds>,
-    pub(super) upload_slow_seconds: Option<Seconds>,
-    pub(super) upload_turn_seconds: Option<Seconds>,
+    pub(super) upload_idle: Option<TimeSpan>,
+    pub(super) upload_slow_after: Option<TimeSpan>,
+    pub(super) upload_turn: Option<TimeSpan>,
     pub(super) gui: Option<GuiAddress>,
     pub(super) gui_hosts: Option<Vec<GuiHost>>,
     pub(super) state_dir: Option<PathBuf>,
@@ -151,9 +151,9 @@ impl From<Cli> for Layer {
             policy: None,
             give_up_after: None,
             conflict: None,
-            upload_idle_seconds: None,
-            upload_slow_seconds: None,
-            upload_turn_seconds: None,
+            upload_idle: None,
+            upload_slow_after: None,
+            upload_turn: None,
             gui: cli.gui,
             gui_hosts: None,
             state_dir: cli.state_dir,

@@ -30,7 +30,7 @@ use self::{
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, Seconds, TimeSpan},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
@@ -231,14 +231,14 @@ impl Picker<'_> {
     }
 
     fn patience(&mut self) -> Patience {
-        let mut seconds = |name, of: fn(&Layer) -> Option<Seconds>, default| {
-            self.plain(name, of, Some(Seconds(default))).map_or(default, |Seconds(time)| time)
+        let mut time = |name, of: fn(&Layer) -> Option<TimeSpan>, default| {
+            self.plain(name, of, Some(TimeSpan::of(default))).map_or(default, TimeSpan::duration)
         };
         let default = Patience::default();
         Patience {
-            idle: seconds("upload_idle_seconds", |layer| layer.upload_idle_seconds, default.idle),
-            slow_after: seconds("upload_slow_seconds", |layer| layer.upload_slow_seconds, default.slow_after),
-            turn: seconds("upload_turn_seconds", |layer| layer.upload_turn_seconds, default.turn),
+            idle: time("upload_idle", |layer| layer.upload_idle, default.idle),
+            slow_after: time("upload_slow_after", |layer| layer.upload_slow_after, default.slow_after),
+            turn: time("upload_turn", |layer| layer.upload_turn, default.turn),
         }
     }
 

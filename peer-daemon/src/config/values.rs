@@ -52,10 +52,6 @@ pub struct GuiListen {
     pub hosts: Vec<GuiHost>,
 }
 
-/// A time, in whole seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seconds(pub Duration);
-
 /// Whether something is done at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Switch {
@@ -126,6 +122,11 @@ impl TimeSpan {
     pub fn duration(self) -> Duration {
         self.0
     }
+
+    /// Of whole seconds.
+    pub(super) fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
 }
 
 impl FromStr for TimeSpan {
@@ -166,15 +167,6 @@ impl FromStr for GuiAddress {
         match address {
             Ok(address) => Ok(Self::At(address)),
             Err(_) => Err("expected an address such as 127.0.0.1:4823, or off"),
-        }
-    }
-}
-
-impl Seconds {
-    fn new(seconds: u64) -> Result<Self, &'static str> {
-        match seconds {
-            1..=3_600 => Ok(Self(Duration::from_secs(seconds))),
-            _ => Err("expected 1 to 3600 seconds"),
         }
     }
 }
@@ -257,12 +249,6 @@ impl fmt::Display for GuiAddress {
     }
 }
 
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_secs().fmt(f)
-    }
-}
-
 impl fmt::Display for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -293,12 +279,6 @@ impl<'de> Deserialize<'de> for PublicPort {
 impl<'de> Deserialize<'de> for GuiAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u64::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

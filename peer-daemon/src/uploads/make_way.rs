@@ -12,6 +12,8 @@ use crate::peer_stream::limits::Patience;
 
 /// The least that a stream must carry while others wait: a modem's worth.
 const SLOW_BYTES_PER_SECOND: u64 = 8 * 1024;
+/// A longer memory would take more than it tells.
+const WINDOW_MAX: Duration = Duration::from_hours(1);
 /// A response that goes on for so much of a turn after its end is broken off: one response may be a whole file.
 const GRACE_PER_TURN: u32 = 10;
 
@@ -54,7 +56,7 @@ impl Watched {
         others_wait: bool,
         patience: &Patience,
     ) -> Verdict {
-        let is_slow = self.is_slow(now, bytes, patience.slow_after);
+        let is_slow = self.is_slow(now, bytes, patience.slow_after.min(WINDOW_MAX));
         self.looks.push_back((now, bytes));
         if !others_wait {
             return Verdict::GoOn;

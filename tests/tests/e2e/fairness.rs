@@ -81,7 +81,7 @@ async fn waits(peer: &Peer, query: &str) -> Download {
 async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", LONG, 81).with("short.txt", "short");
-    let impatient = "upload_idle_seconds = 3\n";
+    let impatient = "upload_idle = \"3s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
     let carl = scene.peer("carl").connected().await;
     let mut bert = Scripted::new(&scene, "bert", "long").await;
@@ -106,7 +106,7 @@ async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
 async fn who_dribbles_is_set_back_once_another_waits() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", LONG, 82).with("short.txt", "short");
-    let impatient = "upload_slow_seconds = 2\n";
+    let impatient = "upload_slow_after = \"2s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
     let carl = scene.peer("carl").connected().await;
     let mut bert = Scripted::new(&scene, "bert", "long").await;
@@ -134,7 +134,7 @@ async fn who_dribbles_is_set_back_once_another_waits() {
 async fn who_had_its_time_makes_way_and_goes_on_after() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", 16 * PIECE, 83).with("short.txt", "short");
-    let hurried = "upload_turn_seconds = 2\n";
+    let hurried = "upload_turn = \"2s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(hurried).connected().await;
     let link = SlowLink::start(512 * 1024).await;
     let bert = scene.peer("bert").connected_behind(&link).await;

@@ -1,9 +1,16 @@
-//! The one place of this crate that reads the time.
+//! Where the time is read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// For durations and deadlines.
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods, reason = "the clock of this crate")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// Runs something and tells how long it took.
+pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let start = now();
+    let result = work.await;
+    (result, start.elapsed())
 }

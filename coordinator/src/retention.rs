@@ -16,12 +16,16 @@ fn told(duration: Duration) -> String {
     if seconds >= 3_600.0 { format!("{} h", seconds / 3_600.0) } else { format!("{seconds} s") }
 }
 
-/// Each row: what, in which form, until when.
-fn rows() -> Vec<[String; 3]> {
-    let Lifetimes { lease, search, search_grace, introduction, event, keep_alive, .. } = Lifetimes::default();
-    let Lifetimes { content_connection_max, body, name_token, headers, .. } = Lifetimes::default();
-    let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
-    let row = |what: &str, form: &str, until: String| [what.to_owned(), form.to_owned(), until];
+/// What, in which form, until when.
+type Row = [String; 3];
+
+fn row(what: &str, form: &str, until: String) -> Row {
+    [what.to_owned(), form.to_owned(), until]
+}
+
+/// What the tables and mailboxes hold.
+fn of_words() -> Vec<Row> {
+    let Lifetimes { lease, search, search_grace, introduction, event, .. } = Lifetimes::default();
     vec![
         row(
             "who is connected",
@@ -60,6 +64,15 @@ fn rows() -> Vec<[String; 3]> {
             "in clear, in the requester's mailbox",
             format!("fetched, or {}", told(event)),
         ),
+    ]
+}
+
+/// What connections, budgets and peers hold, and how much it is at most.
+fn of_connections() -> Vec<Row> {
+    let Lifetimes { content_connection_max, keep_alive, body, name_token, headers, .. } =
+        Lifetimes::default();
+    let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
+    vec![
         row(
             "what a call or an answer carried",
             "bytes in a connection's buffers",
@@ -98,7 +111,7 @@ fn rows() -> Vec<[String; 3]> {
 
 fn table() -> String {
     let mut text = "| what | in which form | until |\n|---|---|---|\n".to_owned();
-    for [what, form, until] in rows() {
+    for [what, form, until] in of_words().into_iter().chain(of_connections()) {
         text.push_str(&["| ", &what, " | ", &form, " | ", &until, " |\n"].concat());
     }
     text

@@ -7,15 +7,17 @@ use reqwest::Url;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
+    blocks::Blocks,
     config::{
         Config, ConfigError, Sources,
+        live::Live,
         settings::{RunTime, Settings},
     },
     control::{self, ControlSocket, Controls, Network, SocketError},
-    coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
+    coordinator_link::{CoordinatorLink, LinkConfigError, LinkEvent},
     dialler::Dialler,
     downloads::{self, Downloads, DownloadsError},
     gui::{Gui, GuiError},
@@ -26,9 +28,10 @@ use crate::{
         dial_rules::Scope,
         listen::{ListenError, PortListener, bind_download, bind_upload},
     },
+    rehearsal::link_config,
     searches::Searches,
     state::{State, StateError},
-    uploads::{self, Uploads},
+    uploads::{self, Uploads, catalogue::GivenLibrary},
 };
 
 /// Tasks get this long to end by themselves.
@@ -82,6 +85,7 @@ impl StartError {
 pub struct Daemon {
     config: Config,
     settings: Settings,
+    blocks: Blocks,
     state: State,
     socket: ControlSocket,
     download_listener: PortListener,
@@ -95,13 +99,14 @@ impl Daemon {
         let state = State::open(&sources.state_dir().map_err(ConfigError::from)?)?;
         let config = sources.resolve(&RunTime::load(&state)?)?;
         let settings = Settings::new(state.clone(), sources, config.clone());
+        let blocks = Blocks::load(state.clone())?;
         let socket = ControlSocket::bind(&config.socket)?;
         let download_listener = bind_download(&config.listen, config.download_port)
             .map_err(|source| StartError::DownloadPort { source })?;
         let upload_listener = bind_upload(&config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
-        let gui = config.gui.map(Gui::bind).transpose()?.flatten();
-        Ok(Self { config, settings, state, socket, download_listener, upload_listener, gui })
+        let gui = config.gui.clone().map(Gui::bind).transpose()?.flatten();
+        Ok(Self { config, settings, blocks, state, socket, download_listener, upload_listener, gui })
     }
 
     /// Works until the token is cancelled, here or by `peerctl stop`; then ends every part, with a deadline.
@@ -130,6 +135,8 @@ impl Daemon {
         let started = Started {
             library: library.clone(),
             identities: identities.clone(),
+            live: self.settings.live().clone(),
+            blocks: self.blocks.clone(),
             tracker: tracker.clone(),
             token: token.child_token(),
         };
@@ -147,6 +154,7 @@ impl Daemon {
             identities,
             library,
             settings: self.settings,
+            blocks: self.blocks,
             network,
             download_port,
             upload_port,
@@ -164,6 +172,8 @@ impl Daemon {
 struct Started {
     library: Library,
     identities: IdentityKeeper,
+    live: Live,
+    blocks: Blocks,
     tracker: TaskTracker,
     token: CancellationToken,
 }
@@ -177,11 +187,9 @@ impl Started {
         download_listener: PortListener,
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
-        let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
-        let mut link_config = LinkConfig::new(coordinator.url().clone());
-        link_config.insecure = config.insecure_coordinator;
-        link_config.ca.clone_from(&config.ca);
-        link_config.join_key = config.join_key.clone().map(Into::into);
+        let (Some(coordinator), Some(link_config)) = (config.coordinator.clone(), link_config(config)) else {
+            return Ok(None);
+        };
         let (link, events) = CoordinatorLink::start(
             link_config,
             NameTokens::new(state.clone()),
@@ -192,7 +200,7 @@ impl Started {
         let dialler = Arc::new(Dialler::new(upload_listener.port(), config.dial_allow.clone()));
         let searches = Searches::new(
             link.clone(),
-            Arc::new(self.library.clone()),
+            Arc::new(GivenLibrary { library: self.library.clone(), giving: self.live.giving() }),
             self.identities.answer_keys(),
             &self.tracker,
             self.token.clone(),
@@ -203,7 +211,10 @@ impl Started {
             identities: self.identities.clone(),
             dialler: Arc::clone(&dialler),
             directory: config.download_dir.clone(),
+            conflict: config.conflict,
             public_port: public_download_port,
+            give_up_after: config.give_up_after,
+            throttle: self.live.download.clone(),
             tracker: self.tracker.clone(),
             token: self.token.clone(),
         };
@@ -214,7 +225,7 @@ impl Started {
             identities: self.identities,
             dialler: Arc::clone(&dialler),
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
-            policy: config.policy,
+            live: self.live,
         };
         let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
         let network =
@@ -225,14 +236,19 @@ impl Started {
             tracker: self.tracker.clone(),
             token: self.token,
         };
-        self.tracker.spawn(dispatch(events, network.clone(), nearness));
+        self.tracker.spawn(dispatch(events, network.clone(), self.blocks, nearness));
         Ok(Some(network))
     }
 }
 
-/// Hands the coordinator's events to the parts that they concern, until the link ends. Nothing here waits: an
-/// event that did would hold up all behind it.
-async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, nearness: Nearness) {
+/// Hands the coordinator's events to the parts that they concern, until the link ends. What comes from a blocked
+/// username ends here. Nothing here waits: an event that did would hold up all behind it.
+async fn dispatch(
+    mut events: mpsc::Receiver<LinkEvent>,
+    network: Network,
+    blocks: Blocks,
+    nearness: Nearness,
+) {
     while let Some(event) = events.recv().await {
         let event = match event {
             LinkEvent::Connected => {
@@ -244,6 +260,11 @@ async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, nearn
             LinkEvent::Event(event) => event,
         };
         match event {
+            Event::Introduction { from: username, .. } | Event::SearchResults { username, .. }
+                if blocks.contain(&username) =>
+            {
+                debug!("what came from a blocked username was passed over");
+            }
             Event::Introduction { id, from, endpoint, sealed } => {
                 network.uploads.on_introduction(id, from, endpoint, &sealed);
             }

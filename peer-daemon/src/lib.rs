@@ -1,5 +1,7 @@
 //! The daemon: shares a library of files, searches for others' and fetches them.
 
+mod backoff;
+mod blocks;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -8,12 +10,14 @@ pub mod coordinator_link;
 pub mod daemon;
 pub mod data_dirs;
 mod dialler;
+mod doctor;
 pub mod downloads;
 mod gui;
 pub mod introductions;
 pub mod library;
 mod name_tokens;
 pub mod peer_stream;
+pub mod rehearsal;
 pub mod searches;
 pub mod state;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use peer_daemon::{
     config::Sources,
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
+    rehearsal::rehearse,
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,9 @@ async fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if let Some(code) = rehearse(&matches, &sources).await {
+        return code;
+    }
     match run(sources).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {

@@ -1,14 +1,21 @@
 //! The command line. Each help text begins with examples: they are what people look for.
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr};
+mod values;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use protocol::link::Link;
+use protocol::Conflict;
 
-use crate::commands::{config::ConfigCommand, share::ShareCommand};
+pub(crate) use self::values::{Id, SettingName, Target};
+use crate::{
+    commands::{block::BlockCommand, config::ConfigCommand, share::ShareCommand},
+    output::Format,
+};
 
 const EXAMPLES: &str = "\
 Examples:
+  peerctl setup                   (begin here)
   peerctl start -- --coordinator https://share.example.org --share ~/Music
   peerctl connect alice
   peerctl search wu tang
@@ -30,12 +37,28 @@ pub(crate) struct Cli {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print JSON documents, one a line: each result or change as it comes, else the one document
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) ndjson: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+impl Cli {
+    pub(crate) fn format(&self) -> Format {
+        match (self.json, self.ndjson) {
+            (_, true) => Format::Documents,
+            (true, false) => Format::Document,
+            (false, false) => Format::Text,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin here: answer a few questions, and have the peer-daemon configured and started
+    #[command(before_help = "Example:\n  peerctl setup\n")]
+    Setup,
     /// Start the peer-daemon in the background
     #[command(
         before_help = "Examples:\n  peerctl start\n  peerctl start -- --coordinator https://share.example.org --share ~/Music\n"
@@ -48,6 +71,18 @@ pub(crate) enum Command {
     /// Stop the peer-daemon; downloads go on when it is started again
     #[command(before_help = "Example:\n  peerctl stop\n")]
     Stop,
+    /// Show the end of the log of a daemon that `peerctl start` has started
+    #[command(
+        before_help = "Examples:\n  peerctl logs\n  peerctl logs --lines 1000\n  peerctl logs --follow\n"
+    )]
+    Logs {
+        /// So many of the last lines
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        lines: usize,
+        /// Show what comes, too, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        follow: bool,
+    },
     /// Show whether the daemon is connected, and what it does
     #[command(before_help = "Examples:\n  peerctl status\n  peerctl status --json\n")]
     Status,
@@ -61,23 +96,30 @@ pub(crate) enum Command {
     #[command(before_help = "Example:\n  peerctl disconnect\n")]
     Disconnect,
     /// Search the shared files of everybody who is connected
-    #[command(
-        before_help = "Examples:\n  peerctl search wu tang\n  peerctl search --wait 5 'annual report'\n  \
-                             peerctl search --ndjson wu tang\n"
-    )]
+    #[command(before_help = "Examples:\n  peerctl search wu tang\n  peerctl search --pick annual report\n  \
+                             peerctl search --watch --every 300 wu tang\n")]
     Search(SearchArgs),
     /// Fetch files that a search has found, or that a link names
     #[command(before_help = "Examples:\n  peerctl get 1 3\n  peerctl get 2.1     (result 1 of search 2)\n  \
-                             peerctl get 1 --detach\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
+                             peerctl get 1 --detach\n  peerctl get 1 --conflict overwrite\n  peerctl get 'hearsay:?root=…&size=…&name=…'\n")]
     Get {
         /// A result's number in the last search, SEARCH.NUMBER, or a link (in quotes: a shell cuts it at its &)
         #[arg(required = true, value_name = "RESULT|LINK")]
         targets: Vec<Target>,
+        /// Where the name is taken: rename gives the download a number, skip fetches nothing (exit code 5),
+        /// overwrite replaces a file once the other one is whole, but never a folder or a link [default: the
+        /// setting `conflict`, which is rename]
+        #[arg(long, value_name = "rename|skip|overwrite")]
+        conflict: Option<Conflict>,
         /// Return at once; the daemon fetches on
         #[arg(long)]
         detach: bool,
     },
     /// Wait until downloads have ended
+    ///
+    /// A download that the disk does not take (no space, no permission, folder gone) is paused and goes on by
+    /// itself once it does; so it is waited for. Where the time is over while all wait for the disk, the exit code
+    /// is that of the cause (9, 10 or 4), and else 6.
     #[command(before_help = "Examples:\n  peerctl wait 3\n  peerctl wait 3 --timeout 60\n")]
     Wait {
         /// As `peerctl downloads` shows it
@@ -88,14 +130,32 @@ pub(crate) enum Command {
         timeout: Option<u64>,
     },
     /// List downloads
-    #[command(before_help = "Examples:\n  peerctl downloads\n  peerctl downloads --json\n")]
-    Downloads,
+    #[command(
+        before_help = "Examples:\n  peerctl downloads\n  peerctl downloads --watch\n  peerctl downloads --json\n"
+    )]
+    Downloads {
+        /// Show what is under way, and all that changes, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
     /// List uploads, running and waiting
-    #[command(before_help = "Examples:\n  peerctl uploads\n  peerctl uploads --json\n")]
-    Uploads,
+    #[command(
+        before_help = "Examples:\n  peerctl uploads\n  peerctl uploads --watch\n  peerctl uploads --json\n"
+    )]
+    Uploads {
+        /// Show what is under way, and all that changes, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
     /// Show all about one download
     #[command(before_help = "Example:\n  peerctl show 3\n")]
     Show {
+        /// As `peerctl downloads` shows it
+        id: Id,
+    },
+    /// Tell what happened to a download, step by step, and what happens next
+    #[command(before_help = "Examples:\n  peerctl why 3\n  peerctl why 3 --json\n")]
+    Why {
         /// As `peerctl downloads` shows it
         id: Id,
     },
@@ -134,6 +194,9 @@ pub(crate) enum Command {
     /// Which folders are offered to others
     #[command(subcommand, before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share ls\n")]
     Share(ShareCommand),
+    /// Who gets nothing from you, and is not shown to you
+    #[command(subcommand, before_help = "Examples:\n  peerctl block add mallory\n  peerctl block ls\n")]
+    Block(BlockCommand),
     /// Print the link to a shared file, for others to `peerctl get`
     #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
     Link { file: PathBuf },
@@ -143,6 +206,9 @@ pub(crate) enum Command {
         before_help = "Examples:\n  peerctl config show\n  peerctl config set username nightingale\n"
     )]
     Config(ConfigCommand),
+    /// Look for what is wrong, and say how to mend it; exits with 0 when all is well, else with 1
+    #[command(before_help = "Examples:\n  peerctl doctor\n  peerctl doctor --json\n")]
+    Doctor,
     /// Print a link that opens the daemon's web page, once and within 30 s
     #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
     Gui {
@@ -158,6 +224,9 @@ pub(crate) enum Command {
         before_help = "Example:\n  peerctl completions bash > ~/.local/share/bash-completion/completions/peerctl\n"
     )]
     Completions { shell: clap_complete::Shell },
+    /// Write man pages into a folder, for those who package this
+    #[command(hide = true, before_help = "Example:\n  peerctl man /usr/share/man/man1\n")]
+    Man { dir: PathBuf },
 }
 
 /// Downloads by their IDs, or all that the verb fits.
@@ -171,8 +240,8 @@ pub(crate) struct Chosen {
     pub(crate) all: bool,
 }
 
-/// On a terminal a table; in a pipe one line a result, its fields separated by tabs: number, match, size in
-/// bytes, username, name.
+/// On a terminal a table with a row a file; in a pipe one line a result, its fields separated by tabs: number, match,
+/// size in bytes, username, name.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Words of the name, in any order
@@ -180,105 +249,37 @@ pub(crate) struct SearchArgs {
     words: Vec<String>,
     /// End when no new result came for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) wait: u64,
-    /// Print each result as a JSON document of its own as it comes
+    wait: u64,
+    /// Choose among the results, and fetch
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "watch"])]
+    pub(crate) pick: bool,
+    /// Search again and again, and tell what is new, until Ctrl-C
     #[arg(long, conflicts_with = "json")]
-    pub(crate) ndjson: bool,
+    pub(crate) watch: bool,
+    /// With --watch: this long after the search before fell silent
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    every: u64,
 }
 
 impl SearchArgs {
+    /// How long nothing new may come before it ends.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.wait)
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_secs(self.every)
+    }
+
     /// `search wu tang` asks the same as `search 'wu tang'`.
     pub(crate) fn query(&self) -> String {
         self.words.join(" ")
     }
 }
 
-/// A search's result: `NUMBER` of the last search, or `SEARCH.NUMBER`; or a link to a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target(String);
-
-impl FromStr for Target {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("hearsay:") {
-            return match text.parse::<Link>() {
-                Ok(_) => Ok(Self(text.to_owned())),
-                Err(_) => Err("a link has the form 'hearsay:?root=HEX&size=N&name=NAME'; put it in quotes"),
-            };
-        }
-        let is_number =
-            |part: &str| part.parse::<u32>().is_ok_and(|number| number > 0) && !part.starts_with('+');
-        let well_formed = match text.split_once('.') {
-            Some((search, number)) => is_number(search) && is_number(number),
-            None => is_number(text),
-        };
-        if well_formed {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("expected NUMBER or SEARCH.NUMBER, such as 1 or 2.1, or a link")
-        }
-    }
-}
-
-impl From<Target> for String {
-    fn from(target: Target) -> Self {
-        target.0
-    }
-}
-
-/// A download's ID. Checked here because it becomes part of a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Id(String);
-
-/// The daemon's own are shorter.
-const ID_CHARS_MAX: usize = 64;
-
-impl Id {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Id {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let well_formed = (1..=ID_CHARS_MAX).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if well_formed {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("expected an ID as `peerctl downloads` shows it")
-        }
-    }
-}
-
-/// The name of a setting. Checked here because it becomes part of a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SettingName(String);
-
-impl SettingName {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for SettingName {
-    type Err = &'static str;
-
-    /// With hyphens as in a flag, or with underscores as in the file.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = text.replace('-', "_");
-        let well_formed = (1..=ID_CHARS_MAX).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        if well_formed { Ok(Self(name)) } else { Err("expected a setting as `peerctl config show` names it") }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Cli, Command, Id, Target};
+    use super::{Cli, Command};
     use clap::{CommandFactory as _, Parser as _};
 
     #[test]
@@ -287,31 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_named_by_its_number_with_or_without_its_search() {
-        let link = format!("hearsay:?root={}&size=1&name=a", "ab".repeat(32));
-        for text in ["1", "12", "2.1", "10.400", &link] {
-            assert_eq!(text.parse::<Target>().map(String::from), Ok(text.to_owned()));
-        }
-        for text in
-            ["", "0", "-1", "+1", "1.", ".1", "1.0", "1.2.3", "a", "1 2", "4294967296", "hearsay:?root=1"]
-        {
-            assert!(text.parse::<Target>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_id_can_not_change_the_route() {
-        assert!("d3-4f".parse::<Id>().is_ok());
-        for text in ["", "..", "a/b", "a?wait=1", "a%2f", "ä", &"x".repeat(65)] {
-            assert!(text.parse::<Id>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn a_query_of_several_words_needs_no_quotes() {
         let cli = Cli::try_parse_from(["peerctl", "search", "wu", "tang", "--wait", "5"]).unwrap();
         let Command::Search(search) = cli.command else { panic!("{cli:?}") };
-        assert_eq!((search.query().as_str(), search.wait), ("wu tang", 5));
+        assert_eq!((search.query().as_str(), search.patience().as_secs()), ("wu tang", 5));
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::{
 use protocol::{
     Problem,
     control::{
-        Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, PathRequest, Search, SharePreview, Shares, Status, Uploads,
+        BlockRequest, Blocks, Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin,
+        IncomingRequests, NewDownloads, NewSearch, NewValue, PathRequest, Search, SharePreview, Shares,
+        Status, Uploads, Why, doctor::Examination,
     },
     paths::control,
 };
@@ -84,6 +85,12 @@ impl Client {
         read(self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?)
     }
 
+    /// Asks all peers once more for what a search asked; it keeps its number.
+    pub(crate) async fn search_again(&self, search: &str) -> Result<Reply<Search>, Error> {
+        let route = control::SEARCH.replace("{search}", search);
+        read(self.send(Method::POST, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
     /// Answered once there are more than `known` results, the search is finished, or after `wait`.
     pub(crate) async fn search(
         &self,
@@ -95,11 +102,8 @@ impl Client {
         self.get(&format!("{route}?known={known}&wait={}", wait.as_secs()), wait).await
     }
 
-    pub(crate) async fn new_downloads(&self, targets: Vec<String>) -> Result<Reply<Downloads>, Error> {
-        read(
-            self.send(Method::POST, control::DOWNLOADS, Some(&NewDownloads { targets }), Duration::ZERO)
-                .await?,
-        )
+    pub(crate) async fn new_downloads(&self, wanted: &NewDownloads) -> Result<Reply<Downloads>, Error> {
+        read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
     }
 
     pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {
@@ -110,6 +114,11 @@ impl Client {
     pub(crate) async fn download(&self, id: &str, wait: Duration) -> Result<Reply<Downloads>, Error> {
         let route = control::DOWNLOAD.replace("{id}", id);
         self.get(&format!("{route}?wait={}", wait.as_secs()), wait).await
+    }
+
+    /// What happened to a download, and what happens next.
+    pub(crate) async fn why(&self, id: &str) -> Result<Reply<Why>, Error> {
+        self.get(&control::DOWNLOAD_WHY.replace("{id}", id), Duration::ZERO).await
     }
 
     pub(crate) async fn change_download(&self, id: &str, change: Change) -> Result<Reply<Downloads>, Error> {
@@ -150,7 +159,7 @@ impl Client {
     }
 
     pub(crate) async fn remove_share(&self, path: &str) -> Result<Reply<Shares>, Error> {
-        let route = with_path(control::SHARES, path)?;
+        let route = with_query(control::SHARES, "path", path)?;
         read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
@@ -164,7 +173,11 @@ impl Client {
     }
 
     pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
-        self.get(&with_path(control::LINK, path)?, Duration::ZERO).await
+        self.get(&with_query(control::LINK, "path", path)?, Duration::ZERO).await
+    }
+
+    pub(crate) async fn examination(&self) -> Result<Reply<Examination>, Error> {
+        self.get(control::DOCTOR, Duration::ZERO).await
     }
 
     pub(crate) async fn configuration(&self) -> Result<Reply<Configuration>, Error> {
@@ -178,6 +191,20 @@ impl Client {
 
     pub(crate) async fn unset(&self, name: &SettingName) -> Result<Reply<Configuration>, Error> {
         let route = control::SETTING.replace("{name}", name.as_str());
+        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn blocks(&self) -> Result<Reply<Blocks>, Error> {
+        self.get(control::BLOCKS, Duration::ZERO).await
+    }
+
+    pub(crate) async fn block(&self, username: String) -> Result<Reply<Blocks>, Error> {
+        let body = BlockRequest { username };
+        read(self.send(Method::POST, control::BLOCKS, Some(&body), Duration::ZERO).await?)
+    }
+
+    pub(crate) async fn unblock(&self, username: &str) -> Result<Reply<Blocks>, Error> {
+        let route = with_query(control::BLOCKS, "username", username)?;
         read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
@@ -250,9 +277,9 @@ impl Client {
     }
 }
 
-/// The route with the path in its query, escaped.
-fn with_path(route: &str, path: &str) -> Result<String, Error> {
-    let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [("path", path)]);
+/// The route with a value in its query, escaped.
+fn with_query(route: &str, name: &str, value: &str) -> Result<String, Error> {
+    let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [(name, value)]);
     let url = url.map_err(|error| Error::Unreadable(error.to_string()))?;
     Ok(format!("{route}?{}", url.query().unwrap_or_default()))
 }

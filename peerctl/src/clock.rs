@@ -7,3 +7,9 @@ use std::time::Instant;
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
+
+/// For a person: the time where that person is.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn local() -> jiff::Zoned {
+    jiff::Zoned::now()
+}

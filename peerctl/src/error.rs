@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use protocol::{Code, Problem, control::ExitCode};
+use protocol::{
+    Code, Problem,
+    control::{Cause, ExitCode},
+};
 use thiserror::Error;
 
 /// What shells use for a program that Ctrl-C ended. The download itself goes on.
@@ -24,10 +27,16 @@ pub(crate) enum Error {
     Problem(Problem),
     #[error("nothing found")]
     NothingFound,
+    /// `held_by` where all that still run wait for the disk.
     #[error("timed out; to wait on: peerctl wait {}", ids.join(" "))]
-    TimedOut { ids: Vec<String> },
+    TimedOut { ids: Vec<String>, held_by: Option<Cause> },
     #[error("the download goes on in the background; to wait for it: peerctl wait {}", ids.join(" "))]
     Interrupted { ids: Vec<String> },
+    #[error("there is no terminal to ask at; use: {0}")]
+    NobodyToAsk(&'static str),
+    /// Ctrl-C at a prompt.
+    #[error("given up")]
+    GivenUp,
     #[error("not connected: {0}")]
     NotConnected(String),
     #[error("peer-daemon can't be started: {0}; is it installed beside peerctl or in PATH?")]
@@ -46,10 +55,17 @@ pub(crate) enum Error {
     PathUnspeakable(PathBuf),
     #[error("HOME is not set to a folder; name the socket with --socket PATH")]
     NoHome,
-    #[error("the log {} can't be written: {error}", path.display())]
+    #[error("there is no log {}; a daemon that peerctl did not start logs elsewhere, such as: journalctl --user -u peer-daemon", .0.display())]
+    NoLog(PathBuf),
+    #[error("{} can't be written: {error}", path.display())]
+    NotWritten { path: PathBuf, error: io::Error },
+    #[error("the log {} can't be used: {error}", path.display())]
     Log { path: PathBuf, error: io::Error },
     #[error("{0}")]
     System(io::Error),
+    /// The doctor has told what is not well.
+    #[error("")]
+    NotWell,
     /// Downloads that failed, already told one by one.
     #[error("")]
     DownloadsFailed(ExitCode),
@@ -67,7 +83,7 @@ impl Error {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::DaemonEnded { status, .. } => *status,
-            Self::Interrupted { .. } => INTERRUPTED,
+            Self::Interrupted { .. } | Self::GivenUp => INTERRUPTED,
             // `peerctl search x | head -1` is no failure.
             Self::OutputClosed => ExitCode::Done as u8,
             other => other.exit_code() as u8,
@@ -78,22 +94,28 @@ impl Error {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
-            Self::NothingFound => ExitCode::NotFound,
+            Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
+            Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
-            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) => ExitCode::Usage,
+            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) | Self::NobodyToAsk(_) => {
+                ExitCode::Usage
+            }
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,
             Self::SocketUnusable { .. }
             | Self::Unreadable(_)
             | Self::Interrupted { .. }
+            | Self::GivenUp
+            | Self::NotWell
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome
             | Self::Log { .. }
+            | Self::NotWritten { .. }
             | Self::System(_) => ExitCode::Other,
         }
     }
@@ -124,7 +146,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::NoCoordinator
         | Code::ShareConfigured
         | Code::NoUsername
-        | Code::GuiOff => ExitCode::Conflict,
+        | Code::GuiOff
+        | Code::BlocksFull => ExitCode::Conflict,
         Code::SearchOver
         | Code::IntroductionOver
         | Code::FileGone
@@ -135,7 +158,8 @@ fn problem_exit_code(code: Code) -> ExitCode {
         | Code::FileNotShared
         | Code::SourceUnknown
         | Code::SettingUnknown
-        | Code::RequestUnknown => ExitCode::NotFound,
+        | Code::RequestUnknown
+        | Code::BlockUnknown => ExitCode::NotFound,
         Code::JoinKeyWrong
         | Code::NameTokenInvalid
         | Code::FileNotOffered
@@ -191,7 +215,7 @@ mod tests {
     fn scripts_can_rely_on_exit_codes() {
         assert_eq!(Error::NotRunning.exit_status(), 3);
         assert_eq!(Error::NothingFound.exit_status(), 4);
-        assert_eq!(Error::TimedOut { ids: vec![] }.exit_status(), 6);
+        assert_eq!(Error::TimedOut { ids: vec![], held_by: None }.exit_status(), 6);
         assert_eq!(Error::NotConnected(String::new()).exit_status(), 7);
         assert_eq!(Error::SocketForbidden("x".into()).exit_status(), 10);
         assert_eq!(Error::Interrupted { ids: vec![] }.exit_status(), 130);

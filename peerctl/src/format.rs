@@ -1,26 +1,9 @@
 //! Numbers in words that people read.
 
-use protocol::control::{Download, DownloadState, Origin, UploadState};
+use protocol::{byte_size::ByteSize, control::Origin};
 
-const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-
-/// `512 B`, `1.5 KiB`, `300 MiB`: three digits at most before it is rounded to whole ones.
 pub(crate) fn size(bytes: u64) -> String {
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    // In tenths of a unit, in whole numbers: a float would round 1023.99 MiB to "1024 MiB".
-    let mut tenths = u128::from(bytes) * 10 / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    if tenths < 1000 {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-    } else {
-        format!("{} {}", tenths / 10, UNITS[unit])
-    }
+    ByteSize(bytes).to_string()
 }
 
 /// Where a value comes from.
@@ -44,79 +27,34 @@ pub(crate) fn duration(seconds: u64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }
 }
 
+/// How long a step took: `320 ms`, `4.1 s`, `12:30`.
+pub(crate) fn lasted(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds / 100 % 10),
+        _ => duration(milliseconds / 1_000),
+    }
+}
+
 /// Rounded down, so that 100 % means all of it.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let percent = if whole == 0 { 100 } else { u128::from(part.min(whole)) * 100 / u128::from(whole) };
     format!("{percent}%")
 }
 
-pub(crate) fn download_state(state: DownloadState) -> &'static str {
-    match state {
-        DownloadState::Queued => "queued",
-        DownloadState::Requesting => "requesting",
-        DownloadState::Waiting => "waiting",
-        DownloadState::Transferring => "transferring",
-        DownloadState::Verifying => "verifying",
-        DownloadState::Finished => "finished",
-        DownloadState::Paused => "paused",
-        DownloadState::Failed => "failed",
-        DownloadState::Cancelled => "cancelled",
-    }
-}
-
-pub(crate) fn upload_state(state: UploadState) -> &'static str {
-    match state {
-        UploadState::Queued => "queued",
-        UploadState::Dialling => "dialling",
-        UploadState::Transferring => "transferring",
-        UploadState::Finished => "finished",
-        UploadState::Failed => "failed",
-    }
-}
-
-/// A state with what there is to know about it: `waiting, place 2: the upload slot is taken`.
-pub(crate) fn state_with_reason(state: &str, position: Option<u32>, reason: Option<&str>) -> String {
-    let place = position.map(|position| format!(", place {position}")).unwrap_or_default();
-    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{state}{place}{reason}")
-}
-
-pub(crate) fn state_of(download: &Download) -> String {
-    state_with_reason(download_state(download.state), download.position, download.reason.as_deref())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{duration, percent, size, speed, state_with_reason};
+    use super::{duration, lasted, percent, size, speed};
     use proptest::prelude::*;
 
     #[test]
-    fn sizes_are_short_and_never_rounded_up() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (1, "1 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (102_399, "99.9 KiB"),
-            (102_400, "100 KiB"),
-            (1_048_575, "1023 KiB"),
-            (1_048_576, "1.0 MiB"),
-            (314_572_800, "300 MiB"),
-            (u64::MAX, "15.9 EiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(speed(2048), "2.0 KiB/s");
-    }
-
-    #[test]
     fn times_and_parts() {
+        assert_eq!(speed(2048), "2.0 KiB/s");
         assert_eq!([0, 7, 750, 7380].map(duration), ["0:00", "0:07", "12:30", "2:03:00"]);
+        assert_eq!([999, 1_000, 59_999, 60_000].map(lasted), ["999 ms", "1.0 s", "59.9 s", "1:00"]);
         assert_eq!(percent(999, 1000), "99%");
         assert_eq!(percent(0, 0), "100%");
         assert_eq!(percent(5, 3), "100%");
-        assert_eq!(state_with_reason("waiting", Some(2), Some("busy")), "waiting, place 2: busy");
     }
 
     proptest! {

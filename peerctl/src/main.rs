@@ -3,16 +3,24 @@
 //! A command asks the daemon through [`client`], and says what came of it through [`output`], the only place
 //! that prints. Whatever went wrong is an [`error::Error`], which knows its sentence and its exit code.
 
+mod bar;
 mod cli;
 mod client;
 mod clock;
 mod commands;
 mod error;
 mod format;
+mod interrupt;
+mod log;
 mod output;
+mod painter;
 mod paths;
 mod progress;
+mod prompt;
 mod table;
+mod transfer;
+mod view;
+mod width;
 
 use std::process::ExitCode;
 
@@ -22,7 +30,7 @@ use crate::{cli::Cli, error::Error, output::Output};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = Output::new(cli.json);
+    let output = Output::new(cli.format());
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,20 +8,35 @@ use std::{
 
 use crate::{error::Error, table::Table};
 
+/// What the caller reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    /// `--json`: one document.
+    Document,
+    /// `--ndjson`: a document a line, as things come.
+    Documents,
+}
+
 pub(crate) struct Output {
-    json: bool,
+    format: Format,
     stdout: io::Stdout,
     stderr: io::Stderr,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json, stdout: io::stdout(), stderr: io::stderr() }
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, stdout: io::stdout(), stderr: io::stderr() }
     }
 
     /// Whether the caller wants documents instead of text.
     pub(crate) fn json(&self) -> bool {
-        self.json
+        self.format != Format::Text
+    }
+
+    /// Whether the caller wants each document as soon as it is there.
+    pub(crate) fn streams(&self) -> bool {
+        self.format == Format::Documents
     }
 
     /// Whether a person reads the data.
@@ -32,7 +47,7 @@ impl Output {
     /// Whether something may move on stderr.
     pub(crate) fn may_animate(&self) -> bool {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        self.stderr.is_terminal() && !dumb && !self.json
+        self.stderr.is_terminal() && !dumb && !self.json()
     }
 
     /// One line of data.
@@ -46,7 +61,8 @@ impl Output {
     }
 
     pub(crate) fn table(&self, table: &Table) -> Result<(), Error> {
-        table.lines().try_for_each(|line| self.line(&line))
+        let mut lines = table.lines(self.is_for_a_person());
+        lines.try_for_each(|line| self.bytes(format!("{line}\n").as_bytes()))
     }
 
     /// Data in another format.
@@ -56,19 +72,6 @@ impl Output {
             io::ErrorKind::BrokenPipe => Error::OutputClosed,
             _ => Error::System(error),
         })
-    }
-
-    /// Asks the person at the terminal; `None` when there is none, or no answer.
-    pub(crate) fn ask(&self, question: &str) -> Option<String> {
-        if !self.may_animate() || !io::stdin().is_terminal() {
-            return None;
-        }
-        let prompt = dialoguer::Input::<String>::new().with_prompt(printable(question)).allow_empty(true);
-        // Ctrl-C at the prompt is an error of it, and no answer either.
-        prompt
-            .interact_text_on(&dialoguer::console::Term::stderr())
-            .ok()
-            .filter(|answer| !answer.trim().is_empty())
     }
 
     /// Something to know that is not data. Whether it can be said changes nothing.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::{client::Client, error::Error};
 
 /// The control socket where nothing else is said.
 pub(crate) fn default_socket() -> Result<PathBuf, Error> {
@@ -22,6 +22,17 @@ pub(crate) fn default_state_dir() -> Result<PathBuf, Error> {
     Ok(protocol::paths::state_dir(variable("XDG_STATE_HOME").as_deref(), &home()?))
 }
 
+/// The state directory of the daemon that runs, else of one that would be started.
+pub(crate) async fn state_dir_of(client: &Client) -> Result<PathBuf, Error> {
+    let configuration = match client.configuration().await {
+        Ok(reply) => reply.value,
+        Err(Error::NotRunning) => return default_state_dir(),
+        Err(error) => return Err(error),
+    };
+    let setting = configuration.settings.into_iter().find(|setting| setting.name == "state_dir");
+    setting.and_then(|setting| setting.value).map_or_else(default_state_dir, |dir| Ok(PathBuf::from(dir)))
+}
+
 /// The configuration file that a daemon reads which is told of no other.
 pub(crate) fn default_config_file() -> Result<PathBuf, Error> {
     if let Some(file) = variable("HEARSAY_CONFIG") {
@@ -30,13 +41,22 @@ pub(crate) fn default_config_file() -> Result<PathBuf, Error> {
     Ok(protocol::paths::config_file(variable("XDG_CONFIG_HOME").as_deref(), &home()?))
 }
 
+/// The whole path of what a person has typed where no shell was: `~` is the home.
+pub(crate) fn expanded(typed: &str) -> Result<PathBuf, Error> {
+    let path = match typed.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => home()?.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(typed),
+    };
+    std::path::absolute(path).map_err(Error::System)
+}
+
 /// The whole path, as the daemon takes it, which is somewhere else than this process.
 pub(crate) fn absolute(path: &Path) -> Result<String, Error> {
     let whole = std::path::absolute(path).map_err(Error::System)?;
     whole.to_str().map(str::to_owned).ok_or_else(|| Error::PathUnspeakable(path.to_owned()))
 }
 
-fn home() -> Result<PathBuf, Error> {
+pub(crate) fn home() -> Result<PathBuf, Error> {
     variable("HOME").filter(|home| home.is_absolute()).ok_or(Error::NoHome)
 }
 

@@ -1,117 +1,90 @@
-//! What a person sees of running downloads: bars on a terminal, one line for each change elsewhere.
+//! What a person sees of transfers that go on: a line each on a terminal, one for each change of state elsewhere.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use protocol::control::{Download, DownloadState};
+use crate::{bar, output::Output, painter::Painter, transfer::Transfer};
 
-use crate::{
-    format,
-    output::{Output, printable},
-};
-
-/// Name, bar, state. A name that is longer is cut.
-const BAR: &str = "{prefix:32!} [{bar:24}] {msg}";
-const COUNTER: &str = "{spinner} {msg}";
-
-/// Of several downloads at once.
+/// Of several transfers at once.
 pub(crate) struct Progress<'a> {
     output: &'a Output,
-    bars: Option<MultiProgress>,
-    shown: HashMap<String, Shown>,
+    painter: Option<Painter>,
+    /// In the order in which they came.
+    shown: Vec<Shown>,
+    /// Of the list looked at last, if one was: what had ended.
+    ended: Option<HashSet<String>>,
 }
 
 struct Shown {
-    bar: ProgressBar,
-    state: Option<DownloadState>,
+    id: String,
+    line: String,
 }
 
 impl<'a> Progress<'a> {
     pub(crate) fn new(output: &'a Output) -> Self {
-        Self { output, bars: output.may_animate().then(MultiProgress::new), shown: HashMap::new() }
+        let painter = output.may_animate().then(Painter::new);
+        Self { output, painter, shown: Vec::new(), ended: None }
     }
 
-    pub(crate) fn update(&mut self, download: &Download) {
-        let shown = self.shown.entry(download.id.clone()).or_insert_with(|| {
-            let bar = self.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(styled(BAR)));
-            bar.set_prefix(download.name.to_string());
-            Shown { bar, state: None }
-        });
-        let changed = shown.state.replace(download.state) != Some(download.state);
-        if self.bars.is_some() {
-            shown.bar.set_message(printable(&sentence(download)).into_owned());
-            // An empty file is all there.
-            let (length, position) =
-                if download.size == 0 { (1, 1) } else { (download.size, download.received) };
-            shown.bar.update(|state| {
-                state.set_len(length);
-                state.set_pos(position);
-            });
-        } else if changed && !self.output.json() {
-            self.output.note(&format!("{}: {}", download.name, format::state_of(download)));
+    /// Shows one of those that are followed; its line stays when it has ended.
+    pub(crate) fn update(&mut self, transfer: &Transfer) {
+        self.change(transfer);
+        self.paint(&[]);
+    }
+
+    /// Shows a whole list that is looked at again and again. What has ended is told once, also when it ended
+    /// between two looks, and not at all when it had ended before the first.
+    pub(crate) fn list(&mut self, transfers: &[Transfer]) {
+        let mut seen = HashSet::new();
+        // A requester that comes again has its ended upload listed under the same id.
+        let listed: Vec<_> = transfers.iter().filter(|transfer| seen.insert(&transfer.id)).collect();
+        let ended = listed.iter().filter(|transfer| transfer.has_ended());
+        let ended_before = self.ended.replace(ended.map(|transfer| transfer.id.clone()).collect());
+        let is_old = |id| ended_before.as_ref().is_none_or(|ended| ended.contains(id));
+        let mut over = Vec::new();
+        for transfer in listed {
+            if !transfer.has_ended() {
+                self.change(transfer);
+            } else if self.place_of(&transfer.id).is_some() || !is_old(&transfer.id) {
+                let place = self.change(transfer);
+                over.push(self.shown.remove(place).line);
+            }
         }
+        self.shown.retain(|shown| seen.contains(&shown.id));
+        self.paint(&over);
     }
 
-    /// Leaves the bars as they are, and the cursor below them.
+    /// Leaves the lines as they are, and the cursor below them.
     pub(crate) fn finish(self) {
-        for shown in self.shown.values() {
-            shown.bar.abandon();
+        if let Some(painter) = self.painter {
+            painter.finish();
         }
     }
-}
 
-/// A count that grows while one waits, on a terminal only.
-pub(crate) struct Counter(ProgressBar);
-
-impl Counter {
-    pub(crate) fn new(output: &Output) -> Self {
-        Self(if output.may_animate() { styled(COUNTER) } else { ProgressBar::hidden() })
-    }
-
-    pub(crate) fn show(&self, results: usize) {
-        self.0.set_message(if results == 1 { "1 result".to_owned() } else { format!("{results} results") });
-        self.0.tick();
-    }
-
-    pub(crate) fn clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-fn styled(template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(1);
-    // The templates above are right, as the test shows; were they not, the default style would do.
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar
-}
-
-/// What stands behind the bar.
-fn sentence(download: &Download) -> String {
-    let share = format::percent(download.received, download.size);
-    match download.state {
-        DownloadState::Transferring => {
-            let eta = download
-                .eta_seconds
-                .map(|seconds| format!("  {}", format::duration(seconds)))
-                .unwrap_or_default();
-            let (size, speed) = (format::size(download.size), format::speed(download.bytes_per_second));
-            format!("{share} of {size}  {speed}{eta}")
+    /// Tells a change where nothing is painted; answers the place among those that are shown.
+    fn change(&mut self, transfer: &Transfer) -> usize {
+        let line = match &self.painter {
+            Some(painter) => bar::line(transfer, painter.columns()),
+            None => format!("{}: {}", transfer.name, transfer.standing()),
+        };
+        let place = self.place_of(&transfer.id).unwrap_or_else(|| {
+            self.shown.push(Shown { id: transfer.id.clone(), line: String::new() });
+            self.shown.len() - 1
+        });
+        let shown = &mut self.shown[place];
+        if shown.line != line && self.painter.is_none() {
+            self.output.note(&line);
         }
-        DownloadState::Finished => format!("{} done", format::size(download.size)),
-        _ => format::state_of(download),
+        shown.line = line;
+        place
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::{BAR, COUNTER};
-    use indicatif::ProgressStyle;
+    fn place_of(&self, id: &str) -> Option<usize> {
+        self.shown.iter().position(|shown| shown.id == id)
+    }
 
-    #[test]
-    fn the_templates_are_right() {
-        assert!(ProgressStyle::with_template(BAR).is_ok());
-        assert!(ProgressStyle::with_template(COUNTER).is_ok());
+    fn paint(&mut self, staying: &[String]) {
+        if let Some(painter) = &mut self.painter {
+            painter.paint(staying, self.shown.iter().map(|shown| shown.line.clone()).collect());
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::{output::printable, width::fit};
+
 /// Space between two columns.
 const GAP: &str = "  ";
 
@@ -27,24 +29,33 @@ impl Table {
 
     /// Names and their values, without titles.
     pub(crate) fn of_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let rows = pairs.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        let rows = pairs
+            .into_iter()
+            .map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()])
+            .collect();
         Self { alignments: vec![Align::Left, Align::Left], rows }
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+    /// Whether there is nothing but titles.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
     }
 
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
+    }
+
+    /// For a person's terminal, with marks that keep text which is read from right to left in its column.
+    pub(crate) fn lines(&self, is_for_a_person: bool) -> impl Iterator<Item = String> {
         let widths: Vec<usize> = (0..self.alignments.len())
             .map(|column| {
                 self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
             })
             .collect();
-        self.rows.iter().map(move |row| self.line(row, &widths))
+        self.rows.iter().map(move |row| self.line(row, &widths, is_for_a_person))
     }
 
-    fn line(&self, row: &[String], widths: &[usize]) -> String {
+    fn line(&self, row: &[String], widths: &[usize], is_for_a_person: bool) -> String {
         let mut line = String::new();
         for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
             let padding = " ".repeat(width.saturating_sub(cell.width()));
@@ -52,6 +63,7 @@ impl Table {
             match self.alignments.get(index) {
                 Some(Align::Right) => line.extend([padding.as_str(), cell]),
                 _ if last => line.push_str(cell),
+                _ if is_for_a_person => line.push_str(&fit(cell, *width)),
                 _ => line.extend([cell, padding.as_str()]),
             }
             if !last {
@@ -71,14 +83,14 @@ mod tests {
         let mut table = Table::new(&[("N", Align::Right), ("USER", Align::Left), ("NAME", Align::Left)]);
         table.row(vec!["1".into(), "ann".into(), "a.txt".into()]);
         table.row(vec!["12".into(), "田中さん".into(), "b".into()]);
-        let lines: Vec<_> = table.lines().collect();
+        let lines: Vec<_> = table.lines(false).collect();
         assert_eq!(lines, [" N  USER      NAME", " 1  ann       a.txt", "12  田中さん  b"]);
     }
 
     #[test]
     fn pairs_have_no_titles() {
         let lines: Vec<_> =
-            Table::of_pairs([("id", "3".to_owned()), ("state", "x".to_owned())]).lines().collect();
+            Table::of_pairs([("id", "3".to_owned()), ("state", "x".to_owned())]).lines(false).collect();
         assert_eq!(lines, ["id     3", "state  x"]);
     }
 }

@@ -1,11 +1,21 @@
 //! Bodies of the daemon's control API. `peerctl --json` prints these documents as they are: scripts rely on
 //! their shapes, so they are extended, never changed. Sizes are bytes, ids are strings.
 
+mod blocks;
+mod changes;
+pub mod doctor;
+mod settings;
+mod why;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
+pub use self::blocks::{Block, BlockRequest, Blocks};
+pub use self::changes::Changes;
+pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::why::{Upcoming, Why, WhyStep};
+use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -36,6 +46,14 @@ pub struct Status {
     pub upload: Option<Upload>,
     /// Dial-backs that were turned away at the message-key since the start.
     pub refused_dial_backs: u64,
+    /// Bytes a second at most; none where there is no limit.
+    #[serde(default)]
+    pub download_rate_max: Option<u64>,
+    #[serde(default)]
+    pub upload_rate_max: Option<u64>,
+    /// Nothing is given for now, and nothing offered.
+    #[serde(default)]
+    pub uploads_off: bool,
 }
 
 /// Body of `PUT /v1/connection`.
@@ -54,7 +72,8 @@ pub struct NewSearch {
 }
 
 /// `POST /v1/searches` and `GET /v1/searches/{search}?known=N&wait=SECONDS`; with `known`, the call is
-/// answered once there are more than N results or the search is finished.
+/// answered once there are more than N results or the search is finished. `POST /v1/searches/{search}` asks all peers
+/// once more; what is new gets the numbers that follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     pub schema: u32,
@@ -84,6 +103,9 @@ pub struct SearchResult {
 #[serde(deny_unknown_fields)]
 pub struct NewDownloads {
     pub targets: Vec<String>,
+    /// Where a name is taken; without it, the daemon's setting counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 /// `GET /v1/downloads`, `POST /v1/downloads`, and `GET /v1/downloads/{id}?wait=SECONDS` (which is answered
@@ -113,7 +135,8 @@ pub struct Download {
     pub position: Option<u32>,
     /// Why it waits or failed, in a sentence.
     pub reason: Option<String>,
-    /// The same for programs, when it failed.
+    /// The same for programs, when it failed, or when it is paused because the disk does not take it: then it
+    /// goes on by itself.
     pub cause: Option<Cause>,
 }
 
@@ -164,6 +187,10 @@ pub enum Cause {
     VersionMismatch,
     NoSpace,
     Permission,
+    /// The download folder was removed, or its disk is not mounted.
+    FolderGone,
+    /// The name is taken, and what is there was to be left alone.
+    NameTaken,
     TimedOut,
     /// Any other error, told in `reason`.
     Other,
@@ -300,42 +327,6 @@ pub struct FileLink {
     pub root: Root,
 }
 
-/// `GET /v1/config`, and the answer to setting and unsetting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Configuration {
-    pub schema: u32,
-    /// The configuration file that was read at the start.
-    pub file: Option<String>,
-    pub settings: Vec<Setting>,
-}
-
-/// Values are text in the form that the flag of that name takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    pub name: String,
-    /// What counts now; none where there is none, or where it is secret.
-    pub value: Option<String>,
-    pub origin: Origin,
-    /// Whether it can be set while the daemon runs.
-    pub settable: bool,
-    /// What was set or unset since the start, and counts from the next one on.
-    pub at_next_start: Option<NextValue>,
-}
-
-/// Like the value and the origin of a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NextValue {
-    pub value: Option<String>,
-    pub origin: Origin,
-}
-
-/// Body of `PUT /v1/config/{name}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewValue {
-    pub value: String,
-}
-
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuiLogin {
@@ -371,7 +362,8 @@ impl From<Cause> for ExitCode {
             | Cause::NeitherReachable
             | Cause::StreamLost
             | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::FileGone => Self::NotFound,
+            Cause::FileGone | Cause::FolderGone => Self::NotFound,
+            Cause::NameTaken => Self::Conflict,
             Cause::SourceChanged => Self::SourceChanged,
             Cause::Integrity => Self::IntegrityFailure,
             Cause::RateLimited => Self::RateLimited,

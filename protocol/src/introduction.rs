@@ -177,6 +177,8 @@ pub enum QueueReason {
     Busy,
     /// A person is asked first.
     Asking,
+    /// The target has its uploads switched off for now.
+    UploadsOff,
     #[serde(other)]
     Other,
 }
@@ -185,7 +187,7 @@ pub enum QueueReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeclineReason {
-    /// The person said no, or uploads are off.
+    /// The person said no.
     Refused,
     /// A file is not there any more.
     FileGone,

@@ -9,6 +9,8 @@
 //! rule ([`search`]), the file identity ([`root`]), byte ranges ([`byte_range`]), usernames and file names.
 
 pub mod byte_range;
+pub mod byte_size;
+pub mod conflict;
 pub mod control;
 pub mod event;
 mod fold;
@@ -28,6 +30,7 @@ pub mod search;
 pub mod session;
 pub mod username;
 
+pub use conflict::Conflict;
 pub use event::{Event, EventBatch};
 pub use id::{CertificateSha256, IntroductionId, MessageKey, ReplyKey, SearchId, SessionToken};
 pub use problem::{Code, Problem};

@@ -69,6 +69,7 @@ pub mod control {
     pub const DOWNLOAD_RESUME: &str = "/v1/downloads/{id}/resume";
     pub const DOWNLOAD_RETRY: &str = "/v1/downloads/{id}/retry";
     pub const DOWNLOAD_CANCEL: &str = "/v1/downloads/{id}/cancel";
+    pub const DOWNLOAD_WHY: &str = "/v1/downloads/{id}/why";
     pub const UPLOADS: &str = "/v1/uploads";
     pub const REQUESTS: &str = "/v1/requests";
     pub const REQUEST_ACCEPT: &str = "/v1/requests/{id}/accept";
@@ -79,14 +80,16 @@ pub mod control {
     pub const SHARES_RESCAN: &str = "/v1/shares/rescan";
     pub const SHARES_PREVIEW: &str = "/v1/shares/preview";
     pub const LINK: &str = "/v1/link";
+    pub const DOCTOR: &str = "/v1/doctor";
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
+    pub const BLOCKS: &str = "/v1/blocks";
+    pub const EVENTS: &str = "/v1/events";
 }
 
 /// Routes of the daemon's web page that the control API does not have.
 pub mod gui {
     pub const SESSION: &str = "/v1/gui/session";
-    pub const LIVE: &str = "/v1/gui/live";
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ codes! {
     SourceUnknown = "source_unknown", 404, "nobody who is connected offers this file";
     SettingUnknown = "setting_unknown", 404, "there is no such setting";
     SettingInvalid = "setting_invalid", 422, "the setting can't have this value";
+    BlockUnknown = "block_unknown", 404, "this username is not blocked";
+    BlocksFull = "blocks_full", 409, "as many usernames are blocked as can be";
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use thiserror::Error;
 use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use crate::{limits::NAME_BYTES_MAX, redacted::redacted_debug};
+use crate::{fold::fold_case, limits::NAME_BYTES_MAX, redacted::redacted_debug};
 
 /// Stands for each character that was not safe, so that it shows that something was there.
 const REPLACEMENT: char = '_';
@@ -62,6 +62,11 @@ impl SafeName {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Equal for names that some file system takes for one: in other letters' case, composed otherwise.
+    pub fn folding_key(&self) -> String {
+        fold_case(&self.0)
     }
 
     /// `name (2).ext` and so on, still within the length: for a name that is taken on disk.

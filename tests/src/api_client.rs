@@ -1,6 +1,11 @@
 //! The coordinator's API, called with whatever a test wants to send.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    net::IpAddr,
+    path::Path,
+};
 
 use protocol::{Code, Problem};
 use reqwest::{Method, RequestBuilder, header};
@@ -37,6 +42,13 @@ impl ApiClient {
         Self { http: http.build().expect("a client"), base: coordinator.to_owned() }
     }
 
+    /// Calls that leave from this address of the machine.
+    #[must_use]
+    pub fn from_address(base: &str, address: IpAddr) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(address);
+        Self { http: http.build().expect("a client"), base: base.to_owned() }
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
@@ -68,18 +80,37 @@ pub struct Answer {
 
 /// Sends what was built; only a failure to get any answer is an error of the test.
 pub async fn send(request: RequestBuilder) -> Answer {
-    let answer = request.send().await.expect("an answer");
-    Answer {
+    let (client, request) = request.build_split();
+    let request = request.expect("a request that can be sent");
+    let call = format!("{} {}", request.method(), request.url().path());
+    let answer = client.execute(request).await.expect("an answer");
+    let answer = Answer {
         status: answer.status().as_u16(),
         content_type: answer
             .headers()
             .get(header::CONTENT_TYPE)
             .map(|value| value.to_str().expect("a readable content type").to_owned()),
         body: answer.text().await.expect("an answer's body"),
-    }
+    };
+    answer.note(&call);
+    answer
 }
 
 impl Answer {
+    /// Notes what was seen, where the environment names a file for it: `cargo xtask test` holds it against
+    /// `openapi.yaml` at the end. What a proxy answers by itself is not of the contract.
+    fn note(&self, call: &str) {
+        let Some(notes) = std::env::var_os("HEARSAY_OBSERVED_ANSWERS") else { return };
+        let problem = serde_json::from_str::<Problem>(&self.body);
+        if problem.is_err() && self.status >= 400 {
+            return;
+        }
+        let line =
+            format!("{call} {} {}\n", self.status, problem.map_or("-", |problem| problem.code.as_str()));
+        let mut notes = OpenOptions::new().append(true).create(true).open(notes).expect("a file for notes");
+        notes.write_all(line.as_bytes()).expect("room for a note");
+    }
+
     #[track_caller]
     #[must_use]
     pub fn expect(self, status: u16) -> Self {

@@ -4,8 +4,21 @@ use std::{path::PathBuf, process::Command};
 
 /// A command of one of the programs. Nothing of the environment that it would read is passed on: neither our
 /// own variables, nor where a configuration of whoever runs the tests may lie.
-pub(crate) fn command(program: &str) -> Command {
-    let mut command = Command::new(find(program));
+pub fn command(program: &str) -> Command {
+    cleaned(Command::new(find(program)))
+}
+
+/// The same for a program that may do no more than the owner of its files, though root starts it.
+pub(crate) fn command_without_privileges(program: &str) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return command(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(find(program));
+    cleaned(command)
+}
+
+fn cleaned(mut command: Command) -> Command {
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();
         if name.starts_with("HEARSAY_") || name.starts_with("XDG_") {

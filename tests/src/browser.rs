@@ -2,6 +2,10 @@
 //!
 //! A page is told what a person does and asked what a person reads; waits have deadlines as everywhere here.
 
+mod accessibility;
+mod keyboard;
+mod looks;
+
 use std::{fmt::Debug, fs, path::Path, process::Command};
 
 use std::os::unix::process::CommandExt as _;
@@ -20,7 +24,8 @@ use crate::{
 };
 
 /// Quiet, without services of its maker, and able to run as root in a container.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
+    "--hide-scrollbars",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -31,6 +36,8 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ];
+
+pub use self::looks::Screen;
 
 pub struct Browser {
     driver: WebDriver,
@@ -119,6 +126,22 @@ impl Browser {
         result.convert().expect("the script gives what was expected")
     }
 
+    /// What the body of an async function gives.
+    pub async fn wait_for_script(&self, body: &str) -> serde_json::Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+            (async () => {{ {body} }})().then(done, (error) => done(String(error)));"
+        );
+        let result = self.driver.execute_async(script, Vec::new()).await.expect("a script runs");
+        result.json().clone()
+    }
+
+    /// The status of the answer to a GET that the page's own origin sends without a session.
+    pub async fn answer_of(&self, path: &str) -> u16 {
+        let status = self.wait_for_script(&format!("return (await fetch('{path}')).status;")).await;
+        status.as_u64().and_then(|status| status.try_into().ok()).expect("a status")
+    }
+
     /// Panics with what the console has told since the last look, if that is a warning or an error.
     pub async fn assert_quiet_console(&self) {
         let entries = self.driver.browser_log().await.expect("the console's log");
@@ -129,12 +152,6 @@ impl Browser {
     /// Forgets what the console has told so far: a call that is refused is told there, too.
     pub async fn clear_console(&self) {
         self.driver.browser_log().await.expect("the console's log");
-    }
-
-    /// A picture of the page at this size.
-    pub async fn picture(&self, width: u32, height: u32, file: &Path) {
-        self.driver.set_window_rect(0, 0, width, height).await.expect("another size");
-        self.driver.screenshot(file).await.expect("a picture");
     }
 
     /// Ends the browser, then its driver.

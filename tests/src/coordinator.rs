@@ -25,10 +25,13 @@ pub struct Coordinator {
     folder: TempDir,
 }
 
-/// What every test needs otherwise than an operator: nginx is the proxy, and all peers share one address, so
-/// that claims of names, introductions and searches are many for one address.
+/// nginx is the proxy.
+const BEHIND_A_PROXY: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
+/// A free port.
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+/// What every test needs otherwise than an operator: all peers share one address, so that claims of names,
+/// introductions and searches are many for one address.
 const BASE_CONFIGURATION: &str = "\
-trusted_proxies = [\"127.0.0.1\"]
 limits.claims_per_minute = 100000
 limits.handed_out_per_minute = 100000
 limits.searches_per_second_an_address = 100000
@@ -42,10 +45,19 @@ impl Coordinator {
 
     /// With more lines of TOML in its configuration; keys of tables are dotted (`limits.searches = 1`).
     pub async fn configured(lines: &str) -> Self {
+        Self::launched(SocketAddr::from(LOOPBACK), &format!("{BEHIND_A_PROXY}{lines}")).await
+    }
+
+    /// One that peers reach without a proxy, at this address.
+    pub async fn reached_at(listen: SocketAddr, lines: &str) -> Self {
+        Self::launched(listen, lines).await
+    }
+
+    async fn launched(listen: SocketAddr, lines: &str) -> Self {
         let folder = TempDir::with_prefix("hearsay-coordinator-").expect("a temporary folder");
         write_configuration(folder.path(), lines);
-        let any = "127.0.0.1:0".parse().expect("an address");
-        let (program, addresses) = launch(folder.path(), Addresses { listen: any, ops_listen: any }).await;
+        let addresses = Addresses { listen, ops_listen: LOOPBACK.into() };
+        let (program, addresses) = launch(folder.path(), addresses).await;
         Self { program, addresses, folder }
     }
 
@@ -67,7 +79,7 @@ impl Coordinator {
 
     /// Gives it other lines of configuration, and tells it so by SIGHUP.
     pub fn configure_again(&self, lines: &str) {
-        write_configuration(self.folder.path(), lines);
+        write_configuration(self.folder.path(), &format!("{BEHIND_A_PROXY}{lines}"));
         self.program.signal(Signal::HUP);
     }
 

@@ -29,16 +29,8 @@ impl Nginx {
         if scheme == Scheme::Https {
             proxy::write_certificates(folder.path());
         }
-        let path = folder.path();
-        let (program, listen) = proxy::start("nginx", path, "Address already in use", |listen| {
-            let file = path.join("nginx.conf");
-            fs::write(&file, place(SHIPPED, path, listen, &upstream, scheme))
-                .expect("a file for nginx's configuration");
-            let mut command = Command::new(program());
-            command.arg("-p").arg(path).arg("-c").arg(&file).args(["-g", "daemon off;"]);
-            command
-        })
-        .await;
+        let configured = |listen| place(SHIPPED, folder.path(), listen, &upstream, scheme);
+        let (program, listen) = run(folder.path(), configured).await;
         Self { program, listen, scheme, folder }
     }
 
@@ -59,6 +51,57 @@ impl Nginx {
     /// What nginx wrote to stderr: nothing, if the shipped configuration keeps its promise.
     pub fn log(&self) -> String {
         self.program.stderr()
+    }
+
+    pub async fn stop(self) {
+        self.program.stop().await;
+    }
+}
+
+/// Runs nginx with a configuration for a free port, until it listens there.
+async fn run(folder: &Path, configured: impl Fn(SocketAddr) -> String) -> (Program, SocketAddr) {
+    proxy::start("nginx", folder, "Address already in use", |listen| {
+        let file = folder.join("nginx.conf");
+        fs::write(&file, configured(listen)).expect("a file for nginx's configuration");
+        let mut command = Command::new(program());
+        command.arg("-p").arg(folder).arg("-c").arg(&file).args(["-g", "daemon off;"]);
+        command
+    })
+    .await
+}
+
+/// A real nginx that serves the files of a folder over TLS: what transfers are measured against.
+pub struct FileServer {
+    program: Program,
+    listen: SocketAddr,
+    folder: TempDir,
+}
+
+impl FileServer {
+    pub async fn of(files: &Path) -> Self {
+        let folder = TempDir::with_prefix("hearsay-nginx-").expect("a temporary folder");
+        proxy::write_certificates(folder.path());
+        let (own, files) = (folder.path().display(), files.display());
+        let configured = |listen| {
+            format!(
+                "worker_processes auto; pid {own}/nginx.pid; error_log stderr; user root; events {{}}\n\
+                 http {{ access_log off; sendfile on; keepalive_requests 10000; client_body_temp_path {own}/b;\n\
+                 proxy_temp_path {own}/p; fastcgi_temp_path {own}/f; uwsgi_temp_path {own}/u; scgi_temp_path {own}/s;\n\
+                 server {{ listen {listen} ssl; ssl_protocols TLSv1.3; root {files};\n\
+                 ssl_certificate {own}/certificate.pem; ssl_certificate_key {own}/key.pem; }} }}\n"
+            )
+        };
+        let (program, listen) = run(folder.path(), configured).await;
+        Self { program, listen, folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.listen.port())
+    }
+
+    /// The authority that signed the certificate, in PEM form.
+    pub fn authority(&self) -> std::path::PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     pub async fn stop(self) {

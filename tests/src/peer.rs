@@ -1,6 +1,7 @@
 //! The real peer-daemon with its folders, steered through the real peerctl.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -33,9 +34,26 @@ pub struct PeerBuilder {
     ports: (u16, u16),
     /// Where its web page is, or `off`.
     page: String,
+    /// Where its downloads go, if not to a folder in its home.
+    downloads: Option<PathBuf>,
+    is_privileged: bool,
 }
 
 impl PeerBuilder {
+    /// Its downloads go to a folder that is there.
+    #[must_use]
+    pub fn downloading_to(mut self, folder: &Path) -> Self {
+        self.downloads = Some(folder.to_owned());
+        self
+    }
+
+    /// It may do no more than the owner of its files, even if root runs the tests.
+    #[must_use]
+    pub fn without_privileges(mut self) -> Self {
+        self.is_privileged = false;
+        self
+    }
+
     #[must_use]
     pub fn sharing(self, folder: &Path) -> Self {
         self.argument("--share", &folder.display())
@@ -72,10 +90,13 @@ impl PeerBuilder {
     /// Starts the daemon, and returns when it answers on its socket.
     pub async fn start(self) -> Peer {
         let home = TempDir::with_prefix("hearsay-peer-").expect("a temporary folder");
-        let downloads = home.path().join("downloads");
-        fs::create_dir(&downloads).expect("a folder for downloads");
+        let downloads = self.downloads.clone().unwrap_or_else(|| {
+            let downloads = home.path().join("downloads");
+            fs::create_dir(&downloads).expect("a folder for downloads");
+            downloads
+        });
         fs::write(home.path().join("peer.toml"), &self.configuration).expect("a configuration file");
-        let program = launch(home.path(), &self);
+        let program = launch(home.path(), &downloads, &self);
         let mut peer = Peer { program, home, downloads, settings: self };
         peer.wait_until_answering().await;
         peer
@@ -113,6 +134,8 @@ impl Peer {
             configuration: String::new(),
             ports: (0, 0),
             page: "off".to_owned(),
+            downloads: None,
+            is_privileged: true,
         }
     }
 
@@ -169,6 +192,11 @@ impl Peer {
 
     pub async fn downloads(&self) -> Vec<Download> {
         self.peerctl(&["--json", "downloads"]).await.expect(ExitCode::Done).document::<Downloads>().downloads
+    }
+
+    /// `peerctl config set`.
+    pub async fn set(&self, name: &str, value: &str) -> Output {
+        self.peerctl(&["config", "set", name, value]).await.expect(ExitCode::Done)
     }
 
     pub async fn wait_until_connected(&mut self) {
@@ -241,7 +269,7 @@ impl Killed {
     /// The same daemon over the same folders; returns when it answers on its socket.
     pub async fn start_again(self) -> Peer {
         let Self { home, downloads, settings } = self;
-        let program = launch(home.path(), &settings);
+        let program = launch(home.path(), &downloads, &settings);
         let mut peer = Peer { program, home, downloads, settings };
         peer.wait_until_answering().await;
         peer
@@ -260,11 +288,18 @@ pub fn command(home: &Path) -> Command {
 
 /// The same with another value for one flag.
 pub fn command_with(home: &Path, flag: &str, value: &str) -> Command {
-    command_at(home, (0, 0), flag, value)
+    let mut command = binaries::command("peer-daemon");
+    command.args(usual_arguments(home, (0, 0), &[(flag, value.as_ref())]));
+    command
 }
 
-fn command_at(home: &Path, (download_port, upload_port): (u16, u16), flag: &str, value: &str) -> Command {
-    let mut command = binaries::command("peer-daemon");
+/// Flags with their values; `other_values` stand in the place of usual ones.
+fn usual_arguments(
+    home: &Path,
+    (download_port, upload_port): (u16, u16),
+    other_values: &[(&str, &OsStr)],
+) -> Vec<OsString> {
+    let mut arguments = Vec::new();
     for (usual_flag, usual_value) in [
         ("--listen", "127.0.0.1".into()),
         ("--download-port", download_port.to_string().into()),
@@ -274,15 +309,21 @@ fn command_at(home: &Path, (download_port, upload_port): (u16, u16), flag: &str,
         ("--download-dir", home.join("downloads")),
         ("--socket", socket_in(home)),
     ] {
-        let value = if usual_flag == flag { value.into() } else { usual_value };
-        command.arg(usual_flag).arg(value);
+        let other = other_values.iter().find(|(flag, _)| *flag == usual_flag).map(|(_, value)| *value);
+        arguments.extend([usual_flag.into(), other.map_or(usual_value.into(), OsStr::to_owned)]);
     }
-    command
+    arguments
 }
 
-fn launch(home: &Path, settings: &PeerBuilder) -> Program {
-    let mut command = command_at(home, settings.ports, "--gui", &settings.page);
+fn launch(home: &Path, downloads: &Path, settings: &PeerBuilder) -> Program {
+    let mut command = if settings.is_privileged {
+        binaries::command("peer-daemon")
+    } else {
+        binaries::command_without_privileges("peer-daemon")
+    };
+    let other_values = [("--gui", settings.page.as_ref()), ("--download-dir", downloads.as_os_str())];
     command
+        .args(usual_arguments(home, settings.ports, &other_values))
         .args(["--coordinator", &settings.coordinator, "--username", &settings.username])
         .args(&settings.arguments);
     if !settings.configuration.is_empty() {

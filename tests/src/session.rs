@@ -117,6 +117,13 @@ impl Session {
         .await
     }
 
+    /// All events that have come by now and were not looked at.
+    pub async fn heard_so_far(&mut self) -> Vec<Event> {
+        let answer = self.poll(0).await;
+        assert!(matches!(answer.status, 200 | 204), "{answer:?}");
+        self.events.drain(..).collect()
+    }
+
     pub async fn search(&self, query: &str) -> SearchId {
         let id = SearchId::random();
         let _ = self.put_search(id, query).await.expect(202);

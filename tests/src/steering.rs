@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use protocol::{
     control::{
-        Download, DownloadState, Downloads, ExitCode, IncomingRequest, IncomingRequests, Upload, Uploads,
+        Download, DownloadState, Downloads, ExitCode, IncomingRequest, IncomingRequests, Upload, Uploads, Why,
     },
     paths::control,
 };
@@ -29,6 +29,11 @@ impl Peer {
     /// Begins to fetch a result of the last search.
     pub async fn begin_result(&self, result: &str) -> Download {
         only(self.peerctl(&["--json", "get", result, "--detach"]).await.expect(ExitCode::Done).document())
+    }
+
+    /// `peerctl why`.
+    pub async fn why(&self, download: &Download) -> Why {
+        self.peerctl(&["--json", "why", &download.id]).await.expect(ExitCode::Done).document()
     }
 
     /// `peerctl pause`, `resume`, `retry`, `cancel` or `rm`.

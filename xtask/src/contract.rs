@@ -1,139 +1,145 @@
-//! `cargo xtask contract`: schemathesis, a Python program, makes up calls from `openapi.yaml` and sends them to a running
-//! coordinator. None may be met with a server's error, or with an answer that the contract does not describe.
+//! Holds the answers that tests saw against `openapi.yaml`, both ways: no answer that is not described there, and
+//! nothing described that no test has seen.
+//!
+//! The harnesses of the tests note a line an answer, `METHOD /path STATUS CODE`.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context as _, Result, bail, ensure};
+use protocol::Code;
+use serde_norway::Value;
 
-use crate::{
-    clock,
-    steps::{cargo, run as execute, step},
-    workspace::Workspace,
-};
+/// The environment variable that names the file for notes.
+pub(crate) const NOTES: &str = "HEARSAY_OBSERVED_ANSWERS";
 
-/// Of schemathesis: a newer one may ask for more.
-const VERSION: &str = "schemathesis==4.*";
-const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-                      response_schema_conformance,response_headers_conformance";
-/// Ends the session that all other calls are made in.
-const NOT_CALLED: &str = "disconnect";
-const CALLS_EACH: &str = "100";
-/// Thousands of calls come from one address and one session, and none is to wait.
-const CONFIGURATION: &str = "
-lifetimes.wait_seconds_max = 0.05
-limits.claims_per_minute = 1000000
-limits.renewals_per_minute = 1000000
-limits.handed_out_per_minute = 1000000
-limits.searches_burst = 1000000
-limits.searches_burst_an_address = 1000000
-limits.introductions_burst = 1000000
-limits.answers_burst = 1000000
-limits.polls_burst = 1000000
-limits.polls_burst_an_address = 1000000
-";
-const START_LIMIT: Duration = Duration::from_secs(10);
-const GLANCE: Duration = Duration::from_millis(50);
+/// What every call may be answered, whether it is one of the contract or not.
+const OF_NO_CALL: [Code; 2] = [Code::RouteUnknown, Code::MethodNotAllowed];
 
-pub(crate) fn run() -> Result<()> {
-    let workspace = Workspace::read()?;
-    let tools = workspace.target.join("schemathesis");
-    step("schemathesis", "it needs Python with venv, and a package index", || install(&tools))?;
-    step("build", "the compiler says where", || {
-        execute(&mut cargo(["build", "--workspace", "--bins", "--locked"]))
-    })?;
-    step("contract", "the report above names the call", || {
-        let mut coordinator = Coordinator::start(&workspace.target)?;
-        let outcome = coordinator.call_everything(&tools, &workspace.root);
-        coordinator.stop()?;
-        outcome
-    })
-}
+/// An answer to a call of the contract: call, status, code (`-` for none).
+type Answer = (String, u16, String);
 
-fn install(tools: &Path) -> Result<()> {
-    if tools.join("bin/schemathesis").exists() {
-        return Ok(());
+pub(crate) fn compare(contract: &Path, notes: &Path) -> Result<()> {
+    let contract = serde_norway::from_str(&fs::read_to_string(contract)?)?;
+    let described = described(&contract).context("openapi.yaml")?;
+    let notes = fs::read_to_string(notes).context("no test has noted an answer")?;
+    let seen = seen(&notes, &described);
+    let findings = findings(&described, &seen);
+    for finding in &findings {
+        println!("  {finding}");
     }
-    execute(Command::new("python3").args(["-m", "venv"]).arg(tools))?;
-    execute(Command::new(tools.join("bin/pip")).args(["install", "--quiet", VERSION]))
+    ensure!(findings.is_empty(), "openapi.yaml and what the tests saw differ in {} answers", findings.len());
+    println!("  {} kinds of answers are described, and seen by tests", described.len());
+    Ok(())
 }
 
-struct Coordinator {
-    child: Child,
-    address: String,
-    _folder: tempfile::TempDir,
+fn findings(described: &BTreeSet<Answer>, seen: &BTreeSet<Answer>) -> Vec<String> {
+    let tell =
+        |what: &'static str| move |(call, status, code): &Answer| format!("{what}: {call} {status} {code}");
+    let unknown = seen.difference(described).map(tell("seen by a test, and not in openapi.yaml"));
+    unknown.chain(described.difference(seen).map(tell("in openapi.yaml, and seen by no test"))).collect()
 }
 
-impl Coordinator {
-    fn start(target: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let (configuration, ready) =
-            (folder.path().join("coordinator.toml"), folder.path().join("ready.json"));
-        fs::write(&configuration, CONFIGURATION)?;
-        let child = Command::new(target.join("debug/coordinator"))
-            .args(["--listen", "127.0.0.1:0", "--config"])
-            .arg(configuration)
-            .arg("--ready-file")
-            .arg(&ready)
-            .spawn()
-            .context("the coordinator does not start")?;
-        let start = clock::now();
-        loop {
-            let told: Option<serde_json::Value> =
-                fs::read(&ready).ok().and_then(|text| serde_json::from_slice(&text).ok());
-            if let Some(address) = told.as_ref().and_then(|told| told["listen"].as_str()) {
-                return Ok(Self { child, address: address.to_owned(), _folder: folder });
+fn described(contract: &Value) -> Result<BTreeSet<Answer>> {
+    let mut answers = BTreeSet::new();
+    for (path, item) in contract["paths"].as_mapping().context("no paths")? {
+        let path = path.as_str().context("a path is text")?;
+        for method in ["get", "put", "post", "delete"] {
+            let Some(operation) = item.get(method) else { continue };
+            let call = format!("{} {path}", method.to_uppercase());
+            for (status, response) in operation["responses"].as_mapping().context("no responses")? {
+                let status = status.as_str().context("a status is text")?.parse()?;
+                let codes = resolve(contract, response)?.get("x-codes").and_then(Value::as_sequence);
+                match codes {
+                    None => drop(answers.insert((call.clone(), status, "-".to_owned()))),
+                    Some(codes) => answers.extend(
+                        codes
+                            .iter()
+                            .filter_map(Value::as_str)
+                            .map(|code| (call.clone(), status, code.to_owned())),
+                    ),
+                }
             }
-            if start.elapsed() > START_LIMIT {
-                bail!("the coordinator did not say where it listens");
-            }
-            std::thread::sleep(GLANCE);
         }
     }
+    Ok(answers)
+}
 
-    fn call_everything(&self, tools: &Path, root: &Path) -> Result<()> {
-        let token = "ab".repeat(32);
-        let name_token = self.connect(&token)?;
-        execute(
-            Command::new(tools.join("bin/schemathesis"))
-                .args(["run", "openapi.yaml", "--no-color", "--checks", CHECKS])
-                .args(["--max-examples", CALLS_EACH, "--exclude-operation-id", NOT_CALLED])
-                .args(["--url", &format!("http://{}", self.address)])
-                .args(["-H", &format!("Authorization: Bearer {token}")])
-                .args(["-H", &format!("{}: {name_token}", protocol::paths::NAME_HEADER)])
-                .current_dir(root),
-        )
+/// Follows a `$ref` within the file.
+fn resolve<'a>(contract: &'a Value, value: &'a Value) -> Result<&'a Value> {
+    let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
+    let Some(path) = reference.strip_prefix("#/") else { bail!("{reference} leads out of the file") };
+    path.split('/').try_fold(contract, |value, key| value.get(key)).with_context(|| reference.to_owned())
+}
+
+/// The noted answers, under the calls that the contract has for their paths.
+fn seen(notes: &str, described: &BTreeSet<Answer>) -> BTreeSet<Answer> {
+    let of_no_call: Vec<&str> = OF_NO_CALL.iter().map(|code| code.as_str()).collect();
+    let mut answers = BTreeSet::new();
+    for line in notes.lines() {
+        let [method, path, status, code] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
+        // Health and metrics are not of the contract.
+        if of_no_call.contains(&code) || !path.starts_with("/v1/") {
+            continue;
+        }
+        let calls = described.iter().map(|(call, ..)| call);
+        let call = calls.clone().find(|call| {
+            call.split_once(' ').is_some_and(|(its, template)| its == method && fits(template, path))
+        });
+        let call = call.cloned().unwrap_or_else(|| format!("{method} {path}"));
+        answers.insert((call, status.parse().unwrap_or_default(), code.to_owned()));
+    }
+    answers
+}
+
+/// Whether a path is one of a template's: `{id}` stands for any one segment.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(segment)) if part == segment || part.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, described, findings, seen};
+
+    const CONTRACT: &str = "
+        paths:
+          /v1/searches/{id}:
+            put: { responses: { '202': {}, '429': { $ref: '#/responses/Limited' } } }
+        responses:
+          Limited: { x-codes: [rate_limited] }";
+
+    fn told(notes: &str) -> Vec<String> {
+        let described = described(&serde_norway::from_str(CONTRACT).unwrap()).unwrap();
+        let seen: std::collections::BTreeSet<Answer> = seen(notes, &described);
+        findings(&described, &seen)
     }
 
-    /// A session for all calls; its name token.
-    fn connect(&self, token: &str) -> Result<String> {
-        let body =
-            serde_json::json!({ "username": "contract", "token": token, "version": protocol::VERSION });
-        let body = body.to_string();
-        let mut stream = TcpStream::connect(&self.address)?;
-        write!(
-            stream,
-            "POST /v1/sessions HTTP/1.1\r\nHost: contract\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (_, body) = answer.split_once("\r\n\r\n").context("no answer to a connect")?;
-        let connected: serde_json::Value = serde_json::from_str(body)?;
-        Ok(connected["name_token"].as_str().context("the connect was refused")?.to_owned())
+    #[test]
+    fn what_is_described_and_seen_is_right() {
+        let notes = "PUT /v1/searches/00ff 202 -\nPUT /v1/searches/01 429 rate_limited\n";
+        assert_eq!(told(notes), [""; 0]);
+        let beside =
+            "GET /livez 200 -\nPOST /v1/searches/0 405 method_not_allowed\nGET / 404 route_unknown\n";
+        assert_eq!(told(&format!("{notes}{beside}")), [""; 0]);
     }
 
-    fn stop(&mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let status = self.child.wait()?;
-        if status.success() { Ok(()) } else { bail!("the coordinator ended with {status}") }
+    #[test]
+    fn what_is_in_one_place_only_is_told() {
+        let unseen = "in openapi.yaml, and seen by no test: PUT /v1/searches/{id} 429 rate_limited";
+        assert_eq!(told("PUT /v1/searches/00 202 -\n"), [unseen]);
+        let both = "PUT /v1/searches/0 202 -\nPUT /v1/searches/0 429 rate_limited\n";
+        for (note, finding) in [
+            ("PUT /v1/searches/00 410 search_over", "PUT /v1/searches/{id} 410 search_over"),
+            ("GET /v1/secrets 200 -", "GET /v1/secrets 200 -"),
+        ] {
+            let finding = format!("seen by a test, and not in openapi.yaml: {finding}");
+            assert_eq!(told(&format!("{both}{note}\n")), [finding]);
+        }
     }
 }

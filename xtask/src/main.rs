@@ -2,6 +2,7 @@
 //! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
+mod bench;
 mod canary;
 mod cli;
 mod clock;
@@ -9,6 +10,7 @@ mod contract;
 mod demo;
 mod flood;
 mod prerequisites;
+mod schemathesis;
 mod steps;
 mod test;
 mod tidy;
@@ -24,8 +26,9 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Canary => canary::run(),
-        Command::Contract => contract::run(),
+        Command::Schemathesis => schemathesis::run(),
         Command::Flood => flood::run(),
         Command::Tidy => tidy::run(),
     };

@@ -4,14 +4,19 @@
 //! What fails fast comes first. One profile builds everything, so dependencies are compiled once for
 //! programs and tests.
 
-use std::process::{Command, Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use anyhow::Result;
 
 use crate::{
-    clock, prerequisites,
+    clock, contract, prerequisites,
     steps::{cargo, run as execute, step},
     tidy,
+    workspace::Workspace,
 };
 
 pub(crate) fn run() -> Result<()> {
@@ -25,18 +30,28 @@ pub(crate) fn run() -> Result<()> {
     step("clippy", "the lints of Cargo.toml and clippy.toml hold everywhere", || {
         execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     })?;
-    step("tests", "the first failing test is named above", tests)?;
+    let workspace = Workspace::read()?;
+    let notes = workspace.target.join("observed-answers.txt");
+    // An earlier run's are not this one's.
+    fs::write(&notes, "")?;
+    step("tests", "the first failing test is named above", || tests(&notes))?;
+    step(
+        "contract",
+        "openapi.yaml and the coordinator have to say the same, and a test has to see it",
+        || contract::compare(&workspace.root.join("openapi.yaml"), &notes),
+    )?;
     println!("\nAll is well, after {:.0} s.", start.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn tests() -> Result<()> {
+fn tests(notes: &Path) -> Result<()> {
     if has_nextest() {
         // Its limits are in .config/nextest.toml; it runs no examples of the documentation.
-        execute(&mut cargo(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]))?;
+        let mut tests = cargo(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        execute(tests.env(contract::NOTES, notes))?;
         execute(&mut cargo(["test", "--workspace", "--locked", "--doc"]))
     } else {
-        execute(&mut cargo(["test", "--workspace", "--locked", "--no-fail-fast"]))
+        execute(cargo(["test", "--workspace", "--locked", "--no-fail-fast"]).env(contract::NOTES, notes))
     }
 }
 

@@ -10,7 +10,7 @@ use serde_norway::Value;
 const CODES_OF_NO_CALL: [Code; 3] = [Code::RouteUnknown, Code::MethodNotAllowed, Code::Internal];
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "options"];
 
-fn contract() -> Value {
+pub(crate) fn contract() -> Value {
     serde_norway::from_str(include_str!("../../../openapi.yaml")).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn operations(contract: &Value) -> Vec<(String, &Value)> {
 }
 
 /// Follows a `$ref` within the file.
-fn resolve<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
+pub(crate) fn resolve<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
     let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return value };
     let path = reference.strip_prefix("#/").expect("references stay within the file");
     path.split('/').fold(contract, |value, key| value.get(key).expect(reference))

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use protocol::{Code, Event, EventBatch};
 use serde_json::json;
 
-use crate::harness::{TestApp, expect, refused};
+use crate::{
+    harness::{TestApp, expect, refused},
+    observed::send,
+};
 
 #[tokio::test]
 async fn an_event_whose_response_was_lost_comes_again_until_acknowledged() {
@@ -80,7 +83,7 @@ async fn a_quiet_poll_ends_after_its_wait() {
     let started = Instant::now();
     assert_eq!(peer.poll_with(None, 50).await.status(), 204);
     assert!(started.elapsed() >= Duration::from_millis(300));
-    assert_eq!(peer.request(reqwest::Method::GET, "/v1/events").send().await.unwrap().status(), 204);
+    assert_eq!(send(peer.request(reqwest::Method::GET, "/v1/events")).await.status(), 204);
     app.stop().await;
 }
 

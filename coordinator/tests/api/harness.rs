@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::observed::send;
+
 /// No single step of a test takes longer; a test that hangs says where.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -84,7 +86,7 @@ impl TestApp {
     }
 
     pub(crate) async fn post_session(&self, body: &Value) -> Response {
-        self.request(Method::POST, "/v1/sessions").json(body).send().await.unwrap()
+        send(self.request(Method::POST, "/v1/sessions").json(body)).await
     }
 
     /// Connects under a name that must be free.
@@ -105,7 +107,7 @@ impl TestApp {
     }
 
     pub(crate) async fn ops(&self, path: &str) -> (StatusCode, String) {
-        let response = self.client.get(format!("{}{path}", self.ops)).timeout(PATIENCE).send().await.unwrap();
+        let response = send(self.client.get(format!("{}{path}", self.ops)).timeout(PATIENCE)).await;
         (response.status(), response.text().await.unwrap())
     }
 
@@ -153,11 +155,11 @@ impl TestPeer<'_> {
     }
 
     pub(crate) async fn disconnect(&self) -> Response {
-        self.request(Method::DELETE, "/v1/session").send().await.unwrap()
+        send(self.request(Method::DELETE, "/v1/session")).await
     }
 
     pub(crate) async fn poll_with(&self, cursor: Option<&str>, wait: u64) -> Response {
-        self.poll_request(cursor, wait).send().await.unwrap()
+        send(self.poll_request(cursor, wait)).await
     }
 
     pub(crate) fn poll_request(&self, cursor: Option<&str>, wait: u64) -> RequestBuilder {
@@ -186,7 +188,7 @@ impl TestPeer<'_> {
     }
 
     pub(crate) async fn put_search(&self, id: &str, body: &Value) -> Response {
-        self.request(Method::PUT, &format!("/v1/searches/{id}")).json(body).send().await.unwrap()
+        send(self.request(Method::PUT, &format!("/v1/searches/{id}")).json(body)).await
     }
 
     /// Searches by name.
@@ -198,17 +200,17 @@ impl TestPeer<'_> {
     }
 
     pub(crate) async fn delete_search(&self, id: SearchId) -> Response {
-        self.request(Method::DELETE, &format!("/v1/searches/{id}")).send().await.unwrap()
+        send(self.request(Method::DELETE, &format!("/v1/searches/{id}"))).await
     }
 
     pub(crate) async fn answer(&self, id: SearchId, matches: Vec<Match>) -> Response {
         let request = self.named(Method::POST, &format!("/v1/searches/{id}/answer"));
-        request.json(&answer(matches)).send().await.unwrap()
+        send(request.json(&answer(matches))).await
     }
 
     pub(crate) async fn put_introduction(&self, id: IntroductionId, to: &str, port: u16) -> Response {
         let body = json!({ "to": to, "port": port, "sealed": Sealed::new(vec![7; 40]) });
-        self.named(Method::PUT, &format!("/v1/introductions/{id}")).json(&body).send().await.unwrap()
+        send(self.named(Method::PUT, &format!("/v1/introductions/{id}")).json(&body)).await
     }
 
     /// Asks for an introduction to a peer.
@@ -220,11 +222,11 @@ impl TestPeer<'_> {
 
     pub(crate) async fn reply(&self, id: IntroductionId, body: &Value) -> Response {
         let request = self.request(Method::PUT, &format!("/v1/introductions/{id}/reply"));
-        request.json(body).send().await.unwrap()
+        send(request.json(body)).await
     }
 
     pub(crate) async fn delete_introduction(&self, id: IntroductionId) -> Response {
-        self.request(Method::DELETE, &format!("/v1/introductions/{id}")).send().await.unwrap()
+        send(self.request(Method::DELETE, &format!("/v1/introductions/{id}"))).await
     }
 }
 

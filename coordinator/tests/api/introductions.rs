@@ -9,7 +9,10 @@ use protocol::{
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{TestApp, TestPeer, refused};
+use crate::{
+    harness::{TestApp, TestPeer, refused},
+    observed::send,
+};
 
 async fn heard(peer: &mut TestPeer<'_>) -> (IntroductionId, HeardReply) {
     match peer.event().await {
@@ -122,7 +125,8 @@ async fn only_the_observed_address_is_handed_on() {
     let app = TestApp::start();
     let alice = app.connect("alice").await;
     let mut bobby = app.connect("bobby").await;
-    let path = format!("/v1/introductions/{}", IntroductionId::random());
+    let id = IntroductionId::random();
+    let path = format!("/v1/introductions/{id}");
     let body = json!({ "to": "bobby", "port": 4821, "sealed": "AAAA" });
     let spoofed = alice
         .named(Method::PUT, &path)
@@ -130,16 +134,18 @@ async fn only_the_observed_address_is_handed_on() {
         .header("Forwarded", "for=203.0.113.66")
         .header("X-Real-IP", "203.0.113.66")
         .json(&body);
-    assert_eq!(spoofed.send().await.unwrap().status(), 202);
+    assert_eq!(send(spoofed).await.status(), 202);
     assert!(matches!(bobby.event().await, Event::Introduction { endpoint, .. }
         if endpoint == "127.0.0.1:4821".parse().unwrap()));
 
     let named = json!({ "to": "bobby", "port": 4821, "sealed": "AAAA", "address": "203.0.113.66" });
-    let response = alice.named(Method::PUT, &path).json(&named).send().await.unwrap();
+    let response = send(alice.named(Method::PUT, &path).json(&named)).await;
     refused(response, Code::RequestInvalid).await;
     for port in [0, 22, 1023] {
         let response = alice.put_introduction(IntroductionId::random(), "bobby", port).await;
         refused(response, Code::PortInvalid).await;
+        let dial_me = json!({ "state": "dial_me", "port": port });
+        refused(bobby.reply(id, &dial_me).await, Code::PortInvalid).await;
     }
     app.stop().await;
 }
@@ -154,12 +160,12 @@ async fn behind_a_proxy_the_address_is_the_one_it_tells_or_none() {
     let put = |forwarded: &'static str| {
         let path = format!("/v1/introductions/{}", IntroductionId::random());
         let body = json!({ "to": "bobby", "port": 4821, "sealed": "AAAA" });
-        alice.named(Method::PUT, &path).header("X-Forwarded-For", forwarded).json(&body).send()
+        send(alice.named(Method::PUT, &path).header("X-Forwarded-For", forwarded).json(&body))
     };
     refused(alice.put_introduction(IntroductionId::random(), "bobby", 4821).await, Code::AddressUnknown)
         .await;
-    refused(put("203.0.113.66, unknown").await.unwrap(), Code::AddressUnknown).await;
-    assert_eq!(put("203.0.113.66, 198.51.100.1").await.unwrap().status(), 202);
+    refused(put("203.0.113.66, unknown").await, Code::AddressUnknown).await;
+    assert_eq!(put("203.0.113.66, 198.51.100.1").await.status(), 202);
     let event = bobby.event().await;
     let Event::Introduction { id, endpoint, .. } = event else { panic!("{event:?}") };
     assert_eq!(endpoint, "198.51.100.1:4821".parse().unwrap());

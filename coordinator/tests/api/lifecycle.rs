@@ -10,9 +10,14 @@ use coordinator::{
     server::{BindError, Server},
 };
 use protocol::{Code, SessionToken};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{TestApp, config, connect_body, refused};
+use crate::{
+    harness::{TestApp, config, connect_body, refused},
+    observed::send,
+    refusals::calls_with_a_body,
+};
 
 #[tokio::test]
 async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
@@ -29,9 +34,11 @@ async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
     assert!((1..=10).contains(&retry_after), "{retry_after}");
     assert!(started.elapsed() < Duration::from_secs(10));
 
-    let refusal = app.post_session(&connect_body("bobby", &SessionToken::random(), None)).await;
-    assert!(refusal.headers().contains_key("retry-after"));
-    refused(refusal, Code::Draining).await;
+    for (method, path) in calls_with_a_body() {
+        let refusal = send(peer.named(method, &path).json(&json!({}))).await;
+        assert!(refusal.headers().contains_key("retry-after"));
+        refused(refusal, Code::Draining).await;
+    }
     refused(peer.poll_with(None, 5).await, Code::Draining).await;
     assert_eq!(app.ops("/readyz").await.0, 503);
     assert_eq!(app.ops("/livez").await.0, 200);
@@ -83,7 +90,7 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
     let (outcome, ()) = tokio::join!(server.run_until(stop.clone()), async {
         let body = connect_body("alice", &SessionToken::random(), None);
         let url = "http://coordinator.invalid/v1/sessions";
-        assert_eq!(client.post(url).json(&body).send().await.unwrap().status(), 201);
+        assert_eq!(send(client.post(url).json(&body)).await.status(), 201);
         stop.cancel();
     });
     outcome.unwrap();

@@ -6,11 +6,13 @@
 #![allow(clippy::disallowed_methods)]
 
 mod harness;
+mod observed;
 
 mod budgets;
 mod connections;
 mod contract;
 mod events;
+mod fields;
 mod introductions;
 mod lifecycle;
 mod probing;

@@ -4,12 +4,15 @@ use protocol::{Code, Event, IntroductionId, SearchId};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{TestApp, answer, refused};
+use crate::{
+    harness::{TestApp, answer, refused},
+    observed::send,
+};
 
 const CANARY: &str = "canary-5f1d";
 
 /// Every call with a body.
-fn calls_with_a_body() -> Vec<(Method, String)> {
+pub(crate) fn calls_with_a_body() -> Vec<(Method, String)> {
     let id = SearchId::random();
     vec![
         (Method::POST, "/v1/sessions".to_owned()),
@@ -45,8 +48,7 @@ async fn a_body_that_is_wrong_is_refused_without_an_echo() {
     for (method, path) in calls_with_a_body() {
         for body in &bodies {
             let request = alice.named(method.clone(), &path).header("content-type", "application/json");
-            let problem =
-                refused(request.body(body.clone()).send().await.unwrap(), Code::RequestInvalid).await;
+            let problem = refused(send(request.body(body.clone())).await, Code::RequestInvalid).await;
             assert!(!format!("{problem:?}").contains(CANARY));
         }
     }
@@ -61,16 +63,16 @@ async fn an_oversized_body_and_another_media_type_are_refused() {
     let huge = format!("{{\"query\": \"{}\"}}", "x".repeat(protocol::limits::BODY_BYTES_MAX));
     for (method, path) in calls_with_a_body() {
         let request = alice.named(method.clone(), &path).header("content-type", "application/json");
-        refused(request.body(huge.clone()).send().await.unwrap(), Code::BodyTooLarge).await;
+        refused(send(request.body(huge.clone())).await, Code::BodyTooLarge).await;
 
         let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(huge.clone())]);
         let request = alice.named(method.clone(), &path).header("content-type", "application/json");
-        let response = request.body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
+        let response = send(request.body(reqwest::Body::wrap_stream(chunks))).await;
         refused(response, Code::BodyTooLarge).await;
 
         for media_type in ["text/plain", "application/x-www-form-urlencoded"] {
             let request = alice.named(method.clone(), &path).header("content-type", media_type);
-            refused(request.body("{}").send().await.unwrap(), Code::MediaTypeUnsupported).await;
+            refused(send(request.body("{}")).await, Code::MediaTypeUnsupported).await;
         }
     }
     app.stop().await;
@@ -110,7 +112,7 @@ async fn calls_want_a_token_of_a_session() {
             if let Some(authorization) = authorization {
                 request = request.header("Authorization", authorization);
             }
-            let response = request.send().await.unwrap();
+            let response = send(request).await;
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
             refused(response, Code::TokenInvalid).await;
         }
@@ -124,7 +126,7 @@ async fn unknown_routes_methods_and_ids() {
     let app = TestApp::start();
     let alice = app.connect("alice").await;
     for path in ["/", "/v1", "/v1/nothing", "/v1/sessions/", "/livez", "/readyz", "/metrics", "/v1/%2e%2e"] {
-        refused(alice.request(Method::GET, path).send().await.unwrap(), Code::RouteUnknown).await;
+        refused(send(alice.request(Method::GET, path)).await, Code::RouteUnknown).await;
     }
     for (method, path, allowed) in [
         (Method::GET, "/v1/sessions", "POST"),
@@ -132,17 +134,20 @@ async fn unknown_routes_methods_and_ids() {
         (Method::PATCH, "/v1/searches/00", "PUT, DELETE"),
         (Method::GET, "/v1/introductions/00/reply", "PUT"),
     ] {
-        let response = alice.request(method, path).send().await.unwrap();
+        let response = send(alice.request(method, path)).await;
         assert_eq!(response.headers()["allow"], allowed);
         refused(response, Code::MethodNotAllowed).await;
     }
     for id in ["00", "zz", &"0".repeat(33), CANARY] {
         let response = alice.put_search(id, &json!({ "query": "holiday" })).await;
         refused(response, Code::RequestInvalid).await;
+        for path in [format!("/v1/searches/{id}"), format!("/v1/introductions/{id}")] {
+            refused(send(alice.request(Method::DELETE, &path)).await, Code::RequestInvalid).await;
+        }
     }
-    let response = alice.request(Method::GET, "/v1/events?wait=soon").send().await.unwrap();
+    let response = send(alice.request(Method::GET, "/v1/events?wait=soon")).await;
     refused(response, Code::RequestInvalid).await;
-    let response = alice.request(Method::GET, "/v1/events?since=1").send().await.unwrap();
+    let response = send(alice.request(Method::GET, "/v1/events?since=1")).await;
     refused(response, Code::RequestInvalid).await;
 
     refused(alice.answer(SearchId::random(), vec![]).await, Code::SearchOver).await;
@@ -158,16 +163,15 @@ async fn a_connect_is_checked_part_by_part() {
     let app = TestApp::start();
     let token = "0".repeat(64);
     let connect = |username: &str, version: u32| {
-        app.request(Method::POST, "/v1/sessions")
-            .json(&json!({ "username": username, "token": token, "version": version }))
-            .send()
+        let body = json!({ "username": username, "token": token, "version": version });
+        send(app.request(Method::POST, "/v1/sessions").json(&body))
     };
-    refused(connect("alice", 2).await.unwrap(), Code::VersionUnsupported).await;
+    refused(connect("alice", 2).await, Code::VersionUnsupported).await;
     for username in ["", "al", "a b", "-alice", "alice.", "alic\u{202e}e", "аlice", &"x".repeat(33)] {
-        let problem = refused(connect(username, 1).await.unwrap(), Code::UsernameInvalid).await;
+        let problem = refused(connect(username, 1).await, Code::UsernameInvalid).await;
         assert!(problem.detail.is_some());
     }
-    assert_eq!(connect("alice", 1).await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(connect("alice", 1).await.status(), StatusCode::CREATED);
     app.stop().await;
 }
 
@@ -182,7 +186,7 @@ async fn an_answer_is_bounded() {
     let mut unsafe_name = serde_json::to_value(answer(vec![])).unwrap();
     unsafe_name["matches"] = json!([{ "name": "../holiday", "size": 1, "root": "0".repeat(64) }]);
     let path = format!("/v1/searches/{id}/answer");
-    let response = bobby.named(Method::POST, &path).json(&unsafe_name).send().await.unwrap();
+    let response = send(bobby.named(Method::POST, &path).json(&unsafe_name)).await;
     refused(response, Code::RequestInvalid).await;
     assert_eq!(bobby.answer(id, vec![]).await.status(), 204, "a refused answer is not the one that counts");
     app.stop().await;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use protocol::{Code, SessionToken, session::ConnectResponse};
 use serde_json::json;
 
-use crate::harness::{TestApp, connect_body, eventually, expect, refused};
+use crate::{
+    harness::{TestApp, connect_body, eventually, expect, refused},
+    observed::send,
+};
 
 #[tokio::test]
 async fn a_duplicate_and_a_look_alike_are_refused_and_the_holder_goes_on() {
@@ -42,7 +45,7 @@ async fn a_repeated_connect_is_answered_alike_and_disturbs_nothing() {
 async fn a_peer_that_crashed_gets_its_name_back_at_once() {
     let app = TestApp::start();
     let crashed = app.connect("alice").await;
-    let parked = crashed.poll_request(None, 30).send();
+    let parked = send(crashed.poll_request(None, 30));
     let ((), parked) = tokio::join!(
         async {
             app.until_parked(1).await;
@@ -52,7 +55,7 @@ async fn a_peer_that_crashed_gets_its_name_back_at_once() {
         },
         parked
     );
-    refused(parked.unwrap(), Code::TokenInvalid).await;
+    refused(parked, Code::TokenInvalid).await;
     refused(crashed.disconnect().await, Code::TokenInvalid).await;
     app.stop().await;
 }
@@ -70,6 +73,8 @@ async fn a_foreign_name_token_helps_nobody() {
     for wrong in [alice.name_token.as_str(), "", "AAAA", &"A".repeat(200)] {
         borrowed.name_token = wrong.to_owned();
         refused(borrowed.answer(id, vec![]).await, Code::NameTokenInvalid).await;
+        let introduction = protocol::IntroductionId::random();
+        refused(borrowed.put_introduction(introduction, "alice", 4821).await, Code::NameTokenInvalid).await;
     }
     app.stop().await;
 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use ipnet::IpNet;
-use protocol::Username;
+use protocol::{Conflict, Username};
 use serde::Deserialize;
 
 use super::{
     ConfigError,
-    values::{CoordinatorUrl, GuiAddress, Port, PublicPort},
+    byte_rate::ByteRate,
+    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -31,15 +32,21 @@ pub(super) struct Layer {
     pub(super) upload_port: Option<Port>,
     pub(super) public_download_port: Option<PublicPort>,
     pub(super) public_upload_port: Option<PublicPort>,
+    pub(super) upload_rate: Option<ByteRate>,
+    pub(super) download_rate: Option<ByteRate>,
+    pub(super) uploads: Option<Switch>,
     pub(super) policy: Option<Policy>,
+    pub(super) give_up_after: Option<TimeSpan>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) gui: Option<GuiAddress>,
+    pub(super) gui_hosts: Option<Vec<GuiHost>>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
     pub(super) dial_allow: Option<Vec<IpNet>>,
 }
 
-/// What can be set while the daemon runs. All of it counts from the next start on. What decides where the state
-/// is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`) or is secret
+/// What can be set while the daemon runs; some of it counts at once ([`super::live`]), the rest from the next
+/// start on. What decides where the state is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`) or is secret
 /// (`join_key`) has its place in the file, under the person's eyes.
 pub(super) const SETTABLE: &[&str] = &[
     "coordinator",
@@ -50,7 +57,12 @@ pub(super) const SETTABLE: &[&str] = &[
     "upload_port",
     "public_download_port",
     "public_upload_port",
+    "upload_rate",
+    "download_rate",
+    "uploads",
     "policy",
+    "give_up_after",
+    "conflict",
     "gui",
 ];
 
@@ -83,12 +95,28 @@ impl Layer {
             "upload_port" => self.upload_port = parse(text)?,
             "public_download_port" => self.public_download_port = parse(text)?,
             "public_upload_port" => self.public_upload_port = parse(text)?,
+            "upload_rate" => self.upload_rate = parse(text)?,
+            "download_rate" => self.download_rate = parse(text)?,
+            "uploads" => self.uploads = parse(text)?,
             "policy" => self.policy = parse(text)?,
-            "gui" => self.gui = parse(text)?,
+            "give_up_after" => self.give_up_after = parse(text)?,
+            "conflict" => self.conflict = parse(text)?,
+            "gui" => self.gui = Some(on_loopback(text)?),
             other => return Err(format!("{other} can't be set at run time")),
         }
         Ok(())
     }
+}
+
+/// Further out it is named where `gui_hosts` is: in the file, so that no setting outlives the hosts it needs.
+fn on_loopback(text: &str) -> Result<GuiAddress, String> {
+    let address: GuiAddress = text.parse()?;
+    if address.is_beyond_loopback() {
+        return Err(
+            "set at run time, the web page is on a loopback address, such as 127.0.0.1:4823".to_owned()
+        );
+    }
+    Ok(address)
 }
 
 /// The daemon's working directory is not the one that the person is in.
@@ -113,8 +141,14 @@ impl From<Cli> for Layer {
             upload_port: cli.upload_port,
             public_download_port: cli.public_download_port,
             public_upload_port: cli.public_upload_port,
+            upload_rate: None,
+            download_rate: None,
+            uploads: None,
             policy: None,
+            give_up_after: None,
+            conflict: None,
             gui: cli.gui,
+            gui_hosts: None,
             state_dir: cli.state_dir,
             socket: cli.socket,
             dial_allow: None,

@@ -7,7 +7,9 @@
 //!
 //! Nothing here writes a file: what is set at run time goes to the state ([`settings`]).
 
+pub mod byte_rate;
 mod layer;
+pub(crate) mod live;
 pub(crate) mod settings;
 pub mod values;
 
@@ -16,26 +18,29 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Username, control::Origin};
+use protocol::{Conflict, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
     layer::Layer,
+    live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiListen, Port, PublicPort},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
     data_dirs::{DataDirs, NoHome},
-    introductions::policy::Policy,
 };
 
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
+/// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
+const GIVE_UP_AFTER: TimeSpan = TimeSpan::from_hours(7 * 24);
 /// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 
@@ -56,8 +61,12 @@ pub struct Config {
     pub upload_port: u16,
     pub public_download_port: Option<u16>,
     pub public_upload_port: Option<u16>,
-    /// Who decides about introductions.
-    pub policy: Policy,
+    /// A download that can't go on is given up after so long without a byte.
+    pub give_up_after: Duration,
+    /// What is done where the name of a download is taken.
+    pub conflict: Conflict,
+    /// What counts at once when it is changed.
+    pub live: LiveSettings,
     pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
@@ -84,6 +93,11 @@ pub enum ConfigError {
     /// `toml`'s message names line and column and shows the line.
     #[error("{}: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
+    #[error(
+        "gui: {0} is no loopback address: use one, such as 127.0.0.1:4823, or name in gui_hosts, in the \
+         configuration file, the hosts under which a reverse proxy serves the web page over TLS"
+    )]
+    GuiAddress(SocketAddr),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
@@ -159,8 +173,15 @@ impl Sources {
             public_upload_port: pick
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
-            policy: pick.plain("policy", |layer| layer.policy, Some(Policy::default())).unwrap_or_default(),
-            gui: pick.gui(),
+            give_up_after: pick
+                .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
+                .unwrap_or(GIVE_UP_AFTER)
+                .duration(),
+            conflict: pick
+                .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
+                .unwrap_or_default(),
+            live: pick.live(),
+            gui: pick.gui()?,
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
             dial_allow: pick
@@ -191,12 +212,37 @@ struct Picker<'a> {
 }
 
 impl Picker<'_> {
-    fn gui(&mut self) -> Option<GuiListen> {
+    fn live(&mut self) -> LiveSettings {
+        let default = LiveSettings::default();
+        LiveSettings {
+            upload_rate: self
+                .plain("upload_rate", |layer| layer.upload_rate, Some(default.upload_rate))
+                .unwrap_or_default(),
+            download_rate: self
+                .plain("download_rate", |layer| layer.download_rate, Some(default.download_rate))
+                .unwrap_or_default(),
+            uploads: self.plain("uploads", |layer| layer.uploads, Some(default.uploads)).unwrap_or_default(),
+            policy: self.plain("policy", |layer| layer.policy, Some(default.policy)).unwrap_or_default(),
+        }
+    }
+
+    fn gui(&mut self) -> Result<Option<GuiListen>, ConfigError> {
         let picked = self.plain("gui", |layer| layer.gui, Some(GuiAddress::At(GUI)));
         let is_chosen = self.told.last().is_some_and(|told| told.origin != Origin::Default);
+        let hosts = self
+            .one(
+                "gui_hosts",
+                |layer| layer.gui_hosts.clone(),
+                None,
+                |list| join(list, ",", GuiHost::to_string),
+            )
+            .unwrap_or_default();
         match picked {
-            Some(GuiAddress::At(address)) => Some(GuiListen { address, is_chosen }),
-            Some(GuiAddress::Off) | None => None,
+            Some(GuiAddress::At(address)) if !address.ip().is_loopback() && hosts.is_empty() => {
+                Err(ConfigError::GuiAddress(address))
+            }
+            Some(GuiAddress::At(address)) => Ok(Some(GuiListen { address, is_chosen, hosts })),
+            Some(GuiAddress::Off) | None => Ok(None),
         }
     }
 

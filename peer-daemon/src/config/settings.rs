@@ -1,7 +1,10 @@
 //! What the person sets while the daemon runs: kept in the state, and read before anything else at the next
-//! start. The configuration file is the person's and is never written.
+//! start. Some of it counts at once. The configuration file is the person's and is never written.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use protocol::control::{Configuration, NextValue, SCHEMA, Setting};
 use thiserror::Error;
@@ -9,6 +12,7 @@ use thiserror::Error;
 use super::{
     Config, ConfigError, Sources, Told,
     layer::{Layer, SETTABLE},
+    live::{AT_ONCE, Live},
 };
 use crate::{
     coordinator_link::check_url,
@@ -63,11 +67,21 @@ pub(crate) struct Settings {
     sources: Arc<Sources>,
     /// As of the start.
     config: Arc<Config>,
+    live: Live,
+    /// Held by a change from its record to its effect, so that the last one recorded is the one that counts.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Settings {
     pub(crate) fn new(state: State, sources: Sources, config: Config) -> Self {
-        Self { state, sources: Arc::new(sources), config: Arc::new(config) }
+        let live = Live::default();
+        live.follow(config.live);
+        Self { state, sources: Arc::new(sources), config: Arc::new(config), live, changing: Arc::default() }
+    }
+
+    /// What counts at once, as it is now.
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     /// The configuration file, if one was read.
@@ -76,15 +90,16 @@ impl Settings {
     }
 
     pub(crate) fn show(&self) -> Result<Configuration, SettingError> {
-        let next = self.sources.resolve(&RunTime::load(&self.state)?)?.told;
-        let settings = self.config.told.iter().map(|now| {
-            let then = next.iter().find(|then| then.name == now.name && *then != now);
-            document(now, then)
+        let next = self.told_next()?.told;
+        let settings = self.config.told.iter().map(|at_start| {
+            let next = next.iter().find(|next| next.name == at_start.name).unwrap_or(at_start);
+            let now = if AT_ONCE.contains(&at_start.name) { next } else { at_start };
+            document(now, next)
         });
         Ok(Configuration { schema: SCHEMA, file: self.file(), settings: settings.collect() })
     }
 
-    /// Checks the value and keeps it for the next start.
+    /// Checks the value and keeps it; those that count at once do so when this returns.
     pub(crate) fn set(&self, name: &str, text: &str) -> Result<(), SettingError> {
         self.must_be_settable(name)?;
         if text.len() > VALUE_BYTES_MAX {
@@ -97,14 +112,24 @@ impl Settings {
             check_url(coordinator.url(), self.config.insecure_coordinator)
                 .map_err(|error| SettingError::Invalid(error.to_string()))?;
         }
-        store(&self.state, name, text)?;
-        Ok(())
+        self.change(|state| store(state, name, text))
     }
 
     /// Forgets a value that was set at run time; it is no error if there is none.
     pub(crate) fn unset(&self, name: &str) -> Result<(), SettingError> {
         self.must_be_settable(name)?;
-        forget(&self.state, name)?;
+        self.change(|state| forget(state, name))
+    }
+
+    /// What the next start would be told.
+    fn told_next(&self) -> Result<Config, SettingError> {
+        Ok(self.sources.resolve(&RunTime::load(&self.state)?)?)
+    }
+
+    fn change(&self, record: impl FnOnce(&State) -> Result<(), StateError>) -> Result<(), SettingError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        record(&self.state)?;
+        self.live.follow(self.told_next()?.live);
         Ok(())
     }
 
@@ -117,13 +142,14 @@ impl Settings {
     }
 }
 
-fn document(now: &Told, then: Option<&Told>) -> Setting {
+fn document(now: &Told, next: &Told) -> Setting {
     Setting {
         name: now.name.to_owned(),
         value: now.value.clone(),
         origin: now.origin,
         settable: SETTABLE.contains(&now.name),
-        at_next_start: then.map(|then| NextValue { value: then.value.clone(), origin: then.origin }),
+        at_once: AT_ONCE.contains(&now.name),
+        at_next_start: (next != now).then(|| NextValue { value: next.value.clone(), origin: next.origin }),
     }
 }
 

@@ -1,7 +1,7 @@
 use clap::CommandFactory as _;
 
 use super::{settings::SettingError, *};
-use crate::{config::settings::Settings, state::State};
+use crate::{config::settings::Settings, introductions::policy::Policy, state::State};
 
 /// A folder with a configuration file and a state.
 struct Home {
@@ -67,11 +67,14 @@ fn a_mistake_in_the_file_is_told_with_file_line_and_column() {
         ("a = 1", "line 1, column 1"),
         ("\nupload_port = \"x\"", "line 2, column 15"),
         ("\ngui = \"nowhere\"", "line 2, column 7"),
-        ("gui = \"192.0.2.1:80\"", "line 1, column 7"),
+        ("gui_hosts = [\"https://x\"]", "line 1, column 13"),
         ("download_port = 80", "line 1, column 17"),
         ("public_upload_port = 0", "line 1, column 22"),
         ("username = \"a b\"", "line 1, column 12"),
         ("coordinator = \"nowhere\"", "line 1, column 15"),
+        ("upload_rate = \"fast\"", "line 1, column 15"),
+        ("download_rate = 5", "line 1, column 17"),
+        ("uploads = \"maybe\"", "line 1, column 11"),
         ("dial_allow = [\"10.0.0.0/8\", \"x\"]", "line 1, column 29"),
     ] {
         let message = resolve(file, &[]).unwrap_err().to_string();
@@ -82,7 +85,7 @@ fn a_mistake_in_the_file_is_told_with_file_line_and_column() {
 #[test]
 fn what_can_not_work_is_refused() {
     for flags in
-        [["--username", "a b"], ["--download-port", "80"], ["--gui", "192.0.2.1:80"], ["--coordinator", "x"]]
+        [["--username", "a b"], ["--download-port", "80"], ["--gui", "192.0.2.1"], ["--coordinator", "x"]]
     {
         assert!(matches!(resolve("", &flags), Err(ConfigError::Usage(_))), "{flags:?}");
     }
@@ -90,14 +93,17 @@ fn what_can_not_work_is_refused() {
 }
 
 #[test]
-fn the_web_page_is_on_loopback_unless_it_is_off() {
+fn the_web_page_is_on_loopback_unless_it_is_off_or_hosts_are_named() {
     let gui = |file, flags: &[&str]| resolve(file, flags).unwrap().gui;
-    assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false }));
+    assert_eq!(gui("", &[]), Some(GuiListen { address: GUI, is_chosen: false, hosts: Vec::new() }));
     assert_eq!(gui("", &["--gui", "off"]), None);
     assert_eq!(gui("gui = \"off\"", &["--gui", "[::1]:0"]).unwrap().address.to_string(), "[::1]:0");
     assert!(gui("gui = \"127.0.0.2:5000\"", &[]).unwrap().is_chosen);
     for elsewhere in ["0.0.0.0:4823", "[::]:4823", "192.0.2.1:80", "[::ffff:127.0.0.1]:80"] {
-        assert!(matches!(resolve("", &["--gui", elsewhere]), Err(ConfigError::Usage(_))), "{elsewhere}");
+        let refused = resolve("", &["--gui", elsewhere]);
+        assert!(matches!(refused, Err(ConfigError::GuiAddress(_))), "{elsewhere}: {refused:?}");
+        let named = "gui_hosts = [\"peer.example\", \"peer.example:8443\"]";
+        assert_eq!(gui(named, &["--gui", elsewhere]).unwrap().hosts.len(), 2, "{elsewhere}");
     }
 }
 
@@ -128,6 +134,31 @@ fn what_was_set_at_run_time_counts_from_the_next_start_on() {
 }
 
 #[test]
+fn some_settings_count_at_once() {
+    let home = Home::with("upload_rate = \"3M\"", &[]);
+    let settings = home.settings();
+    let rate = |settings: &Settings| settings.live().upload.rate().map(std::num::NonZeroU64::get);
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(rate(&settings), Some(3 << 20));
+    let giving = settings.live().giving();
+    for (name, value) in [("upload_rate", "500K"), ("uploads", "off"), ("policy", "ask")] {
+        settings.set(name, value).unwrap();
+        assert_eq!(told(&settings, name), ((text(value), Origin::RunTime), None));
+    }
+    assert_eq!(rate(&settings), Some(500 << 10));
+    assert_eq!(*giving.borrow(), live::Giving { uploads: values::Switch::Off, policy: Policy::Ask });
+    drop(settings);
+
+    let settings = home.settings();
+    assert_eq!(rate(&settings), Some(500 << 10), "and after a restart");
+    settings.unset("upload_rate").unwrap();
+    assert_eq!(rate(&settings), Some(3 << 20));
+    assert_eq!(told(&settings, "upload_rate"), ((text("3M"), Origin::File), None));
+    let at_once = settings.show().unwrap().settings.into_iter().filter(|setting| setting.at_once);
+    assert_eq!(at_once.map(|setting| setting.name).collect::<Vec<_>>(), live::AT_ONCE);
+}
+
+#[test]
 fn a_flag_goes_before_what_was_set_at_run_time() {
     let home = Home::with("", &["--username", "anna"]);
     home.settings().set("username", "bert").unwrap();
@@ -141,12 +172,16 @@ fn a_setting_that_the_next_start_would_refuse_is_refused_now() {
         ("download_port", "80"),
         ("public_download_port", "0"),
         ("username", "a b"),
+        ("conflict", "merge"),
         ("gui", "192.0.2.1:80"),
         ("listen", "localhost"),
         ("download_dir", "Downloads"),
         ("coordinator", "x"),
         ("coordinator", "http://hearsay.example"),
         ("username", &"a".repeat(5_000)),
+        ("upload_rate", "1"),
+        ("download_rate", "fast"),
+        ("uploads", "no"),
     ] {
         let refused = settings.set(name, value);
         assert!(matches!(refused, Err(SettingError::Invalid(_))), "{name}: {refused:?}");
@@ -175,4 +210,17 @@ fn every_setting_of_the_file_is_shown_and_every_settable_one_is_among_them() {
     let message = resolve("x = 1", &[]).unwrap_err().to_string();
     let listed = message.matches('`').count() / 2 - 1;
     assert_eq!(names.len(), listed, "{message}");
+}
+
+#[test]
+fn a_time_is_written_with_its_unit() {
+    let config = resolve("give_up_after = \"90s\"", &[]).unwrap();
+    assert_eq!(config.give_up_after, Duration::from_secs(90));
+    assert_eq!(resolve("", &[]).unwrap().give_up_after, Duration::from_hours(7 * 24));
+    for (text, shown) in [("7d", "7d"), ("48h", "2d"), ("90m", "90m"), ("3600s", "1h")] {
+        assert_eq!(text.parse::<TimeSpan>().unwrap().to_string(), shown);
+    }
+    for wrong in ["", "7", "0s", "-1d", "1.5h", "7 d", "d", "99999999999d"] {
+        assert!(wrong.parse::<TimeSpan>().is_err(), "{wrong}");
+    }
 }

@@ -5,6 +5,7 @@ use std::{
     fmt,
     net::{AddrParseError, SocketAddr},
     str::FromStr,
+    time::Duration,
 };
 
 use protocol::limits::PORT_MIN;
@@ -19,6 +20,10 @@ pub struct Port(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicPort(pub u16);
 
+/// A time as people write it: `90s`, `30m`, `12h`, `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeSpan(Duration);
+
 /// Where the web page listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuiAddress {
@@ -26,12 +31,33 @@ pub enum GuiAddress {
     At(SocketAddr),
 }
 
+/// A host under which a reverse proxy serves the web page, as browsers write it: lower case, with its port where
+/// that is not 443.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuiHost(String);
+
+impl GuiHost {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Where the web page is to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuiListen {
     pub address: SocketAddr,
     /// Somebody named this address: then the daemon does not start without it.
     pub is_chosen: bool,
+    /// Under which it is served by a reverse proxy.
+    pub hosts: Vec<GuiHost>,
+}
+
+/// Whether something is done at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Switch {
+    #[default]
+    On,
+    Off,
 }
 
 /// The coordinator's URL, as it was written.
@@ -85,6 +111,46 @@ impl PublicPort {
     }
 }
 
+/// The units of a time span in seconds, the greatest first.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl TimeSpan {
+    pub const fn from_hours(hours: u64) -> Self {
+        Self(Duration::from_hours(hours))
+    }
+
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for TimeSpan {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = UNITS.iter().find_map(|(unit, seconds)| {
+            let count = text.strip_suffix(*unit)?.parse::<u32>().ok().filter(|count| *count > 0)?;
+            Some(Self(Duration::from_secs(u64::from(count) * seconds)))
+        });
+        parsed.ok_or("expected a time such as 90s, 30m, 12h or 7d")
+    }
+}
+
+impl fmt::Display for TimeSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let whole = UNITS.iter().find(|(_, unit)| seconds.is_multiple_of(*unit));
+        let (unit, of_seconds) = whole.unwrap_or(&('s', 1));
+        write!(f, "{}{unit}", seconds / of_seconds)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 impl FromStr for GuiAddress {
     type Err = &'static str;
 
@@ -94,10 +160,57 @@ impl FromStr for GuiAddress {
         }
         let address: Result<SocketAddr, AddrParseError> = text.parse();
         match address {
-            Ok(address) if address.ip().is_loopback() => Ok(Self::At(address)),
-            Ok(_) => Err("the web page is served on loopback addresses only, such as 127.0.0.1:4823"),
+            Ok(address) => Ok(Self::At(address)),
             Err(_) => Err("expected an address such as 127.0.0.1:4823, or off"),
         }
+    }
+}
+
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("expected on or off"),
+        }
+    }
+}
+
+impl GuiAddress {
+    /// Whether other machines could reach it.
+    pub fn is_beyond_loopback(self) -> bool {
+        matches!(self, Self::At(address) if !address.ip().is_loopback())
+    }
+}
+
+impl FromStr for GuiHost {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, port) = text.split_once(':').unwrap_or((text, "443"));
+        let is_label = |label: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !label.is_empty() && label.bytes().all(is_plain)
+        };
+        if name.split('.').all(is_label) && port.parse::<u16>().is_ok_and(|port| port > 0) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected a host such as hearsay.example or hearsay.example:8443, in lower case")
+        }
+    }
+}
+
+impl fmt::Display for GuiHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for GuiHost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -131,6 +244,15 @@ impl fmt::Display for GuiAddress {
     }
 }
 
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
 impl fmt::Display for CoordinatorUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -150,6 +272,12 @@ impl<'de> Deserialize<'de> for PublicPort {
 }
 
 impl<'de> Deserialize<'de> for GuiAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }

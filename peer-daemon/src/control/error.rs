@@ -11,6 +11,7 @@ use actix_web::{
 use protocol::{Code, Problem};
 
 use crate::{
+    blocks::BlockError,
     config::settings::SettingError,
     coordinator_link::{CallError, ConnectError},
     downloads::ChangeError,
@@ -180,6 +181,19 @@ impl From<SettingError> for ControlError {
             }
             SettingError::State(error) => {
                 tracing::error!(%error, "settings can't be saved");
+                Self::new(Code::Internal, error)
+            }
+        }
+    }
+}
+
+impl From<BlockError> for ControlError {
+    fn from(error: BlockError) -> Self {
+        match error {
+            BlockError::Full => Self::new(Code::BlocksFull, error),
+            BlockError::Unknown => Code::BlockUnknown.into(),
+            BlockError::State(error) => {
+                tracing::error!(%error, "blocks can't be saved");
                 Self::new(Code::Internal, error)
             }
         }

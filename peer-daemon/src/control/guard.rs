@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use actix_web::{
-    Error,
+    Error, HttpMessage as _,
     body::MessageBody,
     dev::{Extensions, ServiceRequest, ServiceResponse},
     http::header,
@@ -11,7 +11,7 @@ use actix_web::{
 };
 use protocol::{Code, paths::control::HOST};
 
-use super::error::ControlError;
+use super::{caller::Caller, error::ControlError};
 
 /// The user at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(super) async fn admit_own_user<B: MessageBody + 'static>(
     let has_fixed_host = headers.get(header::HOST).is_some_and(|host| host == HOST);
     let is_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(header::REFERER);
     if is_own_user && has_fixed_host && !is_browser {
+        request.extensions_mut().insert(Caller::Socket);
         next.call(request).await
     } else {
         Err(ControlError::from(Code::CallerRefused).into())

@@ -1,6 +1,6 @@
 //! What each call of the control API does.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -9,8 +9,9 @@ use actix_web::{
 use protocol::{
     Code, Username,
     control::{
-        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequests, NewDownloads,
-        NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList,
+        ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        doctor::Examination,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -20,12 +21,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use crate::{
-    config::settings::Settings,
+    blocks::Blocks,
+    config::{settings::Settings, values::Switch},
     coordinator_link::{CoordinatorLink, LinkStatus},
+    doctor,
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
     library::Library,
+    peer_stream::throttle::Throttle,
     searches::{Searches, Source},
     uploads::Uploads,
 };
@@ -44,6 +48,7 @@ pub(crate) struct Controls {
     pub(crate) identities: IdentityKeeper,
     pub(crate) library: Library,
     pub(crate) settings: Settings,
+    pub(crate) blocks: Blocks,
     /// `None` when no coordinator is configured.
     pub(crate) network: Option<Network>,
     pub(crate) download_port: u16,
@@ -77,11 +82,17 @@ impl Controls {
         self.network.as_ref().map(|network| network.uploads.list()).unwrap_or_default()
     }
 
+    pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
+        self.network.as_ref().map(|network| network.uploads.requests()).unwrap_or_default()
+    }
+
     pub(crate) fn status(&self) -> Status {
         let (username, connected, connection_problem) =
             self.network.as_ref().map_or((None, false, None), |network| connection(&network.link));
         let summary = self.library.summary();
         let network = self.network.as_ref();
+        let live = self.settings.live();
+        let bytes_a_second = |throttle: &Throttle| throttle.rate().map(NonZeroU64::get);
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,6 +110,9 @@ impl Controls {
             download: network.and_then(|network| network.downloads.current()),
             upload: network.and_then(|network| network.uploads.current()),
             refused_dial_backs: network.map_or(0, |network| network.downloads.refused_dial_backs()),
+            download_rate_max: bytes_a_second(&live.download),
+            upload_rate_max: bytes_a_second(&live.upload),
+            uploads_off: live.giving().borrow().uploads == Switch::Off,
         }
     }
 }
@@ -148,6 +162,11 @@ pub(super) async fn start_search(
     Ok(HttpResponse::Created().json(search))
 }
 
+pub(super) async fn search_again(controls: Data<Controls>, number: Path<u64>) -> Answer<Search> {
+    let search = controls.network()?.searches.again(*number).await?;
+    search.map(Json).ok_or_else(|| Code::SearchUnknown.into())
+}
+
 /// How long a call may be held back for news.
 #[derive(Deserialize)]
 pub(super) struct Wait {
@@ -193,10 +212,7 @@ pub(super) async fn add_downloads(
     }
     // All are looked up before the first is added: a mistyped number starts nothing.
     let sources = sources(network, &request.targets).await?;
-    let mut downloads = Vec::with_capacity(sources.len());
-    for source in sources {
-        downloads.push(network.downloads.add(source).await?);
-    }
+    let downloads = network.downloads.add(sources, request.conflict).await?;
     Ok(HttpResponse::Created().json(downloads_document(downloads)))
 }
 
@@ -251,13 +267,17 @@ pub(super) async fn remove_download(controls: Data<Controls>, id: Path<String>) 
     changed(controls.network()?.downloads.remove(download_id(&id)?).await)
 }
 
+pub(super) async fn explain_download(controls: Data<Controls>, id: Path<String>) -> Answer<Why> {
+    let why = controls.network()?.downloads.why(download_id(&id)?).await.map_err(ChangeError::from)?;
+    Ok(Json(why.ok_or(ChangeError::Unknown)?))
+}
+
 pub(super) async fn list_uploads(controls: Data<Controls>) -> Json<UploadList> {
     Json(UploadList { schema: SCHEMA, uploads: controls.uploads() })
 }
 
 pub(super) async fn list_requests(controls: Data<Controls>) -> Json<IncomingRequests> {
-    let requests = controls.network.as_ref().map(|network| network.uploads.requests());
-    Json(IncomingRequests { schema: SCHEMA, requests: requests.unwrap_or_default() })
+    Json(IncomingRequests { schema: SCHEMA, requests: controls.requests() })
 }
 
 pub(super) async fn accept_request(controls: Data<Controls>, id: Path<String>) -> Answer<IncomingRequests> {
@@ -274,6 +294,10 @@ pub(super) async fn decline_request(controls: Data<Controls>, id: Path<String>) 
 
 fn settled(was_there: bool) -> Result<(), ControlError> {
     if was_there { Ok(()) } else { Err(Code::RequestUnknown.into()) }
+}
+
+pub(super) async fn examine(controls: Data<Controls>) -> Json<Examination> {
+    Json(doctor::examine(&controls).await)
 }
 
 pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {

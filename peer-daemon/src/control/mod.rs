@@ -3,7 +3,10 @@
 //! It is a security boundary: the socket's folder is the owner's alone, every connection's user is checked, and
 //! nothing that a browser could be made to send is served.
 
+mod block_handlers;
+mod caller;
 mod error;
+mod events;
 mod guard;
 mod handlers;
 mod routes;
@@ -16,9 +19,14 @@ use std::io;
 use actix_web::{App, HttpServer, middleware, web};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+pub(crate) use self::routes::ROUTES;
 pub(crate) use self::{
+    caller::Caller,
     error::{ControlError, json_config, method_not_allowed, route_unknown},
+    events::Streams,
     handlers::{Controls, Network},
+    routes::Doors,
     socket::{ControlSocket, SocketError},
 };
 
@@ -27,9 +35,14 @@ const WORKERS: usize = 1;
 /// Calls that are in work are given this long when the daemon ends.
 const DRAIN_SECONDS: u64 = 5;
 
-/// The routes that the web page has too, with what they need to read requests.
-pub(crate) fn configure_shared(config: &mut web::ServiceConfig) {
-    config.app_data(json_config()).app_data(error::query_config()).configure(routes::configure_shared);
+/// The calls that may come through the web page, with what they need to read requests.
+pub(crate) fn configure_for_page(config: &mut web::ServiceConfig) {
+    configure(config, |doors| doors == Doors::Both);
+}
+
+fn configure(config: &mut web::ServiceConfig, is_let_in: impl Fn(Doors) -> bool) {
+    config.app_data(json_config()).app_data(error::query_config());
+    routes::configure(config, is_let_in);
 }
 
 /// Serves until the token is cancelled.
@@ -39,13 +52,14 @@ pub(crate) async fn serve(
     token: CancellationToken,
 ) -> io::Result<()> {
     let controls = web::Data::new(controls);
+    let streams = web::Data::new(Streams::new());
     let listener = socket.listener()?;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(controls.clone())
+            .app_data(streams.clone())
             .wrap(middleware::from_fn(guard::admit_own_user))
-            .configure(configure_shared)
-            .configure(routes::configure_own)
+            .configure(|config| configure(config, |_| true))
             .default_service(web::route().to(route_unknown))
     })
     .on_connect(guard::note_user)

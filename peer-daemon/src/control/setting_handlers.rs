@@ -6,28 +6,54 @@ use protocol::{
     control::{Configuration, NewValue},
 };
 
-use super::handlers::{Answer, Controls};
+use super::{
+    caller::Caller,
+    error::ControlError,
+    handlers::{Answer, Controls},
+};
 use crate::config::settings::{SettingError, Settings};
 
-pub(super) async fn show(controls: Data<Controls>) -> Answer<Configuration> {
-    changed(&controls, |_| Ok(())).await
+/// Where the daemon listens for a browser and for others: a page doesn't change the doors that it stands in.
+const NOT_THROUGH_THE_PAGE: [&str; 2] = ["gui", "listen"];
+
+pub(super) async fn show(controls: Data<Controls>, caller: Caller) -> Answer<Configuration> {
+    changed(&controls, &caller, |_| Ok(())).await
 }
 
 pub(super) async fn set(
     controls: Data<Controls>,
+    caller: Caller,
     name: Path<String>,
     request: Json<NewValue>,
 ) -> Answer<Configuration> {
-    changed(&controls, move |settings| settings.set(&name, &request.value)).await
+    must_be_open_to(&caller, &name)?;
+    changed(&controls, &caller, move |settings| settings.set(&name, &request.value)).await
 }
 
-pub(super) async fn unset(controls: Data<Controls>, name: Path<String>) -> Answer<Configuration> {
-    changed(&controls, move |settings| settings.unset(&name)).await
+pub(super) async fn unset(
+    controls: Data<Controls>,
+    caller: Caller,
+    name: Path<String>,
+) -> Answer<Configuration> {
+    must_be_open_to(&caller, &name)?;
+    changed(&controls, &caller, move |settings| settings.unset(&name)).await
+}
+
+fn is_open_to(caller: &Caller, name: &str) -> bool {
+    !(caller.is_page() && NOT_THROUGH_THE_PAGE.contains(&name))
+}
+
+fn must_be_open_to(caller: &Caller, name: &str) -> Result<(), ControlError> {
+    if is_open_to(caller, name) {
+        return Ok(());
+    }
+    Err(ControlError::new(Code::SettingInvalid, format!("{name} is not set here: peerctl config set {name}")))
 }
 
 /// The settings after a change, which is kept on the disk.
 async fn changed(
     controls: &Controls,
+    caller: &Caller,
     change: impl FnOnce(&Settings) -> Result<(), SettingError> + Send + 'static,
 ) -> Answer<Configuration> {
     let settings = controls.settings.clone();
@@ -35,5 +61,9 @@ async fn changed(
         change(&settings)?;
         settings.show()
     });
-    Ok(Json(shown.await.map_err(|_| Code::Internal)??))
+    let mut shown = shown.await.map_err(|_| Code::Internal)??;
+    for setting in &mut shown.settings {
+        setting.settable &= is_open_to(caller, &setting.name);
+    }
+    Ok(Json(shown))
 }

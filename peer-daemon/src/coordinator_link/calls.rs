@@ -15,11 +15,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     CallError, CoordinatorLink, LinkStatus,
-    backoff::{Backoff, BackoffRange},
     client::{Failure, Request, parse},
     session::{Held, RETRY_AFTER_DEFAULT},
 };
-use crate::clock;
+use crate::{
+    backoff::{Backoff, BackoffRange},
+    clock,
+};
 
 /// Sendings of one call: the first, one more for a lost response, and one after a reconnection.
 const SENDINGS_MAX: u32 = 3;

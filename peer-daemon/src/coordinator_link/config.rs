@@ -7,7 +7,7 @@ use reqwest::Url;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::backoff::BackoffRange;
+use crate::backoff::BackoffRange;
 
 /// Where the coordinator is and how it may be reached.
 #[derive(Clone)]

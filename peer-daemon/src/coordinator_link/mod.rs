@@ -19,12 +19,12 @@
 //! does an introduction that was sent again; only a batch that was already acknowledged is passed over. So
 //! whoever consumes [`LinkEvent`]s does so idempotently, by the ids in the events.
 
-mod backoff;
 mod calls;
 mod claim;
 mod client;
 mod config;
 mod poll_loop;
+mod probe;
 mod session;
 mod supervisor;
 
@@ -47,15 +47,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::config::check_url;
-pub use self::{
-    backoff::BackoffRange,
-    config::{LinkConfig, LinkConfigError, Timings},
-};
 use self::{
     client::Client,
     session::{Held, Keeper, Names, Outlets},
     supervisor::{Command, Supervisor},
 };
+pub use self::{
+    config::{LinkConfig, LinkConfigError, Timings},
+    probe::could_connect,
+};
+pub use crate::backoff::BackoffRange;
 use crate::clock;
 
 /// Events that wait for the daemon's attention. When it is behind by so many, polling pauses, and the

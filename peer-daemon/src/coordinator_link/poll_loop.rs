@@ -19,11 +19,13 @@ use tokio::{select, time::sleep};
 
 use super::{
     LinkEvent,
-    backoff::{Backoff, BackoffRange},
     client::{Failure, Polled},
     session::{Held, Keeper},
 };
-use crate::clock;
+use crate::{
+    backoff::{Backoff, BackoffRange},
+    clock,
+};
 
 /// The least time from one quiet poll to the next. A 204 that comes sooner did not wait, whoever sent it, and
 /// polling on at once would be a busy loop.

@@ -19,13 +19,12 @@ use zeroize::Zeroizing;
 
 use super::{
     ConnectError, LinkEvent, LinkStatus, NameTokenStore,
-    backoff::Backoff,
     claim::{Claim, Claimer},
     client::{Client, Failure},
     config::{LinkConfig, Timings},
     supervisor::{ConnectAnswer, reply},
 };
-use crate::clock;
+use crate::{backoff::Backoff, clock};
 
 /// When a 429 does not say how long: what most limits recover in.
 pub(super) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(10);

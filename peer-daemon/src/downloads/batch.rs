@@ -1,18 +1,22 @@
 //! The downloads that one introduction asks for, and the changes to their records.
 
-use protocol::{FileId, control::DownloadState, introduction::QueueReason};
+use protocol::{FileId, IntroductionId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Downloads,
     entry::{DownloadId, Entry},
     failure::Failure,
+    setback::Setback,
+    step::Step,
 };
 use crate::searches::Source;
 
 pub(super) struct Batch {
     downloads: Downloads,
     items: Vec<Item>,
+    /// What they are asked for under: that of an earlier introduction, if their source may keep a place for it.
+    id: IntroductionId,
 }
 
 /// One download of a batch, for as long as its token lives: after a pause or cancel, nothing here changes its
@@ -25,8 +29,21 @@ pub(super) struct Item {
 }
 
 impl Batch {
-    pub(super) fn new(downloads: Downloads, items: Vec<Item>) -> Self {
-        Self { downloads, items }
+    pub(super) fn new(downloads: Downloads, items: Vec<Item>, id: IntroductionId) -> Self {
+        Self { downloads, items, id }
+    }
+
+    pub(super) fn id(&self) -> IntroductionId {
+        self.id
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Goes on without those that are not wanted any more.
+    pub(super) fn drop_unwanted(&mut self) {
+        self.items.retain(|item| !item.token.is_cancelled());
     }
 
     /// Those that are still wanted.
@@ -35,19 +52,25 @@ impl Batch {
     }
 
     pub(super) fn files(&self) -> Vec<FileId> {
-        self.items.iter().map(|item| item.file).collect()
+        self.wanted().map(|item| item.file).collect()
     }
 
-    /// Changes a record, unless the download was stopped meanwhile. The book is locked for both, and whoever
-    /// stops a download cancels its token under the same lock.
+    /// Changes a record, unless the download was stopped meanwhile, or has left for another source.
     pub(super) fn change<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
-        let changed = {
-            let mut book = self.downloads.book();
-            let entry = book.get_mut(item.id).filter(|_| !item.token.is_cancelled());
-            entry.map(change)
-        };
-        self.downloads.note_change();
-        changed
+        self.downloads.change_item(item, |entry| self.has(entry).then(|| change(entry))).flatten()
+    }
+
+    /// The same where it may end.
+    fn settle(&self, item: &Item, change: impl FnOnce(&mut Entry)) {
+        self.downloads.settle_item(item, |entry| {
+            if self.has(entry) {
+                change(entry);
+            }
+        });
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        entry.life().introduction() == Some(self.id) && entry.life().errand().is_none()
     }
 
     /// The keys to use are those that were learnt last.
@@ -63,62 +86,67 @@ impl Batch {
         }
     }
 
-    pub(super) fn update(&self, item: &Item, state: DownloadState, reason: Option<&str>) {
-        self.change(item, |entry| entry.move_to(state, reason.map(str::to_owned)));
+    /// A step that says itself where it leads.
+    pub(super) fn take(&self, item: &Item, step: Step) {
+        self.change(item, |entry| entry.take(step));
     }
 
-    pub(super) fn update_all(&self, state: DownloadState, reason: Option<&str>) {
+    pub(super) fn take_all(&self, step: &Step) {
         for item in &self.items {
-            self.update(item, state, reason);
+            self.take(item, step.clone());
         }
     }
 
-    pub(super) fn wait_at(&self, position: u32, reason: QueueReason) {
+    /// Notes the id that they are asked for under.
+    pub(super) fn introduce(&self) {
         for item in &self.items {
-            self.change(item, |entry| entry.wait_at(position, queue_sentence(reason).to_owned()));
+            self.downloads.change_item(item, |entry| entry.introduce(self.id));
         }
     }
 
-    /// What was not reached by a stream is asked for again.
-    pub(super) fn requeue(&self) {
-        self.update_all(DownloadState::Queued, None);
+    /// Whether any of them will be asked for under the same id again.
+    pub(super) fn is_to_go_on(&self) -> bool {
+        let mut book = self.downloads.book();
+        self.items.iter().any(|item| {
+            book.get_mut(item.id).is_some_and(|entry| entry.life().introduction() == Some(self.id))
+        })
     }
 
-    /// Counts it for each; answers the highest count.
-    pub(super) fn count_lost_stream(&self) -> u32 {
-        let count = |entry: &mut Entry| {
-            entry.lost_streams += 1;
-            entry.lost_streams
-        };
-        self.items.iter().filter_map(|item| self.change(item, count)).max().unwrap_or(1)
+    /// Bytes of all of them that were verified: tells whether a stream brought anything.
+    pub(super) fn received(&self) -> u64 {
+        let mut book = self.downloads.book();
+        self.items.iter().map(|item| book.get_mut(item.id).map_or(0, |entry| entry.received())).sum()
     }
 
-    /// Ends a download. What was received stays, for a retry; a partial file without any is removed.
+    /// Something came in the way of one of them.
+    pub(super) fn meet(&self, item: &Item, setback: &Setback, has_progress: bool) {
+        let at = self.downloads.circumstances();
+        self.settle(item, |entry| {
+            let source = entry.source.clone();
+            entry.live(|life, _| life.meet(&at, &source, setback.clone(), has_progress));
+        });
+    }
+
+    /// Nothing can be asked while the coordinator is away. Tells whether any of them waits on.
+    pub(super) fn lack_coordinator(&self, setback: &Setback) -> bool {
+        let at = self.downloads.circumstances();
+        for item in &self.items {
+            self.settle(item, |entry| {
+                entry.live(|life, _| life.lack_coordinator(&at, setback.clone()));
+            });
+        }
+        self.is_to_go_on()
+    }
+
+    /// Each is asked for alone: one of the files is not there, and the source does not say which.
+    pub(super) fn ask_one_by_one(&self) {
+        for item in &self.items {
+            self.change(item, Entry::ask_alone);
+        }
+    }
+
+    /// Ends a download over a trouble of this machine. What was received stays, for a retry.
     pub(super) fn fail(&self, item: &Item, failure: &Failure) {
-        if let Some((part, remains)) = self.change(item, |entry| entry.fail(failure)) {
-            let downloads = self.downloads.clone();
-            let left = remains.map(|remains| (remains.part, remains.inode));
-            self.downloads.shared.parts.tracker.spawn(async move { downloads.discard(part, left).await });
-        }
-    }
-
-    pub(super) fn fail_all(&self, failure: &Failure) {
-        for item in &self.items {
-            self.fail(item, failure);
-        }
-    }
-
-    /// Those of them that are in this state.
-    pub(super) fn only(&self, state: DownloadState) -> Self {
-        let is_in = |item: &&Item| self.change(item, |entry| entry.state() == state) == Some(true);
-        Self::new(self.downloads.clone(), self.items.iter().filter(is_in).cloned().collect())
-    }
-}
-
-fn queue_sentence(reason: QueueReason) -> &'static str {
-    match reason {
-        QueueReason::Busy => "the source is busy with another upload",
-        QueueReason::Asking => "the source's owner is asked",
-        QueueReason::Other => "the source lets this wait",
+        self.settle(item, |entry| entry.live(|life, now| life.fail(now, failure.step())));
     }
 }

@@ -3,19 +3,23 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::Path,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use protocol::{
-    Username,
+    Conflict, IntroductionId, Username,
     control::{Download, DownloadState},
     limits::FILES_PER_INTRODUCTION_MAX,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    assemble::AssembleError,
     batch::Item,
     entry::{DownloadId, Entry},
+    failure::Failure,
+    life::{Errand, What},
+    names::Names,
     store::{Loaded, Record},
 };
 use crate::searches::Source;
@@ -29,6 +33,15 @@ pub(super) struct Book {
     last_id: u64,
     /// Sources that a task is asking.
     asked: HashSet<Username>,
+}
+
+/// A download that somebody asks for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) source: Source,
+    /// What is done where its name is taken.
+    pub(super) conflict: Conflict,
+    pub(super) token: CancellationToken,
 }
 
 /// There are as many downloads as the daemon keeps, and none of them has ended.
@@ -60,30 +73,59 @@ impl Book {
         self.entries.remove(&id)
     }
 
-    /// Adds a download. One of the same file that has not ended is the same download.
+    /// The names that are wanted by downloads that have not ended.
+    pub(super) fn names_under_way(&self) -> Names {
+        let under_way = self.entries.values().filter(|entry| !entry.state().has_ended());
+        Names::of(under_way.map(|entry| &entry.source.name))
+    }
+
+    /// Adds a download, under a name apart from those in `names`. One of the same file that has not ended is the
+    /// same download. `is_there`: something in the folder has the name.
     pub(super) fn add(
         &mut self,
-        source: Source,
+        wanted: Wanted,
+        is_there: bool,
+        names: &mut Names,
         directory: &Path,
-        token: CancellationToken,
     ) -> Result<DownloadId, BookFull> {
+        let Wanted { mut source, conflict, token } = wanted;
         if let Some((id, _)) = self
             .entries
             .iter()
             .find(|(_, entry)| entry.source.file == source.file && !entry.state().has_ended())
         {
-            return Ok(*id);
+            let id = *id;
+            // One that waits for a source has one now.
+            let waits = |entry: &&mut Entry| entry.life().errand().is_some() && entry.life().may_ask(&source);
+            if let Some(entry) = self.entries.get_mut(&id).filter(waits) {
+                entry.find(source);
+            }
+            return Ok(id);
         }
         self.make_room()?;
         self.last_id += 1;
         let id = DownloadId(self.last_id);
+        let is_left_out = conflict == Conflict::Skip && (is_there || names.has(&source.name));
+        if !is_left_out {
+            source.name = names.add(&source.name);
+        }
+        let taken = Failure::from(AssembleError::NameTaken(source.name.clone()));
         let path = directory.join(source.name.as_str());
-        self.entries.insert(id, Entry::new(id, source, path, token));
+        let mut entry = Entry::new(id, Wanted { source, conflict, token }, path);
+        if is_left_out {
+            entry.live(|life, now| life.fail(now, taken.step()));
+        }
+        self.entries.insert(id, entry);
         Ok(id)
     }
 
     pub(super) fn get_mut(&mut self, id: DownloadId) -> Option<&mut Entry> {
         self.entries.get_mut(&id)
+    }
+
+    /// Those that wait for the disk.
+    pub(super) fn held(&self) -> Vec<DownloadId> {
+        self.entries.iter().filter(|(_, entry)| entry.life().is_held()).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn list(&mut self, now: Instant) -> Vec<Download> {
@@ -115,21 +157,73 @@ impl Book {
         self.asked.insert(username.clone())
     }
 
-    /// What the source's task asks for next; with nothing left, the task is over.
-    pub(super) fn next_batch(&mut self, username: &Username) -> Vec<Item> {
-        let is_next =
+    /// What the source's task asks for next, and under which id if its source may keep a place for it. With
+    /// nothing left, the task is over.
+    pub(super) fn next_batch(&mut self, username: &Username) -> Option<(Vec<Item>, Option<IntroductionId>)> {
+        let is_queued =
             |entry: &Entry| entry.source.username == *username && entry.state() == DownloadState::Queued;
-        let batch: Vec<_> = self
+        let Some(first) = self.entries.values().find(|entry| is_queued(entry)) else {
+            self.asked.remove(username);
+            return None;
+        };
+        let (id, is_alone) = (first.life().introduction(), first.is_asked_alone);
+        let batch = self
             .entries
             .iter()
-            .filter(|(_, entry)| is_next(entry))
-            .map(|(id, entry)| Item { id: *id, file: entry.source.file, token: entry.token.clone() })
-            .take(FILES_PER_INTRODUCTION_MAX)
-            .collect();
-        if batch.is_empty() {
-            self.asked.remove(username);
+            .filter(|(_, entry)| is_queued(entry))
+            .filter(|(_, entry)| entry.life().introduction() == id && entry.is_asked_alone == is_alone)
+            .map(|(id, entry)| item(*id, entry))
+            .take(if is_alone { 1 } else { FILES_PER_INTRODUCTION_MAX });
+        Some((batch.collect(), id))
+    }
+
+    /// Sets out all whose source is to be asked by now; answers the sources, and when the next is due.
+    pub(super) fn set_out(&mut self, now: SystemTime) -> (Vec<Username>, Option<SystemTime>) {
+        let mut usernames = Vec::new();
+        let mut next = None;
+        for entry in self.entries.values_mut() {
+            match entry.life().errand() {
+                Some(Errand { what: What::Ask, due }) if due <= now => {
+                    entry.set_out();
+                    usernames.push(entry.source.username.clone());
+                }
+                Some(Errand { what: What::Ask, due }) => next = Some(earlier(next, due)),
+                _ => {}
+            }
         }
-        batch
+        (usernames, next)
+    }
+
+    /// What is to be searched for now, or when the next is due.
+    pub(super) fn next_to_seek(&self, now: SystemTime) -> Result<Item, Option<SystemTime>> {
+        let seeking = self.entries.iter().filter_map(|(id, entry)| match entry.life().errand() {
+            Some(Errand { what: What::Seek, due }) => Some((due, id, entry)),
+            _ => None,
+        });
+        let mut next = None;
+        let mut first = None;
+        for (due, id, entry) in seeking {
+            if due > now {
+                next = Some(earlier(next, due));
+                continue;
+            }
+            // Who has just lost its source, before who has waited for a while.
+            let order = (entry.state() == DownloadState::Waiting, due, *id);
+            if first.as_ref().is_none_or(|(first_order, _)| order < *first_order) {
+                first = Some((order, entry));
+            }
+        }
+        first.map(|((.., id), entry)| item(id, entry)).ok_or(next)
+    }
+
+    /// This source is there: all that wait to search for it again need not.
+    pub(super) fn find_again(&mut self, source: &Source) {
+        for entry in self.entries.values_mut() {
+            let waits = entry.life().errand().is_some_and(|errand| errand.what == What::Seek);
+            if waits && entry.source.username == source.username && entry.life().may_ask(source) {
+                entry.find(Source { file: entry.source.file, ..source.clone() });
+            }
+        }
     }
 
     fn make_room(&mut self) -> Result<(), BookFull> {
@@ -139,6 +233,14 @@ impl Book {
         let ended = self.entries.iter().find(|(_, entry)| entry.state().has_ended()).map(|(id, _)| *id);
         ended.and_then(|id| self.entries.remove(&id)).map(|_| ()).ok_or(BookFull)
     }
+}
+
+fn item(id: DownloadId, entry: &Entry) -> Item {
+    Item { id, file: entry.source.file, token: entry.token.clone() }
+}
+
+fn earlier(known: Option<SystemTime>, other: SystemTime) -> SystemTime {
+    known.map_or(other, |known| known.min(other))
 }
 
 /// A download that its source is not asked for yet, because it is being asked for others: tells its place among

@@ -26,13 +26,11 @@ impl Downloads {
     /// Stops a download until it is resumed; what was received stays.
     pub(crate) async fn pause(&self, id: DownloadId) -> Result<Download, ChangeError> {
         self.change(id, |entry| match entry.state() {
-            DownloadState::Paused => Ok(()),
             state if state.has_ended() || state == DownloadState::Verifying => {
                 Err(ChangeError::WrongState(state))
             }
             _ => {
-                entry.token.cancel();
-                entry.move_to(DownloadState::Paused, None);
+                entry.pause();
                 Ok(())
             }
         })
@@ -44,14 +42,23 @@ impl Downloads {
         self.go_on_from(id, &[DownloadState::Paused]).await
     }
 
-    /// Goes on with a download that failed or was cancelled.
+    /// Goes on with a download that failed or was cancelled, or that waits for its next try.
     pub(crate) async fn retry(&self, id: DownloadId) -> Result<Download, ChangeError> {
+        let mut is_hurried = false;
+        let hurry = self.change(id, |entry| {
+            is_hurried = entry.hurry();
+            Ok(())
+        });
+        let download = hurry.await?;
+        if is_hurried {
+            return Ok(download);
+        }
         self.go_on_from(id, &[DownloadState::Failed, DownloadState::Cancelled]).await
     }
 
     /// Ends a download and removes what was written of it.
     pub(crate) async fn cancel(&self, id: DownloadId) -> Result<Download, ChangeError> {
-        let mut remains = (None, None);
+        let mut leftovers = (None, None);
         let download = self
             .change(id, |entry| match entry.state() {
                 DownloadState::Cancelled => Ok(()),
@@ -60,12 +67,12 @@ impl Downloads {
                 }
                 _ => {
                     entry.token.cancel();
-                    remains = entry.cancel();
+                    leftovers = entry.cancel();
                     Ok(())
                 }
             })
             .await?;
-        self.discard(remains.0, remains.1.map(|remains| (remains.part, remains.inode))).await;
+        self.discard(leftovers).await;
         Ok(download)
     }
 

@@ -6,10 +6,13 @@ use protocol::{CertificateSha256, IntroductionId, limits::ROUTE_HOLD};
 use thiserror::Error;
 use tracing::debug;
 
-use super::Downloads;
+use super::{Downloads, setback::DialTrouble, step::Way};
 use crate::{
     dialler::DialFailed,
-    peer_stream::client::{Requester, StreamError},
+    peer_stream::{
+        client::{Requester, StreamError},
+        throttle::Throttled,
+    },
 };
 
 #[derive(Debug, Error)]
@@ -35,15 +38,27 @@ pub(super) fn dial_target(
     let token = parts.token.clone();
     parts.tracker.spawn(async move {
         let dialled = tokio::time::timeout(ROUTE_HOLD, dial(&downloads, id, endpoint, certificate));
-        tokio::select! {
-            result = dialled => match result {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(%error, "the target could not be dialled"),
-                Err(_elapsed) => debug!("the target did not answer in time"),
-            },
-            () = token.cancelled() => {}
-        }
+        let Some(dialled) = token.run_until_cancelled(dialled).await else { return };
+        let how = match dialled {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                debug!(%error, "the target could not be dialled");
+                DialTrouble::from(&error)
+            }
+            Err(_elapsed) => DialTrouble::TimedOut,
+        };
+        downloads.shared.pending.note_failed_dial(id, how);
     });
+}
+
+impl From<&NoStream> for DialTrouble {
+    fn from(error: &NoStream) -> Self {
+        match error {
+            NoStream::Dial(error) => error.into(),
+            NoStream::NoIdentity => Self::Unreachable,
+            NoStream::Stream(_) | NoStream::Key => Self::NotTheSource,
+        }
+    }
 }
 
 async fn dial(
@@ -55,9 +70,10 @@ async fn dial(
     let parts = &downloads.shared.parts;
     let (_, identity) = parts.identities.current().ok_or(NoStream::NoIdentity)?;
     let (stream, ticket) = parts.dialler.dial(endpoint).await?;
+    let stream = Throttled::reading(stream, parts.throttle.clone());
     let mut requester = Requester::establish(stream, &identity, Some(certificate)).await?.naming(id);
     let proof = requester.proof().await?;
-    downloads.shared.pending.settle(&proof, requester).map_err(|_| NoStream::Key)?;
+    downloads.shared.pending.settle(&proof, requester, Way::Dialled).map_err(|_| NoStream::Key)?;
     parts.dialler.established(&ticket);
     Ok(())
 }

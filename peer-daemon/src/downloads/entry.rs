@@ -1,23 +1,26 @@
 //! One download as the person sees it: its state, its progress, and why it stands where it stands.
 
 use std::{
-    collections::HashSet,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use protocol::{
-    ReplyKey, SafeName, Username,
-    control::{Cause, Download, DownloadState},
+    Conflict, IntroductionId, SafeName,
+    control::{Download, DownloadState},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     assemble::PartFile,
-    failure::Failure,
+    book::Wanted,
+    disk_trouble::DiskTrouble,
+    history::Change,
+    life::Life,
     plan::Plan,
-    store::{Change, Record, Remains},
+    step::Step,
+    store::{Record, Remains},
 };
 use crate::{
     clock,
@@ -40,11 +43,16 @@ impl std::str::FromStr for DownloadId {
 /// The pieces of a download, shared by its record and its fetcher.
 pub(crate) type SharedPlan = Arc<Mutex<Plan>>;
 
+/// What is on the disk of a download: opened by this process, or left by an earlier one.
+pub(crate) type Leftovers = (Option<Arc<PartFile>>, Option<Remains>);
+
 /// A download's record.
 #[derive(Debug)]
 pub(crate) struct Entry {
     id: DownloadId,
     pub(crate) source: Source,
+    /// What is done where its name is taken.
+    pub(crate) conflict: Conflict,
     pub(crate) plan: SharedPlan,
     /// What was written so far; opened with the first stream of this process.
     pub(crate) part: Option<Arc<PartFile>>,
@@ -52,14 +60,9 @@ pub(crate) struct Entry {
     pub(crate) remains: Option<Remains>,
     /// Cancelled when the download is to stop; a fresh one is made when it goes on.
     pub(crate) token: CancellationToken,
-    /// Sources that gave no word, by username and the key that was sealed to.
-    pub(crate) gone: HashSet<(Username, ReplyKey)>,
-    /// Streams that broke off so far, for the limit of tries.
-    pub(crate) lost_streams: u32,
-    state: DownloadState,
-    position: Option<u32>,
-    reason: Option<String>,
-    cause: Option<Cause>,
+    /// Its source declined the introduction of several files for one of them, and it is not known which.
+    pub(crate) is_asked_alone: bool,
+    life: Life,
     rate: TransferRate,
     path: PathBuf,
     /// Changes of state that are not saved yet, and whether anything is not.
@@ -69,17 +72,10 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `path` is where the file is meant to be; another name may be taken when it is finished.
-    pub(crate) fn new(id: DownloadId, source: Source, path: PathBuf, token: CancellationToken) -> Self {
-        let record = Record {
-            id,
-            source,
-            state: DownloadState::Queued,
-            reason: None,
-            cause: None,
-            path,
-            lost_streams: 0,
-            changes: Vec::new(),
-        };
+    pub(super) fn new(id: DownloadId, wanted: Wanted, path: PathBuf) -> Self {
+        let Wanted { source, conflict, token } = wanted;
+        let life = Life::begin(clock::wall());
+        let record = Record { id, source, conflict, life, path, changes: Vec::new() };
         let mut entry = Self::restore(record, None, token);
         entry.note_change();
         entry
@@ -87,9 +83,9 @@ impl Entry {
 
     /// From an earlier process. What was under way waits to go on.
     pub(crate) fn restore(record: Record, remains: Option<Remains>, token: CancellationToken) -> Self {
-        let Record { id, source, state, reason, cause, path, lost_streams, changes } = record;
+        let Record { id, source, conflict, life, path, changes } = record;
         let verified_bits = remains.as_ref().map_or(&[][..], |remains| &remains.verified_bits);
-        let plan = if state == DownloadState::Finished {
+        let plan = if life.state() == DownloadState::Finished {
             Plan::complete(source.file)
         } else {
             Plan::restore(source.file, verified_bits)
@@ -98,78 +94,151 @@ impl Entry {
             id,
             plan: Arc::new(Mutex::new(plan)),
             source,
+            conflict,
             part: None,
             remains,
             token,
-            gone: HashSet::new(),
-            lost_streams,
-            state,
-            position: None,
-            reason,
-            cause,
+            is_asked_alone: false,
+            life,
             rate: TransferRate::default(),
             path,
             changes,
             is_unsaved: false,
         };
-        if !state.has_ended() && state != DownloadState::Paused && state != DownloadState::Queued {
-            entry.move_to(DownloadState::Queued, Some("the daemon was started again".to_owned()));
-        }
+        entry.live(Life::restart);
         entry
     }
 
     pub(crate) fn state(&self) -> DownloadState {
-        self.state
+        self.life.state()
     }
 
-    /// Moves to another state, with the reason why it is there. An ended download stays as it ended.
-    pub(crate) fn move_to(&mut self, state: DownloadState, reason: Option<String>) {
-        if self.state.has_ended() || (state, &reason, None) == (self.state, &self.reason, self.position) {
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// Changes its life, and notes that where anything changed.
+    pub(crate) fn live(&mut self, change: impl FnOnce(&mut Life, SystemTime) -> bool) {
+        let before = self.life.state();
+        if !change(&mut self.life, clock::wall()) {
             return;
         }
-        if state != self.state {
+        if self.life.state() != before {
             self.rate = TransferRate::default();
         }
-        (self.state, self.reason, self.position) = (state, reason, None);
         self.note_change();
     }
 
-    /// Waits in the source's queue.
-    pub(crate) fn wait_at(&mut self, position: u32, reason: String) {
-        self.move_to(DownloadState::Waiting, Some(reason));
-        self.position = Some(position);
+    /// A step that says itself where it leads.
+    pub(crate) fn take(&mut self, step: Step) {
+        self.live(|life, now| life.take(now, step));
     }
 
-    /// Ends it; answers a partial file in which nothing was received, to be removed.
-    pub(crate) fn fail(&mut self, failure: &Failure) -> (Option<Arc<PartFile>>, Option<Remains>) {
-        self.move_to(DownloadState::Failed, Some(failure.to_string()));
-        self.cause = Some(failure.cause());
-        let received = self.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
+    /// Bytes in verified pieces.
+    pub(crate) fn received(&self) -> u64 {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).received()
+    }
+
+    /// It is asked for under this id, which is kept, so that a later process asks under it, too.
+    pub(crate) fn introduce(&mut self, id: IntroductionId) {
+        self.life.introduce(id);
+        self.is_unsaved = true;
+    }
+
+    /// It is asked for without the others of its batch.
+    pub(crate) fn ask_alone(&mut self) {
+        self.is_asked_alone = true;
+        self.live(Life::leave_batch);
+    }
+
+    /// The person does not want to wait for the next try. Tells whether there is one.
+    pub(crate) fn hurry(&mut self) -> bool {
+        let is_hurried = self.life.hurry(clock::wall());
+        self.is_unsaved |= is_hurried;
+        is_hurried
+    }
+
+    /// What it waited for is due.
+    pub(crate) fn set_out(&mut self) {
+        self.life.set_out();
+        self.is_unsaved = true;
+    }
+
+    /// Another source, or the same with the keys that it has now.
+    pub(crate) fn find(&mut self, source: Source) {
+        let earlier = std::mem::replace(&mut self.source, source);
+        self.source.name = earlier.name;
+        self.is_asked_alone = false;
+        self.live(Life::find);
+    }
+
+    /// Waits for the disk, with what was synced until now: the partial file is opened again when it goes on.
+    pub(crate) fn hold(&mut self, trouble: &DiskTrouble, remains: Option<Remains>) {
+        self.token.cancel();
+        self.live(|life, now| life.hold(now, trouble.to_string(), trouble.cause()));
+        if let Some(remains) = remains {
+            (self.part, self.remains) = (None, Some(remains));
+        }
+    }
+
+    /// The disk has another trouble now. Tells whether it is another one.
+    pub(crate) fn retell(&mut self, trouble: &DiskTrouble) -> bool {
+        let is_another = self.life.is_held() && self.life.cause() != Some(trouble.cause());
+        if is_another {
+            self.hold(trouble, None);
+        }
+        is_another
+    }
+
+    /// Goes on after the disk's trouble, with a fresh token.
+    pub(crate) fn release(&mut self, token: CancellationToken) {
+        self.life.release(clock::wall(), &self.source);
+        self.token = token;
+        self.note_change();
+    }
+
+    /// A person pauses it; what waits for the disk waits for that person from now on.
+    pub(crate) fn pause(&mut self) {
+        self.token.cancel();
+        self.take(Step::Paused);
+    }
+
+    /// Its partial file is gone: all of it is to be fetched.
+    pub(crate) fn forget_part(&mut self) {
+        (self.part, self.remains) = (None, None);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    }
+
+    /// Bytes still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).missing()
+    }
+
+    /// What a failed download leaves on the disk in which nothing was received: to be removed.
+    pub(crate) fn take_empty_part(&mut self) -> Leftovers {
         // What an earlier process left is not looked at before it is taken up: it may hold more than its record.
         let is_known = self.part.is_some() || self.remains.is_none();
-        if is_known && received == 0 { (self.part.take(), self.remains.take()) } else { (None, None) }
+        let is_empty = self.state() == DownloadState::Failed && is_known && self.received() == 0;
+        if is_empty { (self.part.take(), self.remains.take()) } else { (None, None) }
     }
 
     /// Ends it; answers what was written of it, to be removed.
-    pub(crate) fn cancel(&mut self) -> (Option<Arc<PartFile>>, Option<Remains>) {
-        self.state = DownloadState::Cancelled;
-        (self.reason, self.cause, self.position) = (None, None, None);
+    pub(crate) fn cancel(&mut self) -> Leftovers {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+        self.life.cancel(clock::wall());
         self.note_change();
         (self.part.take(), self.remains.take())
     }
 
     pub(crate) fn finish(&mut self, path: PathBuf) {
-        self.move_to(DownloadState::Finished, None);
+        self.take(Step::Finished);
         self.path = path;
     }
 
     /// Goes on after a pause or an end, with a fresh token and without what was held against its source.
     pub(crate) fn go_on(&mut self, token: CancellationToken) {
-        self.state = DownloadState::Queued;
-        (self.reason, self.cause, self.position) = (None, None, None);
-        (self.token, self.lost_streams) = (token, 0);
-        self.gone.clear();
+        self.life.go_on(clock::wall(), &self.source);
+        self.token = token;
         self.note_change();
     }
 
@@ -181,26 +250,25 @@ impl Entry {
         Some(Record {
             id: self.id,
             source: self.source.clone(),
-            state: self.state,
-            reason: self.reason.clone(),
-            cause: self.cause,
+            conflict: self.conflict,
+            life: self.life.clone(),
             path: self.path.clone(),
-            lost_streams: self.lost_streams,
             changes: std::mem::take(&mut self.changes),
         })
     }
 
     fn note_change(&mut self) {
-        let (state, reason) = (self.state, self.reason.clone());
-        self.changes.push(Change { at: clock::wall(), state, reason });
+        let step = self.life.step().clone();
+        let username = step.concerns_the_source().then(|| self.source.username.clone());
+        self.changes.push(Change { at: self.life.at(), state: self.life.state(), step, username });
         self.is_unsaved = true;
     }
 
     /// The document of the control API; measures the rate on the way.
     pub(crate) fn view(&mut self, now: Instant) -> Download {
-        let received = self.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
+        let received = self.received();
         let size = self.source.file.size;
-        let bytes_per_second = if self.state == DownloadState::Transferring {
+        let bytes_per_second = if self.state() == DownloadState::Transferring {
             self.rate.record(now, received);
             self.rate.bytes_per_second(now)
         } else {
@@ -211,22 +279,22 @@ impl Entry {
             name: self.shown_name(),
             size,
             received,
-            state: self.state,
+            state: self.state(),
             username: self.source.username.clone(),
             root: self.source.file.root,
             path: self.path.to_string_lossy().into_owned(),
             bytes_per_second,
             eta_seconds: eta_seconds(size - received, bytes_per_second),
-            position: self.position,
-            reason: self.reason.clone(),
-            cause: self.cause,
+            position: self.life.position(),
+            reason: self.life.reason(clock::time_of_day),
+            cause: self.life.cause(),
         }
     }
 
     /// A finished file may have got another name than it was to have: one of that name was there.
     fn shown_name(&self) -> SafeName {
         match self.path.file_name() {
-            Some(name) if self.state == DownloadState::Finished => {
+            Some(name) if self.state() == DownloadState::Finished => {
                 SafeName::sanitise(&name.to_string_lossy())
             }
             _ => self.name(),

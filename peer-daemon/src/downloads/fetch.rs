@@ -16,8 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     entry::SharedPlan,
     failure::Failure,
+    folder::DownloadFolder,
+    holding::watch_running,
     plan::{Plan, WrongPiece},
     recorder::Recorder,
+    setback::Setback,
 };
 use crate::peer_stream::client::{FileBody, Requester};
 
@@ -30,12 +33,14 @@ pub(super) async fn fetch(
     stream: &mut Requester,
     layer: &Arc<PieceLayer>,
     recorder: &Recorder,
+    folder: &Arc<DownloadFolder>,
     token: &CancellationToken,
 ) -> Result<(), Failure> {
     lock(&recorder.plan).forgive();
     let fetched = tokio::select! {
         fetched = fetch_runs(stream, layer, recorder, token) => fetched,
         failure = recorder.run() => Err(failure),
+        failure = watch_running(folder, &recorder.part, &recorder.plan) => Err(failure),
     };
     if fetched.is_err() {
         // The first failure is the one to tell.
@@ -55,7 +60,7 @@ async fn fetch_runs(
         let run = lock(&recorder.plan).next_run();
         let Some(run) = run else { return Ok(()) };
         let bytes = lock(&recorder.plan).bytes_of(&run);
-        let body = stream.fetch(&file, bytes).await.map_err(Failure::from_stream)?;
+        let body = stream.fetch(&file, bytes).await?;
         let writer = PieceWriter { recorder: recorder.clone(), layer: Arc::clone(layer), run };
         receive(body, writer, token).await?;
     }
@@ -83,7 +88,7 @@ async fn receive(
                 }
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(Failure::from_stream(error)),
+            Err(error) => break Err(error.into()),
         }
     };
     drop(chunks);
@@ -135,7 +140,7 @@ impl PieceWriter {
         }
         match plan.mark_wrong(index) {
             WrongPiece::FetchAgain => Ok(()),
-            WrongPiece::DropSource => Err(Failure::WrongPiece),
+            WrongPiece::DropSource => Err(Setback::WrongPiece.into()),
         }
     }
 }

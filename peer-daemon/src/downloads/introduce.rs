@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use protocol::{
     Username,
-    control::DownloadState,
     introduction::{HeardReply, IntroductionRequest, Invitation},
     limits::{INTRODUCTION_WORD, PLACE_RENEWAL, ROUTE_HOLD},
 };
@@ -19,6 +18,8 @@ use super::{
     dial_me::dial_target,
     failure::Failure,
     pending::{News, Ticket},
+    setback::{DialTrouble, Setback},
+    step::Step,
 };
 use crate::{
     clock,
@@ -33,6 +34,9 @@ const RATE_PATIENCE: Duration = Duration::from_mins(2);
 /// A deferred place lapses after [`PLACE_LIFETIME`](protocol::limits::PLACE_LIFETIME). Each sending makes the
 /// target dial once more in vain, so it is not done more often than is safe.
 const PLACE_RENEWAL_DEFERRED: Duration = Duration::from_mins(2);
+
+/// How often it is looked whether one that waits for the coordinator has waited for too long.
+const PATIENCE_CHECK: Duration = Duration::from_mins(1);
 
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
@@ -53,7 +57,7 @@ impl<'a> Introducing<'a> {
     pub(super) async fn run(mut self) -> Result<(Requester, SemaphorePermit<'a>), Failure> {
         let downloads = self.downloads;
         let mut sessions = downloads.shared.sessions.subscribe();
-        self.batch.update_all(DownloadState::Requesting, None);
+        self.batch.take_all(&Step::Asked);
         loop {
             sessions.borrow_and_update();
             self.send(&mut sessions).await?;
@@ -67,7 +71,7 @@ impl<'a> Introducing<'a> {
             }
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
-            self.batch.update_all(DownloadState::Waiting, Some("another download is running"));
+            self.batch.take_all(&Step::Deferred);
             // Sent again in time even if the slot stays taken: the place must not lapse.
             let _taken = tokio::time::timeout(PLACE_RENEWAL_DEFERRED, slot.acquire()).await;
         }
@@ -89,17 +93,34 @@ impl<'a> Introducing<'a> {
             match sent {
                 Ok(_lifetime) => return Ok(()),
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
-                    self.batch.update_all(DownloadState::Requesting, Some(&error.to_string()));
-                    sessions.changed().await.map_err(|_| Failure::Worker)?;
+                    self.await_coordinator(&error.into(), sessions).await?;
                 }
                 Err(CallError::RateLimited { retry_after })
                     if clock::now() + retry_after < give_up.into_std() =>
                 {
                     tokio::time::sleep(retry_after).await;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(Setback::from(error).into()),
             }
         }
+    }
+
+    /// Until the coordinator is back, the download is stopped, or it has waited for too long.
+    async fn await_coordinator(
+        &self,
+        setback: &Setback,
+        sessions: &mut watch::Receiver<u64>,
+    ) -> Result<(), Failure> {
+        while self.batch.lack_coordinator(setback) {
+            tokio::select! {
+                changed = sessions.changed() => {
+                    self.batch.take_all(&Step::Asked);
+                    return changed.map_err(|_| Failure::Worker);
+                }
+                () = tokio::time::sleep(PATIENCE_CHECK) => {}
+            }
+        }
+        Err(Failure::Cancelled)
     }
 
     fn seal_request(
@@ -107,7 +128,7 @@ impl<'a> Introducing<'a> {
         requester: &Username,
         identity: &Identity,
     ) -> Result<IntroductionRequest, Failure> {
-        let source = self.batch.source().ok_or(Failure::SourceGone)?;
+        let source = self.batch.source().ok_or(Failure::Cancelled)?;
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
             files: self.batch.files(),
@@ -115,7 +136,7 @@ impl<'a> Introducing<'a> {
             version: protocol::VERSION,
         };
         let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), requester, self.username)
-            .map_err(|_| Failure::Seal)?;
+            .map_err(|_| Setback::KeyNotValid)?;
         Ok(IntroductionRequest {
             to: self.username.clone(),
             port: self.downloads.shared.parts.public_port,
@@ -137,37 +158,46 @@ impl<'a> Introducing<'a> {
                 }
                 () = tokio::time::sleep_until(deadline) => match waiting_for {
                     WaitingFor::Place => return Ok(Next::SendAgain),
-                    WaitingFor::Word => return Err(Failure::SourceGone),
-                    WaitingFor::Stream if shown_wrong => return Err(Failure::WrongKey),
-                    WaitingFor::Stream => return Err(self.neither_reachable()),
+                    WaitingFor::Word => return Err(Setback::NoWord.into()),
+                    WaitingFor::DialBack | WaitingFor::Dialled if shown_wrong => return Err(Setback::WrongKey.into()),
+                    WaitingFor::DialBack => return Err(Setback::NoDialBack.into()),
+                    WaitingFor::Dialled => return Err(self.neither_reachable(DialTrouble::TimedOut)),
                 },
             };
             match news {
-                News::Stream(stream) => return Ok(Next::Stream(stream)),
+                News::Stream(stream, way) => {
+                    self.batch.take_all(&Step::Connected { way });
+                    return Ok(Next::Stream(stream));
+                }
                 News::WrongKey => shown_wrong = true,
+                // The source had tried before it asked to be dialled: no way is left.
+                News::DialFailed(_) if shown_wrong => return Err(Setback::WrongKey.into()),
+                News::DialFailed(how) => return Err(self.neither_reachable(how)),
                 News::Word(HeardReply::Queued { position, reason }) => {
-                    self.batch.wait_at(position, reason);
+                    self.batch.take_all(&Step::Queued { position, reason });
                     (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
                 }
                 News::Word(HeardReply::Accepted {}) => {
-                    self.batch.update_all(DownloadState::Requesting, Some("the source dials this peer"));
-                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
+                    self.batch.take_all(&Step::Accepted);
+                    (waiting_for, deadline) = (WaitingFor::DialBack, hold());
                 }
                 News::Word(HeardReply::DialMe { endpoint }) => {
-                    let reason = "the source could not reach this peer; it is dialled now";
-                    self.batch.update_all(DownloadState::Requesting, Some(reason));
-                    (waiting_for, deadline) = (WaitingFor::Stream, hold());
-                    let source = self.batch.source().ok_or(Failure::SourceGone)?;
+                    self.batch.take_all(&Step::ToldToDial);
+                    (waiting_for, deadline) = (WaitingFor::Dialled, hold());
+                    let source = self.batch.source().ok_or(Failure::Cancelled)?;
                     dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);
                 }
-                News::Word(HeardReply::Declined { reason }) => return Err(Failure::Declined(reason)),
+                News::Word(HeardReply::Declined { reason }) => {
+                    return Err(Setback::Declined { reason }.into());
+                }
                 News::Word(HeardReply::Unknown) => {}
             }
         }
     }
 
-    fn neither_reachable(&self) -> Failure {
-        Failure::NeitherReachable { download_port: self.downloads.shared.parts.public_port }
+    fn neither_reachable(&self, dial: DialTrouble) -> Failure {
+        let download_port = self.downloads.shared.parts.public_port;
+        Setback::NeitherReachable { download_port, dial }.into()
     }
 }
 
@@ -177,7 +207,10 @@ enum WaitingFor {
     Word,
     /// In the source's queue: the introduction is sent again.
     Place,
-    Stream,
+    /// The source dials.
+    DialBack,
+    /// The source could not dial, and is dialled.
+    Dialled,
 }
 
 /// Until when the slot is held for a way to each other.

@@ -2,23 +2,34 @@
 //!
 //! ```text
 //!  get ──▶ Book ──▶ one task a source: introduce, wait ──▶ dial-back with the right key ──▶ the one slot
-//!                        ▲        │ declined, no word                                          │
-//!                        │        ▼                                                            ▼
-//!                        └─ stream lost ◀────────────── fetch, check, write, rename ──▶ finished, failed
+//!          ▲  ▲                 │ setback                                                         │
+//!          │  └── ask again ────┤◀──── stream lost, wrong piece ────────── fetch, check, write ───┤
+//!          └── agenda: search ◀─┘                                                                 ▼
+//!                when due       └─ no hope ──▶ failed                                         finished
 //! ```
 //!
-//! States: `queued → requesting → waiting → transferring → verifying → finished`, and `failed`, `cancelled`
-//! from any of them.
+//! States: `queued → requesting → waiting → transferring → verifying → finished`; `failed`, `cancelled` from any of
+//! them; `paused` by a person, or for as long as the disk does not take it (`holding`). What leads from one to another
+//! is in `life`.
 
+mod agenda;
 pub mod assemble;
 mod batch;
 mod book;
 mod commands;
 mod dial_me;
+mod disk_trouble;
 mod entry;
 mod failure;
 mod fetch;
+mod folder;
+mod history;
+mod holding;
 mod introduce;
+mod life;
+#[cfg(test)]
+mod mounted;
+mod names;
 mod parts;
 mod pending;
 mod plan;
@@ -26,27 +37,34 @@ mod receive;
 mod recorder;
 mod requesting;
 mod revive;
+mod setback;
+mod step;
 mod store;
+mod tried;
+mod upcoming;
+mod why;
 
 use std::{
-    path::{Path, PathBuf},
+    collections::HashSet,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use cap_std::{ambient_authority, fs::Dir};
-use protocol::{
-    IntroductionId, Username,
-    control::{Download, DownloadState},
-    introduction::HeardReply,
-};
+use protocol::{Conflict, IntroductionId, Username, control::Download, introduction::HeardReply};
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use self::{
-    batch::Item, book::Book, pending::PendingIntroductions, requesting::SourceTask, store::DownloadStore,
+    batch::Item,
+    book::{Book, Wanted},
+    entry::Entry,
+    folder::DownloadFolder,
+    pending::PendingIntroductions,
+    requesting::SourceTask,
+    store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
 use crate::{
@@ -54,10 +72,14 @@ use crate::{
     coordinator_link::CoordinatorLink,
     dialler::Dialler,
     introductions::keeper::IdentityKeeper,
-    peer_stream::listen::PortListener,
+    peer_stream::{listen::PortListener, throttle::Throttle},
     searches::{Searches, Source},
     state::{State, StateError},
 };
+
+/// Sources that are asked at a time, or in whose queue downloads wait: a coordinator has 64 introductions of one
+/// peer pending.
+const SOURCES_ASKED_MAX: usize = 60;
 
 /// What downloads need of the rest of the daemon.
 pub(crate) struct Parts {
@@ -67,8 +89,14 @@ pub(crate) struct Parts {
     pub(crate) dialler: Arc<Dialler>,
     /// Where finished files go.
     pub(crate) directory: PathBuf,
+    /// What is done where a name is taken, unless a download says otherwise.
+    pub(crate) conflict: Conflict,
     /// The download port as others reach it.
     pub(crate) public_port: u16,
+    /// A download that can't go on is given up after so long without a byte.
+    pub(crate) give_up_after: Duration,
+    /// How fast files may come.
+    pub(crate) throttle: Throttle,
     pub(crate) tracker: TaskTracker,
     pub(crate) token: CancellationToken,
 }
@@ -84,8 +112,9 @@ struct Shared {
     store: DownloadStore,
     /// What was synced in another boot is checked before it counts.
     boot_id: Arc<str>,
-    /// Every write below the download directory goes through this handle.
-    folder: Arc<Dir>,
+    folder: Arc<DownloadFolder>,
+    /// Rung when a download begins to wait for the disk.
+    held: Notify,
     /// A plain mutex: it is held for a look or a change, never over an await.
     book: Mutex<Book>,
     /// Held while records are saved, so that an older one never comes after a newer one.
@@ -93,6 +122,8 @@ struct Shared {
     pending: PendingIntroductions,
     /// One download at a time.
     slot: Semaphore,
+    /// Sources that are asked at a time.
+    asking: Semaphore,
     /// Counts changes of state, for those who wait for one.
     changes: watch::Sender<u64>,
     /// Counts sessions: pending introductions are sent again with each new one.
@@ -111,8 +142,7 @@ pub enum DownloadsError {
 impl Downloads {
     /// Takes up what an earlier process had, and starts to accept dial-backs.
     pub(crate) fn start(parts: Parts, state: State, listener: PortListener) -> Result<Self, DownloadsError> {
-        let folder = open_folder(&parts.directory)
-            .map_err(|source| DownloadsError::Folder { path: parts.directory.clone(), source })?;
+        let folder = DownloadFolder::at_start(parts.directory.clone(), state.clone())?;
         let store = DownloadStore::new(state);
         let loaded = store.load()?;
         let mut book = Book::default();
@@ -123,6 +153,7 @@ impl Downloads {
             listener,
             pending.clone(),
             parts.identities.clone(),
+            parts.throttle.clone(),
             parts.tracker.clone(),
             parts.token.clone(),
         );
@@ -132,37 +163,55 @@ impl Downloads {
             store,
             boot_id: boot_id(),
             folder: Arc::new(folder),
+            held: Notify::new(),
             book: Mutex::new(book),
             saving: tokio::sync::Mutex::default(),
             pending,
             slot: Semaphore::new(1),
+            asking: Semaphore::new(SOURCES_ASKED_MAX),
             changes: watch::Sender::new(0),
             sessions: watch::Sender::new(0),
         };
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
+        downloads.shared.parts.tracker.spawn(downloads.clone().ask_when_due());
+        downloads.shared.parts.tracker.spawn(downloads.clone().seek_when_due());
         downloads.shared.parts.tracker.spawn(downloads.clone().send_again_with_new_keys());
+        downloads.shared.parts.tracker.spawn(downloads.clone().watch_held());
         for username in waiting {
             downloads.ask(username);
         }
         Ok(downloads)
     }
 
-    /// Adds a download and sees to it that its source is asked. It is saved before this returns.
-    pub(crate) async fn add(&self, source: Source) -> Result<Download, ChangeError> {
-        let username = source.username.clone();
-        let view = {
-            let token = self.shared.parts.token.child_token();
+    /// Adds downloads and sees to it that their sources are asked. They are saved before this returns.
+    pub(crate) async fn add(
+        &self,
+        sources: Vec<Source>,
+        conflict: Option<Conflict>,
+    ) -> Result<Vec<Download>, ChangeError> {
+        let usernames: Vec<_> = sources.iter().map(|source| source.username.clone()).collect();
+        let conflict = conflict.unwrap_or(self.shared.parts.conflict);
+        let there =
+            if conflict == Conflict::Skip { self.names_there(&sources).await } else { HashSet::new() };
+        let added = {
             let mut book = self.book();
-            let id = book
-                .add(source, &self.shared.parts.directory, token)
-                .map_err(|_full| ChangeError::TooMany)?;
-            book.get_mut(id).ok_or(ChangeError::Unknown)?.view(clock::now())
+            let mut names = book.names_under_way();
+            let add = |source| {
+                let wanted = Wanted { source, conflict, token: self.shared.parts.token.child_token() };
+                let is_there = there.contains(&wanted.source.name);
+                let id = book.add(wanted, is_there, &mut names, &self.shared.parts.directory);
+                let id = id.map_err(|_full| ChangeError::TooMany)?;
+                Ok(book.get_mut(id).ok_or(ChangeError::Unknown)?.view(clock::now()))
+            };
+            sources.into_iter().map(add).collect()
         };
         self.save().await?;
         self.note_change();
-        self.ask(username);
-        Ok(view)
+        for username in usernames {
+            self.ask(username);
+        }
+        added
     }
 
     pub(crate) fn list(&self) -> Vec<Download> {
@@ -206,24 +255,37 @@ impl Downloads {
         self.shared.sessions.send_modify(|sessions| *sessions += 1);
     }
 
+    /// Whether a source has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.pending.was_dialled()
+    }
+
     /// Dial-backs that were turned away since the start.
     pub(crate) fn refused_dial_backs(&self) -> u64 {
         self.shared.pending.refusals()
     }
 
-    /// Puts a download back into the queue, with another source if one is named.
-    fn ask_again(&self, item: &Item, source: Option<Source>) {
-        let username = {
+    /// Changes a record, unless the download was stopped meanwhile: whoever stops one cancels its token under the
+    /// book's lock, which is held for both.
+    fn change_item<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let changed = {
             let mut book = self.book();
-            let Some(entry) = book.get_mut(item.id).filter(|_| !item.token.is_cancelled()) else { return };
-            if let Some(source) = source {
-                entry.source = Source { name: entry.name(), ..source };
-            }
-            entry.move_to(DownloadState::Queued, None);
-            entry.source.username.clone()
+            let entry = book.get_mut(item.id).filter(|_| !item.token.is_cancelled());
+            entry.map(change)
         };
         self.note_change();
-        self.ask(username);
+        changed
+    }
+
+    /// The same where it may end: one in which nothing was received leaves no partial file.
+    fn settle_item<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let (changed, leftovers) =
+            self.change_item(item, |entry| (change(entry), entry.take_empty_part()))?;
+        if leftovers.0.is_some() || leftovers.1.is_some() {
+            let downloads = self.clone();
+            self.shared.parts.tracker.spawn(async move { downloads.discard(leftovers).await });
+        }
+        Some(changed)
     }
 
     /// Sees to it that a task asks this source for what is wanted of it.
@@ -281,12 +343,6 @@ impl Downloads {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes the folder if it is missing.
-fn open_folder(path: &Path) -> std::io::Result<Dir> {
-    std::fs::create_dir_all(path)?;
-    Dir::open_ambient_dir(path, ambient_authority())
 }
 
 /// Differs after every boot; where the system does not tell, each start counts as a boot of its own.

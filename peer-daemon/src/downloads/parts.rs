@@ -1,19 +1,23 @@
 //! The partial files of downloads: made, taken up again, removed.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use protocol::{SafeName, control::DownloadState, root::PieceLayer};
+use protocol::{FileId, SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
-    assemble::PartFile,
+    assemble::{ANNOUNCED, AssembleError, PartFile},
     batch::{Batch, Item},
-    entry::DownloadId,
+    entry::{DownloadId, Leftovers},
     failure::Failure,
+    folder::DownloadFolder,
     plan::Plan,
     recorder::Recorder,
     revive::{Found, revive},
+    step::Step,
+    store::Remains,
 };
+use crate::searches::Source;
 
 /// Ready to fetch into.
 pub(super) struct OpenPart {
@@ -28,6 +32,33 @@ pub(super) enum Opened {
     Whole(SafeName),
 }
 
+/// What is known of a download's partial file before the folder is looked at.
+struct Known {
+    part: Option<Arc<PartFile>>,
+    remains: Option<Remains>,
+    name: SafeName,
+    file: FileId,
+    layer: Option<Arc<PieceLayer>>,
+}
+
+impl Known {
+    /// Blocks, for as long as it takes to read what has to be checked.
+    fn look(self, folder: &DownloadFolder, boot_id: &str) -> Result<Found, Failure> {
+        let dir = folder.open()?;
+        match (self.part, self.remains) {
+            (Some(part), _) => match part.must_be_in(&dir) {
+                Ok(()) => Ok(Found::InUse(part)),
+                Err(AssembleError::Gone(_)) => Ok(Found::Nothing),
+                Err(error) => Err(error.into()),
+            },
+            (None, Some(remains)) => {
+                Ok(revive(&dir, &self.name, &self.file, &remains, self.layer.as_deref(), boot_id)?)
+            }
+            (None, None) => Ok(Found::Nothing),
+        }
+    }
+}
+
 impl Downloads {
     /// The partial file of a download: the one in use, the one that an earlier process left, or a new one.
     pub(super) async fn open_part(&self, item: &Item, batch: &Batch) -> Result<Opened, Failure> {
@@ -36,40 +67,40 @@ impl Downloads {
         let (store, file, id) = (self.shared.store.clone(), item.file, item.id);
         let stored_layer =
             self.blocking(move || store.layer(id, &file).map_err(Failure::from)).await?.map(Arc::new);
-        if let Some(part) = part {
-            return Ok(self.opened(item, part, stored_layer));
+        let is_left = part.is_none() && remains.is_some();
+        if is_left {
+            batch.take(item, Step::Checking);
         }
-        let folder = Arc::clone(&self.shared.folder);
-        let found = match remains {
-            None => Found::Nothing,
-            Some(remains) => {
-                batch.update(item, DownloadState::Transferring, Some("checking what is on the disk"));
-                let (folder, name, layer) = (Arc::clone(&folder), name.clone(), stored_layer.clone());
-                let boot_id = Arc::clone(&self.shared.boot_id);
-                self.blocking(move || {
-                    Ok(revive(&folder, &name, &file, &remains, layer.as_deref(), &boot_id)?)
-                })
-                .await?
-            }
-        };
+        let known = Known { part, remains, name: name.clone(), file, layer: stored_layer.clone() };
+        let (folder, boot_id) = (Arc::clone(&self.shared.folder), Arc::clone(&self.shared.boot_id));
+        let found = self.blocking(move || known.look(&folder, &boot_id)).await?;
         let is_new = matches!(found, Found::Nothing);
         let (part, plan) = match found {
             Found::Whole(name) => return Ok(Opened::Whole(name)),
+            Found::InUse(part) => return Ok(self.opened(item, part, stored_layer)),
             Found::Part(part, plan) => (part, plan),
             Found::Nothing => {
-                let part = self.blocking(move || Ok(PartFile::create(&folder, &name)?)).await?;
-                (Arc::new(part), Plan::new(file))
+                let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
+                let boot_id = self.shared.boot_id.to_string();
+                let creating = self.blocking(move || {
+                    PartFile::create_announced(&folder.open()?, &name, |part| {
+                        let (part, boot_id) = (part.clone(), boot_id.clone());
+                        let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
+                        store.save_remains(id, &remains).map_err(Failure::from)
+                    })
+                });
+                (Arc::new(creating.await?), Plan::new(file))
             }
         };
         let adopted = batch.change(item, |entry| {
             entry.part = Some(Arc::clone(&part));
             *entry.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
-            entry.move_to(DownloadState::Transferring, None);
+            entry.take(Step::Transferring);
         });
         let Some(()) = adopted else {
             // Stopped meanwhile. A file that was there before is known; another one must not stay.
             if is_new {
-                self.discard(Some(part), None).await;
+                self.discard((Some(part), None)).await;
             }
             return Err(Failure::Cancelled);
         };
@@ -87,6 +118,19 @@ impl Downloads {
         Opened::Part(OpenPart { recorder, layer })
     }
 
+    /// Which of these names something in the folder has.
+    pub(super) async fn names_there(&self, sources: &[Source]) -> HashSet<SafeName> {
+        let folder = Arc::clone(&self.shared.folder);
+        let mut names: HashSet<_> = sources.iter().map(|source| source.name.clone()).collect();
+        let looking = self.blocking(move || {
+            let dir = folder.open()?;
+            names.retain(|name| dir.symlink_metadata(name.as_str()).is_ok());
+            Ok(names)
+        });
+        // A folder that can't be looked at is waited for, and looked at in the end.
+        looking.await.unwrap_or_default()
+    }
+
     /// Keeps a piece layer for later streams and after a crash.
     pub(super) async fn keep_layer(
         &self,
@@ -100,17 +144,19 @@ impl Downloads {
     }
 
     /// Removes a partial file, whether this process has opened it or an earlier one left it.
-    pub(super) async fn discard(&self, part: Option<Arc<PartFile>>, left: Option<(SafeName, u64)>) {
+    pub(super) async fn discard(&self, (part, left): Leftovers) {
         let folder = Arc::clone(&self.shared.folder);
         let discarded = self
             .blocking(move || {
                 let part = match (part, left) {
                     (Some(part), _) => part,
-                    (None, Some((name, inode))) => match PartFile::open(&folder, &name, &name) {
-                        Ok(part) if part.inode()? == inode => Arc::new(part),
-                        // Gone, or somebody else's by now.
-                        Ok(_) | Err(_) => return Ok(()),
-                    },
+                    (None, Some(Remains { part: name, inode, .. })) => {
+                        match PartFile::open(&folder.open()?, &name, &name) {
+                            Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
+                            // Gone, or somebody else's by now.
+                            Ok(_) | Err(_) => return Ok(()),
+                        }
+                    }
                     (None, None) => return Ok(()),
                 };
                 Ok(part.discard()?)

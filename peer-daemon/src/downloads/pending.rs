@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -15,6 +15,7 @@ use protocol::{
 };
 use tokio::sync::mpsc;
 
+use super::{setback::DialTrouble, step::Way};
 use crate::peer_stream::client::Requester;
 
 /// Words and streams that wait for the introduction's owner. It reads them at once; more than a few means
@@ -28,8 +29,10 @@ pub(crate) enum News {
     Word(HeardReply),
     /// Someone named this introduction and showed another key.
     WrongKey,
+    /// This peer's own dial to the target led nowhere.
+    DialFailed(DialTrouble),
     /// A stream whose message-key was right.
-    Stream(Box<Requester>),
+    Stream(Box<Requester>, Way),
 }
 
 /// All pending introductions. A plain mutex: it is held for a look-up, never over an await.
@@ -42,6 +45,8 @@ pub(crate) struct PendingIntroductions {
 struct Shared {
     by_id: Mutex<HashMap<IntroductionId, Pending>>,
     refused: AtomicU64,
+    /// A source has dialled this peer, and its key was right.
+    was_dialled: AtomicBool,
 }
 
 struct Pending {
@@ -78,18 +83,35 @@ impl PendingIntroductions {
 
     /// Gives the target's word to the one who waits for it.
     pub(crate) fn hear(&self, id: IntroductionId, word: HeardReply) {
+        self.tell(id, News::Word(word));
+    }
+
+    /// This peer dialled the target in vain.
+    pub(crate) fn note_failed_dial(&self, id: IntroductionId, how: DialTrouble) {
+        self.tell(id, News::DialFailed(how));
+    }
+
+    fn tell(&self, id: IntroductionId, news: News) {
         if let Some(pending) = self.lock().get(&id) {
-            // A full queue drops the word: the next sending is answered with the current one.
-            let _full = pending.news.try_send(News::Word(word));
+            // A full queue drops it: the next sending is answered with the current word, and waits have an end.
+            let _full = pending.news.try_send(news);
         }
     }
 
     /// Checks what the other side of a stream has shown. Right: its introduction gets the stream, and the key
     /// is used up. Wrong, unknown, used up or from another certificate: counted, and the stream is dropped.
-    pub(crate) fn settle(&self, proof: &IntroductionProof, stream: Requester) -> Result<(), Refused> {
+    pub(crate) fn settle(
+        &self,
+        proof: &IntroductionProof,
+        stream: Requester,
+        way: Way,
+    ) -> Result<(), Refused> {
         let certificate = stream.target_certificate();
         let owner = self.take_owner(proof, certificate).ok_or_else(|| self.count_refusal())?;
-        owner.try_send(News::Stream(Box::new(stream))).map_err(|_| Refused)
+        if way == Way::DialBack {
+            self.shared.was_dialled.store(true, Ordering::Relaxed);
+        }
+        owner.try_send(News::Stream(Box::new(stream), way)).map_err(|_| Refused)
     }
 
     fn take_owner(
@@ -114,6 +136,11 @@ impl PendingIntroductions {
     pub(crate) fn count_refusal(&self) -> Refused {
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
         Refused
+    }
+
+    /// Whether the download port is known to be reached by others.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// Streams that were turned away since the start.

@@ -68,6 +68,11 @@ impl Plan {
         self.received
     }
 
+    /// Bytes still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.file.size - self.received
+    }
+
     /// The longest run of missing pieces, the first of several: one request covers it. `None` when nothing
     /// is missing.
     pub(crate) fn next_run(&self) -> Option<Range<u64>> {

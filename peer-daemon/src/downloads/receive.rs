@@ -4,13 +4,14 @@ use tokio::net::TcpStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
-use super::pending::PendingIntroductions;
+use super::{pending::PendingIntroductions, step::Way};
 use crate::{
     introductions::keeper::IdentityKeeper,
     peer_stream::{
         client::{Requester, StreamError},
         gate::{ConnectionGate, VERIFICATION_LIMIT},
         listen::PortListener,
+        throttle::{Throttle, Throttled},
     },
 };
 
@@ -19,6 +20,7 @@ pub(crate) async fn receive_dial_backs(
     listener: PortListener,
     pending: PendingIntroductions,
     identities: IdentityKeeper,
+    throttle: Throttle,
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
@@ -31,6 +33,7 @@ pub(crate) async fn receive_dial_backs(
         // Dropped without a byte when nothing is pending, or too many are being verified.
         let Ok(permit) = gate.admit(from.ip(), pending.any_expected()) else { continue };
         let (pending, identities, token) = (pending.clone(), identities.clone(), token.clone());
+        let stream = Throttled::reading(stream, throttle.clone());
         tracker.spawn(async move {
             let verified = permit.verify(VERIFICATION_LIMIT, verify(stream, &pending, &identities));
             tokio::select! {
@@ -44,7 +47,7 @@ pub(crate) async fn receive_dial_backs(
 }
 
 /// Asks for nothing but the proof, and hands the stream on if it is right.
-async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &IdentityKeeper) {
+async fn verify(stream: Throttled<TcpStream>, pending: &PendingIntroductions, identities: &IdentityKeeper) {
     let Some((_, identity)) = identities.current() else { return };
     let shown = async {
         let mut requester = Requester::establish(stream, &identity, None).await?;
@@ -53,7 +56,7 @@ async fn verify(stream: TcpStream, pending: &PendingIntroductions, identities: &
     };
     match shown.await {
         Ok((requester, proof)) => {
-            if pending.settle(&proof, requester).is_err() {
+            if pending.settle(&proof, requester, Way::DialBack).is_err() {
                 debug!("a dial-back was refused for its message-key");
             }
         }

@@ -1,17 +1,17 @@
 //! One task a source: asks it for what is wanted of it, until nothing is.
 //!
 //! ```text
-//!  batch ─▶ send introduction ─▶ no word in 10 s: look for another source
-//!                ▲   │ queued: send again every 45 s     │ declined: failed
-//!                │   ▼ accepted: a stream within 15 s, or dial_me
-//!                │  stream ─▶ slot taken? close it (that defers), wait for the slot, send again
-//!                │   ▼
-//!                └─ lost: 5 tries ◀─ fetch file after file ─▶ finished
+//!  batch ─▶ send introduction ─▶ no word in 10 s, declined: setback
+//!    ▲           ▲   │ queued: send again every 45 s
+//!    │           │   ▼ accepted: a stream within 15 s, or dial_me
+//!    │           │  stream ─▶ slot taken? close it (that defers), wait for the slot, send again
+//!    │           └───┘ ▼
+//!    └─ ended, lost ◀─ fetch file after file ─▶ finished
 //! ```
+//!
+//! What a setback leads to is for the download's [`life`](super::life) to say.
 
-use std::time::Duration;
-
-use protocol::{IntroductionId, SafeName, Username, control::DownloadState};
+use protocol::{IntroductionId, SafeName, Username, introduction::DeclineReason};
 use tracing::info;
 
 use super::{
@@ -21,15 +21,10 @@ use super::{
     fetch,
     introduce::Introducing,
     parts::Opened,
+    setback::Setback,
+    step::Step,
 };
-use crate::{peer_stream::client::Requester, searches::Source, transfer_rate::watched};
-
-/// Streams of one download that may break off before it fails.
-const LOST_STREAMS_MAX: u32 = 5;
-/// Before the second try; doubled with each further one.
-const LOST_STREAM_PAUSE: Duration = Duration::from_secs(1);
-/// How long another source is looked for; a search lives 10 s, and who has the file answers soon.
-const SOURCE_SEARCH: Duration = Duration::from_secs(3);
+use crate::{peer_stream::client::Requester, transfer_rate::watched};
 
 pub(super) struct SourceTask {
     downloads: Downloads,
@@ -42,62 +37,83 @@ impl SourceTask {
     }
 
     pub(super) async fn run(self) {
-        let token = &self.downloads.shared.parts.token;
-        while !token.is_cancelled() {
-            let items = self.downloads.book().next_batch(&self.username);
-            if items.is_empty() {
-                return;
-            }
-            let batch = Batch::new(self.downloads.clone(), items);
-            if let Err(failure) = self.fetch_batch(&batch).await {
-                self.settle(&batch, failure).await;
+        let shared = &self.downloads.shared;
+        let turn = tokio::select! {
+            turn = shared.asking.acquire() => turn,
+            () = shared.parts.token.cancelled() => return,
+        };
+        let Ok(_turn) = turn else { return };
+        while !shared.parts.token.is_cancelled() {
+            let Some((items, id)) = self.downloads.book().next_batch(&self.username) else { return };
+            let mut batch =
+                Batch::new(self.downloads.clone(), items, id.unwrap_or_else(IntroductionId::random));
+            batch.introduce();
+            self.downloads.admit(&mut batch).await;
+            if !batch.is_empty() {
+                self.ask_for(&batch).await;
             }
         }
     }
 
     /// One introduction, one stream, as many files of the batch as it carries.
-    async fn fetch_batch(&self, batch: &Batch) -> Result<(), Failure> {
-        let id = IntroductionId::random();
-        let introducing = Introducing {
-            downloads: &self.downloads,
-            batch,
-            username: &self.username,
-            ticket: self.downloads.shared.pending.register(id),
-        };
-        let introduced = tokio::select! {
-            introduced = introducing.run() => introduced,
-            () = batch.all_cancelled() => Err(Failure::Cancelled),
-        };
-        let result = match introduced {
-            Ok((stream, _slot)) => self.fetch_files(stream, batch).await,
-            Err(failure) => Err(failure),
-        };
+    async fn ask_for(&self, batch: &Batch) {
+        let received = batch.received();
+        if let Err(failure) = self.introduce_and_fetch(batch).await {
+            let has_progress = batch.received() > received;
+            self.settle(batch, &failure, has_progress).await;
+        }
+        if batch.is_to_go_on() {
+            return;
+        }
         // The coordinator may forget it at once, and the target its place.
-        let link = self.downloads.shared.parts.link.clone();
+        let (link, id) = (self.downloads.shared.parts.link.clone(), batch.id());
         self.downloads.shared.parts.tracker.spawn(async move {
             // It expires by itself if this does not arrive.
             let _expires = link.withdraw_introduction(id).await;
         });
-        result
+    }
+
+    async fn introduce_and_fetch(&self, batch: &Batch) -> Result<(), Failure> {
+        // Before it is sent: a later process must know under which id there may be a place.
+        self.downloads.save().await?;
+        let introducing = Introducing {
+            downloads: &self.downloads,
+            batch,
+            username: &self.username,
+            ticket: self.downloads.shared.pending.register(batch.id()),
+        };
+        let (stream, _slot) = tokio::select! {
+            introduced = introducing.run() => introduced?,
+            () = batch.all_cancelled() => return Err(Failure::Cancelled),
+        };
+        self.fetch_files(stream, batch).await
     }
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
         for item in batch.wanted() {
-            batch.update(item, DownloadState::Transferring, None);
+            // An earlier one of them, or somebody else, may have filled the disk.
+            if !self.downloads.is_admitted(batch, item).await {
+                continue;
+            }
+            batch.take(item, Step::Transferring);
             match self.fetch_one(&mut stream, batch, item).await {
                 Ok(()) => info!("a download is finished"),
-                Err(failure) if failure.is_about_the_file() => batch.fail(item, &failure),
-                Err(failure @ Failure::StreamLost { .. }) => return Err(failure),
+                Err(Failure::Setback(setback)) if setback.is_about_the_file() => {
+                    batch.meet(item, &setback, false);
+                }
+                Err(Failure::Setback(setback)) if setback.is_about_the_stream() => {
+                    return Err(setback.into());
+                }
                 // In the middle of a response: the rest of the batch takes another stream.
                 Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    batch.fail(item, &failure);
+                    self.settle_one(batch, item, &failure, false).await;
                     break;
                 }
             }
         }
         stream.close().await;
-        batch.requeue();
+        batch.take_all(&Step::NotReached);
         Ok(())
     }
 
@@ -109,14 +125,19 @@ impl SourceTask {
         let layer = if let Some(layer) = opened.layer {
             layer
         } else {
-            let layer = stream.piece_layer(&item.file).await.map_err(Failure::from_stream)?;
+            let layer = stream.piece_layer(&item.file).await?;
             self.downloads.keep_layer(item.id, layer).await?
         };
-        let fetching = fetch::fetch(stream, &layer, &opened.recorder, &item.token);
+        let folder = &self.downloads.shared.folder;
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
-        batch.update(item, DownloadState::Verifying, None);
+        let verifying = batch.change(item, |entry| {
+            entry.take(Step::Verifying);
+            entry.conflict
+        });
+        let conflict = verifying.ok_or(Failure::Cancelled)?;
         let part = opened.recorder.part;
-        let finishing = tokio::task::spawn_blocking(move || part.finish());
+        let finishing = tokio::task::spawn_blocking(move || part.finish(conflict));
         let name = finishing.await.map_err(|_| Failure::Worker)??;
         self.finish(batch, item, &name)
     }
@@ -132,66 +153,29 @@ impl SourceTask {
     }
 
     /// What becomes of a batch whose introduction or stream failed.
-    async fn settle(&self, batch: &Batch, failure: Failure) {
+    async fn settle(&self, batch: &Batch, failure: &Failure, has_progress: bool) {
+        if let Failure::Setback(Setback::Declined { reason }) = failure
+            && matches!(reason, DeclineReason::FileGone | DeclineReason::SourceChanged)
+            && batch.wanted().count() > 1
+        {
+            return batch.ask_one_by_one();
+        }
+        for item in batch.wanted() {
+            self.settle_one(batch, item, failure, has_progress).await;
+        }
+    }
+
+    /// What becomes of one download over a failure. `has_progress`: the stream had brought something.
+    async fn settle_one(&self, batch: &Batch, item: &Item, failure: &Failure, has_progress: bool) {
         info!(cause = ?failure.cause(), "a source could not be used");
         match failure {
             Failure::Cancelled => {}
-            Failure::StreamLost { source, .. } => self.try_again(batch, &source.to_string()).await,
-            Failure::SourceGone => self.look_elsewhere(batch).await,
-            failure => batch.fail_all(&failure),
-        }
-    }
-
-    /// After a stream that broke off: a pause, a search for whoever has the file now, and another try.
-    async fn try_again(&self, batch: &Batch, what_happened: &str) {
-        let tries = batch.count_lost_stream();
-        if tries >= LOST_STREAMS_MAX {
-            return batch.fail_all(&Failure::TriesSpent { tries, last: what_happened.to_owned() });
-        }
-        let reason = format!("{what_happened}; trying again ({} of {LOST_STREAMS_MAX})", tries + 1);
-        batch.update_all(DownloadState::Waiting, Some(&reason));
-        tokio::select! {
-            () = tokio::time::sleep(LOST_STREAM_PAUSE * 2_u32.pow(tries - 1)) => {}
-            () = batch.all_cancelled() => return,
-        }
-        for item in batch.wanted() {
-            let found = self.search_sources(item).await;
-            let same = found.iter().find(|source| source.username == self.username);
-            self.downloads.ask_again(item, same.or(found.first()).cloned());
-        }
-    }
-
-    /// After a source that gave no word: another one, or the same with other keys. Where nobody is found, a
-    /// download that had a stream before tries again, for the source may just be starting; another one fails.
-    async fn look_elsewhere(&self, batch: &Batch) {
-        let mut had_stream = false;
-        for item in batch.wanted() {
-            batch.update(item, DownloadState::Requesting, Some("looking for another source"));
-            let tried = batch.change(item, |entry| {
-                entry.gone.insert((entry.source.username.clone(), entry.source.reply_key));
-                (entry.gone.clone(), entry.lost_streams > 0 || entry.remains.is_some())
-            });
-            let Some((gone, has_history)) = tried else { continue };
-            let mut found = self.search_sources(item).await;
-            found.retain(|source| !gone.contains(&(source.username.clone(), source.reply_key)));
-            if let Some(source) = found.into_iter().next() {
-                self.downloads.ask_again(item, Some(source));
-            } else if has_history {
-                had_stream = true;
-                batch.change(item, |entry| entry.gone.clear());
-            } else {
-                batch.fail(item, &Failure::SourceGone);
+            Failure::Setback(setback) => batch.meet(item, setback, has_progress),
+            trouble => {
+                if !self.downloads.held_for(batch, item, trouble).await {
+                    batch.fail(item, trouble);
+                }
             }
         }
-        if had_stream {
-            let waiting = batch.only(DownloadState::Requesting);
-            self.try_again(&waiting, &Failure::SourceGone.to_string()).await;
-        }
-    }
-
-    async fn search_sources(&self, item: &Item) -> Vec<Source> {
-        let searches = &self.downloads.shared.parts.searches;
-        // A coordinator that is away finds nobody; the try that follows waits for it.
-        searches.find_sources(&item.file, SOURCE_SEARCH).await.unwrap_or_default()
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Found {
     Part(Arc<PartFile>, Plan),
     /// The process ended between the last rename and its record: the file is whole, under this name.
     Whole(SafeName),
+    /// The partial file that this process has in use, and knows the pieces of.
+    InUse(Arc<PartFile>),
     /// Nothing that could be used.
     Nothing,
 }
@@ -37,7 +39,7 @@ pub(super) fn revive(
     boot_id: &str,
 ) -> Result<Found, AssembleError> {
     let part = match PartFile::open(folder, &remains.part, name) {
-        Ok(part) if part.inode()? == remains.inode => part,
+        Ok(part) if part.is_recorded_as(remains.inode)? => part,
         // Another file has taken the name: it is not ours to write to.
         Ok(_) | Err(AssembleError::Gone(_)) => {
             return Ok(find_whole(folder, file, remains.inode)?.map_or(Found::Nothing, Found::Whole));
@@ -107,6 +109,7 @@ mod tests {
     use cap_std::ambient_authority;
 
     use super::*;
+    use crate::downloads::assemble::ANNOUNCED;
 
     const MIB: usize = 1024 * 1024;
 
@@ -142,7 +145,7 @@ mod tests {
     fn received(left: &Left, remains: &Remains, boot_id: &str) -> u64 {
         match revive(&left.dir, &left.name, &left.file, remains, Some(&left.layer), boot_id).unwrap() {
             Found::Part(_, plan) => plan.received(),
-            Found::Whole(_) | Found::Nothing => panic!("the partial file was not found"),
+            Found::Whole(_) | Found::InUse(_) | Found::Nothing => panic!("the partial file was not found"),
         }
     }
 
@@ -166,9 +169,22 @@ mod tests {
         let (left, remains) = left_behind();
         let part = PartFile::open(&left.dir, &remains.part, &left.name).unwrap();
         part.write_at(0, &left.content).unwrap();
-        let name = part.finish().unwrap();
+        let name = part.finish(protocol::Conflict::Rename).unwrap();
         let found = revive(&left.dir, &left.name, &left.file, &remains, Some(&left.layer), "x").unwrap();
         assert!(matches!(found, Found::Whole(found) if found == name));
+    }
+
+    #[test]
+    fn a_file_that_was_created_just_before_the_crash_is_taken_up_unless_somebody_wrote_to_it() {
+        let (left, remains) = left_behind();
+        let announced = Remains { inode: ANNOUNCED, verified_bits: Vec::new(), ..remains };
+        let found = || revive(&left.dir, &left.name, &left.file, &announced, None, "x").unwrap();
+        assert!(matches!(found(), Found::Nothing), "somebody else's content");
+        let path = left.folder.path().join(announced.part.as_str());
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(found(), Found::Part(..)));
+        std::fs::remove_file(path).unwrap();
+        assert!(matches!(found(), Found::Nothing));
     }
 
     #[test]

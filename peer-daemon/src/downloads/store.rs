@@ -4,49 +4,35 @@ use std::{
     ffi::OsString,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::PathBuf,
-    time::SystemTime,
 };
 
-use protocol::{
-    CertificateSha256, FileId, ReplyKey, Root, SafeName, Username,
-    control::{Cause, DownloadState},
-    root::PieceLayer,
-};
+use protocol::{CertificateSha256, Conflict, FileId, ReplyKey, Root, SafeName, Username, root::PieceLayer};
 use rusqlite::{
     OptionalExtension as _, Row, ToSql, Transaction, params,
     types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::entry::DownloadId;
+use super::{
+    entry::DownloadId,
+    history::{Change, save_changes},
+    life::Life,
+};
 use crate::{
     searches::Source,
     state::{State, StateError},
 };
-
-/// Changes kept of one download; the oldest go first.
-const CHANGES_KEPT: u32 = 200;
 
 /// A download as it is stored, its pieces apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     pub(super) id: DownloadId,
     pub(super) source: Source,
-    pub(super) state: DownloadState,
-    pub(super) reason: Option<String>,
-    pub(super) cause: Option<Cause>,
+    pub(super) conflict: Conflict,
+    pub(super) life: Life,
     pub(super) path: PathBuf,
-    pub(super) lost_streams: u32,
-    /// Changes of state since it was last saved.
+    /// What happened since it was last saved.
     pub(super) changes: Vec<Change>,
-}
-
-/// A change of state, with its time and cause.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Change {
-    pub(super) at: SystemTime,
-    pub(super) state: DownloadState,
-    pub(super) reason: Option<String>,
 }
 
 /// What an earlier process left of a download on the disk.
@@ -88,8 +74,8 @@ impl DownloadStore {
     pub(super) fn load(&self) -> Result<Loaded, StateError> {
         self.state.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT id, name, root, size, username, reply_key, certificate_sha256, state, reason, cause,
-                 path, lost_streams, part, inode, verified, boot_id FROM downloads ORDER BY id",
+                "SELECT id, name, root, size, username, reply_key, certificate_sha256, conflict, life, path,
+                 part, inode, verified, boot_id FROM downloads ORDER BY id",
             )?;
             // A record that can't be read is passed over rather than keeping the daemon from starting.
             let records = statement.query_map([], read_record)?.filter_map(Result::transpose);
@@ -136,10 +122,18 @@ impl DownloadStore {
         })
     }
 
+    /// What was noted last.
+    pub(super) fn remains(&self, id: DownloadId) -> Result<Option<Remains>, StateError> {
+        self.state.with(|connection| {
+            let sql = "SELECT part, inode, verified, boot_id FROM downloads WHERE id = ?1";
+            connection.query_row(sql, [id], read_remains).optional().map(Option::flatten)
+        })
+    }
+
     pub(super) fn save_layer(&self, id: DownloadId, layer: &PieceLayer) -> Result<(), StateError> {
         self.state.with(|connection| {
             connection
-                .prepare_cached("UPDATE downloads SET layer = ?2 WHERE id = ?1")?
+                .prepare_cached("INSERT OR REPLACE INTO download_layers (download, layer) VALUES (?1, ?2)")?
                 .execute(params![id, layer.to_bytes()])
                 .map(drop)
         })
@@ -148,7 +142,8 @@ impl DownloadStore {
     /// The piece layer, proven to belong to the file.
     pub(super) fn layer(&self, id: DownloadId, file: &FileId) -> Result<Option<PieceLayer>, StateError> {
         let bytes: Option<Vec<u8>> = self.state.with(|connection| {
-            connection.query_row("SELECT layer FROM downloads WHERE id = ?1", [id], |row| row.get(0))
+            let sql = "SELECT layer FROM download_layers WHERE download = ?1";
+            connection.query_row(sql, [id], |row| row.get(0)).optional()
         })?;
         Ok(bytes.and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
     }
@@ -158,10 +153,10 @@ fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Resu
     let Source { username, name, file, reply_key, certificate_sha256 } = &record.source;
     transaction
         .prepare_cached(
-            "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, state,
-             reason, cause, path, lost_streams) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (id) DO UPDATE SET username = ?5, reply_key = ?6, certificate_sha256 = ?7,
-             state = ?8, reason = ?9, cause = ?10, path = ?11, lost_streams = ?12",
+            "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, life, path,
+             conflict) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (id) DO UPDATE SET username = ?5, reply_key = ?6, certificate_sha256 = ?7, life = ?8,
+             path = ?9",
         )?
         .execute(params![
             record.id,
@@ -171,53 +166,26 @@ fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Resu
             username.as_str(),
             reply_key.as_bytes(),
             certificate_sha256.as_bytes(),
-            to_text(&record.state),
-            record.reason,
-            record.cause.as_ref().map(to_text),
+            serde_json::to_string(&record.life).unwrap_or_default(),
             record.path.as_os_str().as_bytes(),
-            record.lost_streams,
+            to_text(&record.conflict),
         ])?;
-    if record.changes.is_empty() {
-        return Ok(());
-    }
-    for change in &record.changes {
-        let at = change.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        transaction.prepare_cached("INSERT INTO download_changes VALUES (?1, ?2, ?3, ?4)")?.execute(
-            params![record.id, i64::try_from(at).unwrap_or(i64::MAX), to_text(&change.state), change.reason],
-        )?;
-    }
-    transaction
-        .prepare_cached(
-            "DELETE FROM download_changes WHERE download = ?1 AND rowid NOT IN (SELECT rowid FROM
-             download_changes WHERE download = ?1 ORDER BY rowid DESC LIMIT ?2)",
-        )?
-        .execute(params![record.id, CHANGES_KEPT])
-        .map(drop)
+    save_changes(transaction, record.id, &record.changes)
 }
 
 fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains>)>> {
-    let texts: (String, String, String, Option<String>) =
-        (row.get("name")?, row.get("username")?, row.get("state")?, row.get("cause")?);
+    let texts: (String, String, String) = (row.get("name")?, row.get("username")?, row.get("life")?);
     let (root, reply_key, certificate): ([u8; 32], [u8; 32], [u8; 32]) =
         (row.get("root")?, row.get("reply_key")?, row.get("certificate_sha256")?);
-    let (Ok(name), Ok(username), Some(state)) =
-        (SafeName::parse(&texts.0), Username::parse(&texts.1), from_text(&texts.2))
+    let (Ok(name), Ok(username), Ok(life)) =
+        (SafeName::parse(&texts.0), Username::parse(&texts.1), serde_json::from_str(&texts.2))
     else {
         return Ok(None);
     };
     let Ok(file) = FileId::new(Root::from_bytes(root), row.get::<_, i64>("size")?.cast_unsigned()) else {
         return Ok(None);
     };
-    let part: Option<String> = row.get("part")?;
-    let remains = match part.as_deref().map(SafeName::parse) {
-        Some(Ok(part)) => Some(Remains {
-            part,
-            inode: row.get::<_, i64>("inode")?.cast_unsigned(),
-            verified_bits: row.get("verified")?,
-            boot_id: row.get("boot_id")?,
-        }),
-        Some(Err(_)) | None => None,
-    };
+    let remains = read_remains(row)?;
     let record = Record {
         id: row.get("id")?,
         source: Source {
@@ -227,14 +195,23 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
             reply_key: ReplyKey::from_bytes(reply_key),
             certificate_sha256: CertificateSha256::from_bytes(certificate),
         },
-        state,
-        reason: row.get("reason")?,
-        cause: texts.3.as_deref().and_then(from_text),
+        conflict: from_text(&row.get::<_, String>("conflict")?).unwrap_or_default(),
+        life,
         path: PathBuf::from(OsString::from_vec(row.get("path")?)),
-        lost_streams: row.get("lost_streams")?,
         changes: Vec::new(),
     };
     Ok(Some((record, remains)))
+}
+
+fn read_remains(row: &Row<'_>) -> rusqlite::Result<Option<Remains>> {
+    let part: Option<String> = row.get("part")?;
+    let Some(Ok(part)) = part.as_deref().map(SafeName::parse) else { return Ok(None) };
+    Ok(Some(Remains {
+        part,
+        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+        verified_bits: row.get("verified")?,
+        boot_id: row.get("boot_id")?,
+    }))
 }
 
 impl ToSql for DownloadId {
@@ -249,23 +226,28 @@ impl FromSql for DownloadId {
     }
 }
 
-/// A state or cause under its name in the control API.
-fn to_text(value: &impl Serialize) -> String {
+/// A state under its name in the control API.
+pub(super) fn to_text(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::new(),
     }
 }
 
-fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
+pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod tests {
+    use std::time::SystemTime;
 
-    fn record(id: u64, state: DownloadState) -> Record {
+    use protocol::control::{Cause, DownloadState};
+
+    use super::*;
+    use crate::downloads::step::Step;
+
+    pub(in crate::downloads) fn record(id: u64, life: Life) -> Record {
         Record {
             id: DownloadId(id),
             source: Source {
@@ -275,13 +257,17 @@ mod tests {
                 reply_key: ReplyKey::from_bytes([4; 32]),
                 certificate_sha256: CertificateSha256::from_bytes([5; 32]),
             },
-            state,
-            reason: Some("because".to_owned()),
-            cause: Some(Cause::StreamLost),
+            conflict: Conflict::Overwrite,
+            life,
             path: PathBuf::from("/x/song.flac"),
-            lost_streams: 2,
             changes: Vec::new(),
         }
+    }
+
+    fn life(step: Step) -> Life {
+        let mut life = Life::begin(SystemTime::UNIX_EPOCH);
+        life.take(SystemTime::UNIX_EPOCH, step);
+        life
     }
 
     #[test]
@@ -295,37 +281,57 @@ mod tests {
         };
         {
             let store = DownloadStore::new(State::open(dir.path()).unwrap());
-            store.save(&[record(1, DownloadState::Paused), record(7, DownloadState::Failed)]).unwrap();
+            store.save(&[record(1, life(Step::Paused)), record(7, life(Step::Asked))]).unwrap();
             store.save_remains(DownloadId(1), &remains).unwrap();
             store.remove(DownloadId(7)).unwrap();
         }
         let store = DownloadStore::new(State::open(dir.path()).unwrap());
-        let records = vec![(record(1, DownloadState::Paused), Some(remains))];
+        let records = vec![(record(1, life(Step::Paused)), Some(remains))];
         assert_eq!(store.load().unwrap(), Loaded { records, last_id: 7 });
     }
 
     #[test]
-    fn saving_again_keeps_the_pieces_and_only_so_many_changes() {
+    fn saving_again_keeps_the_pieces() {
         let dir = tempfile::tempdir().unwrap();
         let store = DownloadStore::new(State::open(dir.path()).unwrap());
-        store.save(&[record(1, DownloadState::Transferring)]).unwrap();
+        store.save(&[record(1, life(Step::Transferring))]).unwrap();
         let part = SafeName::parse("p.part").unwrap();
         let remains = Remains { part, inode: 9, verified_bits: vec![1], boot_id: String::new() };
         store.save_remains(DownloadId(1), &remains).unwrap();
-        let change = Change { at: crate::clock::wall(), state: DownloadState::Waiting, reason: None };
-        for _ in 0..3 {
-            let changes = vec![change.clone(); 100];
-            store.save(&[Record { changes, ..record(1, DownloadState::Queued) }]).unwrap();
-        }
+        store.save(&[record(1, life(Step::Asked))]).unwrap();
         let loaded = store.load().unwrap().records;
-        assert_eq!(loaded[0].0.state, DownloadState::Queued);
-        assert_eq!(loaded[0].1.as_ref(), Some(&remains));
-        let count: u32 = store
-            .state
-            .with(|connection| {
-                connection.query_row("SELECT count(*) FROM download_changes", [], |row| row.get(0))
-            })
-            .unwrap();
-        assert_eq!(count, CHANGES_KEPT);
+        assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains.clone()))]);
+        assert_eq!(store.remains(DownloadId(1)).unwrap(), Some(remains));
+        assert_eq!(store.remains(DownloadId(2)).unwrap(), None);
+    }
+
+    /// The version that kept sentences and no steps.
+    const BEFORE_STEPS: usize = 3;
+
+    #[test]
+    fn downloads_of_an_earlier_version_go_on_with_what_was_told_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        State::leave_earlier_version(
+            dir.path(),
+            BEFORE_STEPS,
+            "INSERT INTO downloads VALUES (1, 'song.flac', zeroblob(32), 5, 'alice', zeroblob(32), zeroblob(32),
+                 'failed', 'it''s \"gone\"', 'file_gone', CAST('/x/song.flac' AS BLOB), 0, NULL, NULL, NULL, NULL,
+                 NULL);
+             INSERT INTO downloads VALUES (4, 'song.flac', zeroblob(32), 5, 'alice', zeroblob(32), zeroblob(32),
+                 'waiting', NULL, NULL, CAST('/x/song.flac' AS BLOB), 2, 'song.flac.part', 7, x'01', 'b', NULL);
+             INSERT INTO download_changes VALUES (1, 1000, 'queued', NULL);
+             INSERT INTO download_changes VALUES (1, 2000, 'failed', 'it''s \"gone\"');",
+        );
+        let store = DownloadStore::new(State::open(dir.path()).unwrap());
+        let Loaded { records, last_id } = store.load().unwrap();
+        let [(failed, None), (waiting, Some(remains))] = &records[..] else { panic!("{records:?}") };
+        assert_eq!((last_id, failed.life.state()), (4, DownloadState::Failed));
+        assert_eq!(failed.life.step().reason().as_deref(), Some("it's \"gone\""));
+        assert_eq!(failed.life.cause(), Some(Cause::FileGone));
+        assert_eq!((waiting.life.state(), remains.inode), (DownloadState::Waiting, 7));
+        assert!(format!("{waiting:?}").contains("had_stream: true"), "{waiting:?}");
+        let told: Vec<_> =
+            store.changes(DownloadId(1)).unwrap().iter().map(|change| change.step.reason()).collect();
+        assert_eq!(told, [None, Some("it's \"gone\"".to_owned())]);
     }
 }

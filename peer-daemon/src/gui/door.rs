@@ -7,30 +7,34 @@ use std::{
 
 use protocol::id::{GuiLink, GuiSession};
 
-use super::login::Logins;
+use super::{login::Logins, site::Site};
 use crate::clock;
 
 #[derive(Debug)]
 pub(crate) struct Door {
-    address: SocketAddr,
+    site: Site,
     /// A plain mutex: nothing under it waits.
     logins: Mutex<Logins>,
 }
 
 impl Door {
-    pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, logins: Mutex::new(Logins::new()) }
+    pub(super) fn new(site: Site) -> Self {
+        Self { site, logins: Mutex::new(Logins::new()) }
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// Where the page is, as bound.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.site.address()
     }
 
     /// A fresh one-time link. The secret is in the fragment, which no browser sends and no server logs.
     pub(crate) fn new_link(&self) -> String {
         let link = GuiLink::random();
-        let url = format!("http://{}/#{}", self.address, *link.reveal());
+        let url = format!("{}#{}", self.site.url(), *link.reveal());
         self.with(|logins| logins.add_link(link, clock::now()));
         url
     }
@@ -41,7 +45,7 @@ impl Door {
         self.with(|logins| logins.open(link, session.clone(), clock::now())).then_some(session)
     }
 
-    pub(super) fn admits(&self, session: &GuiSession) -> bool {
+    pub(crate) fn admits(&self, session: &GuiSession) -> bool {
         self.with(|logins| logins.admits(session, clock::now()))
     }
 

@@ -5,10 +5,8 @@
 //! that address; and whatever changes or tells something needs a session on top, in a header that no form, image
 //! or link can set.
 
-use std::net::SocketAddr;
-
 use actix_web::{
-    Error, HttpResponse, ResponseError as _,
+    Error, HttpMessage as _, HttpResponse, ResponseError as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -20,8 +18,8 @@ use actix_web::{
 };
 use protocol::{Code, id::GuiSession};
 
-use super::door::Door;
-use crate::control::ControlError;
+use super::{door::Door, site::Site};
+use crate::control::{Caller, ControlError};
 
 /// On every answer. Nothing is loaded from elsewhere, nothing inline runs, no string becomes markup, nobody frames
 /// the page, nothing is kept.
@@ -45,9 +43,8 @@ pub(super) async fn admit_own_page<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let address = request.app_data::<Data<Door>>().map(|door| door.address());
-    let verdict =
-        address.ok_or(Refusal::Host).and_then(|address| judge(request.method(), request.headers(), address));
+    let door = request.app_data::<Data<Door>>().ok_or(Refusal::Host);
+    let verdict = door.and_then(|door| judge(request.method(), request.headers(), door.site()));
     let mut response = match verdict {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(refusal) => refuse(request, &refusal.into()).map_into_right_body(),
@@ -63,10 +60,10 @@ pub(super) async fn admit_session<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let door = request.app_data::<Data<Door>>();
-    let is_admitted =
-        door.zip(session_of(request.headers())).is_some_and(|(door, session)| door.admits(&session));
-    if is_admitted {
+    let door = request.app_data::<Data<Door>>().cloned();
+    let shown = door.zip(session_of(request.headers()));
+    if let Some((door, session)) = shown.filter(|(door, session)| door.admits(session)) {
+        request.extensions_mut().insert(Caller::Page { door, session });
         Ok(next.call(request).await?.map_into_left_body())
     } else {
         let error =
@@ -106,13 +103,10 @@ impl From<Refusal> for ControlError {
     }
 }
 
-fn judge(method: &Method, headers: &HeaderMap, address: SocketAddr) -> Result<(), Refusal> {
+fn judge(method: &Method, headers: &HeaderMap, site: &Site) -> Result<(), Refusal> {
     let host = only(headers, &header::HOST).ok_or(Refusal::Host)?;
-    if host != address.to_string() && host != format!("localhost:{}", address.port()) {
-        return Err(Refusal::Host);
-    }
-    // `localhost` and the bound address are two origins: a page of one has no business with the other.
-    let is_own = |origin: &str| origin.strip_prefix("http://") == Some(host);
+    let own = site.origin(host).ok_or(Refusal::Host)?;
+    let is_own = |origin: &str| origin == own;
     if headers.contains_key(header::ORIGIN) && !only(headers, &header::ORIGIN).is_some_and(is_own) {
         return Err(Refusal::Origin);
     }
@@ -150,7 +144,7 @@ mod tests {
         for (name, value) in given {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        judge(method, &headers, ADDRESS.parse().unwrap())
+        judge(method, &headers, &Site::new(ADDRESS.parse().unwrap(), Vec::new()))
     }
 
     #[test]
@@ -179,6 +173,32 @@ mod tests {
         assert_eq!(verdict(&Method::GET, &[]), Err(Refusal::Host), "none");
         let twice = [("host", ADDRESS), ("host", "evil.test")];
         assert_eq!(verdict(&Method::GET, &twice), Err(Refusal::Host), "two");
+    }
+
+    /// Bound to all addresses, behind a proxy that speaks TLS.
+    fn verdict_behind_a_proxy(host: &'static str, origin: &'static str) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        headers.append(header::HOST, HeaderValue::from_static(host));
+        headers.append(header::ORIGIN, HeaderValue::from_static(origin));
+        let hosts = vec!["peer.example".parse().unwrap(), "peer.example:8443".parse().unwrap()];
+        judge(&Method::POST, &headers, &Site::new("0.0.0.0:4823".parse().unwrap(), hosts))
+    }
+
+    #[test]
+    fn a_named_host_counts_over_tls_and_a_bound_network_address_does_not() {
+        assert_eq!(verdict_behind_a_proxy("peer.example", "https://peer.example"), Ok(()));
+        assert_eq!(verdict_behind_a_proxy("peer.example:8443", "https://peer.example:8443"), Ok(()));
+        for (host, origin, refusal) in [
+            ("peer.example", "http://peer.example", Refusal::Origin),
+            ("peer.example", "https://peer.example:8443", Refusal::Origin),
+            ("peer.example", "https://evil.test", Refusal::Origin),
+            ("evil.test", "https://evil.test", Refusal::Host),
+            ("peer.example.", "https://peer.example.", Refusal::Host),
+            ("0.0.0.0:4823", "http://0.0.0.0:4823", Refusal::Host),
+            ("localhost:4823", "http://localhost:4823", Refusal::Host),
+        ] {
+            assert_eq!(verdict_behind_a_proxy(host, origin), Err(refusal), "{host} {origin}");
+        }
     }
 
     #[test]

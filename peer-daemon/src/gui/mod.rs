@@ -2,14 +2,16 @@
 //!
 //! A browser brings other people's pages along, and loopback is open to every user of the machine. So the door
 //! is narrower than the control socket's: [`guard`] refuses what was not sent by our own page, [`login`] gives
-//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself.
+//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself:
+//! the API's table says how much of it.
 
+mod assets;
 mod door;
 mod guard;
-mod live;
 mod login;
 mod routes;
 mod session;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +27,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::door::Door;
-use crate::{config::values::GuiListen, control::Controls};
+use self::site::Site;
+use crate::{
+    config::values::GuiListen,
+    control::{Controls, Streams},
+};
 
 /// One person looks.
 const WORKERS: usize = 1;
@@ -52,11 +58,12 @@ pub(crate) struct Gui {
 impl Gui {
     /// Binds. An address that nobody asked for is done without when it is not to be had.
     pub(crate) fn bind(listen: GuiListen) -> Result<Option<Self>, GuiError> {
-        let error = |source| GuiError::Bind { address: listen.address, source };
+        let address = listen.address;
+        let error = |source| GuiError::Bind { address, source };
         match TcpListener::bind(listen.address) {
             Ok(listener) => {
                 let address = listener.local_addr().map_err(error)?;
-                Ok(Some(Self { listener, door: Arc::new(Door::new(address)) }))
+                Ok(Some(Self { listener, door: Arc::new(Door::new(Site::new(address, listen.hosts))) }))
             }
             Err(source) if listen.is_chosen => Err(error(source)),
             Err(source) => {
@@ -80,7 +87,7 @@ impl Gui {
         let address = self.door.address();
         let controls = Data::new(controls);
         let door = Data::from(self.door);
-        let streams = Data::new(live::Streams::new());
+        let streams = Data::new(Streams::new());
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(controls.clone())

@@ -4,23 +4,15 @@ use actix_web::{
     HttpResponse, Resource, middleware,
     web::{self, ServiceConfig, delete, get, post},
 };
-use protocol::paths::gui::{LIVE, SESSION};
+use protocol::paths::gui::SESSION;
 
-use super::{guard, live, session};
+use super::{assets::ASSETS, guard, session};
 use crate::control;
 
-/// The page. It has no names or secrets in it, and is in the program itself: there is no folder to read from.
-const FILES: [(&str, &str, &str); 4] = [
-    ("/", "text/html; charset=utf-8", include_str!("assets/index.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
-    ("/app.js", "text/javascript; charset=utf-8", include_str!("assets/app.js")),
-    ("/icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
-];
-
 pub(super) fn configure(config: &mut ServiceConfig) {
-    for (path, kind, text) in FILES {
-        let file = move || async move { HttpResponse::Ok().content_type(kind).body(text) };
-        config.service(resource(path).route(get().to(file)));
+    for asset in ASSETS {
+        let file = move || async move { HttpResponse::Ok().content_type(asset.kind).body(asset.text) };
+        config.service(resource(asset.path).route(get().to(file)));
     }
     config.service(
         resource(SESSION)
@@ -32,8 +24,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config.service(
         web::scope("")
             .wrap(middleware::from_fn(guard::admit_session))
-            .configure(control::configure_shared)
-            .service(resource(LIVE).route(get().to(live::live)))
+            .configure(control::configure_for_page)
             .default_service(web::route().to(control::route_unknown)),
     );
 }

@@ -10,6 +10,7 @@
 //! Others only ever name a file by its identity; a path never comes from outside.
 
 mod agenda;
+mod changed;
 mod hasher;
 mod index;
 mod path_guard;
@@ -46,6 +47,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     agenda::Agenda,
+    changed::Changed,
     hasher::Stamp,
     index::{Entry, Index},
     path_guard::{GuardError, Location},
@@ -53,7 +55,7 @@ use self::{
     store::HashCache,
 };
 pub(crate) use self::{
-    preview::{NoLink, PreviewError},
+    preview::{NoLink, PreviewError, preview},
     shares::ShareError,
 };
 use crate::state::{State, StateError};
@@ -123,7 +125,7 @@ impl OpenFile {
     pub fn is_unchanged(&self) -> io::Result<bool> {
         let is_unchanged = Stamp::of(&self.file)? == self.entry.stamp;
         if !is_unchanged {
-            self.library.ask([self.entry.location.clone()]);
+            self.library.doubt(&self.entry);
         }
         Ok(is_unchanged && self.library.offers(&self.entry.location))
     }
@@ -147,6 +149,7 @@ impl Library {
                 shares: Mutex::new(shares),
                 state: state.clone(),
                 index: RwLock::default(),
+                changed: Mutex::default(),
                 agenda: watch::Sender::new(agenda),
                 cache: HashCache::new(state),
                 tracker: tracker.clone(),
@@ -185,6 +188,11 @@ impl Library {
         self.shared.index().of_file(file).next().map(|entry| shared_file(entry))
     }
 
+    /// Whether a file that is not offered was, and is another one by now.
+    pub fn has_changed(&self, file: &FileId) -> bool {
+        self.shared.changed().has(file)
+    }
+
     /// Opens a file by its identity, from whichever of its paths still holds it. Paths that don't are looked
     /// at anew by themselves.
     pub async fn open(&self, file: &FileId) -> Result<OpenFile, OpenError> {
@@ -218,6 +226,8 @@ struct Shared {
     state: State,
     /// Replaced as a whole. The lock is held to take or put the pointer, never during a search or a scan.
     index: RwLock<Arc<Index>>,
+    /// A plain mutex: held for a look or a note.
+    changed: Mutex<Changed>,
     agenda: watch::Sender<Agenda>,
     cache: HashCache,
     tracker: TaskTracker,
@@ -227,6 +237,18 @@ struct Shared {
 impl Shared {
     fn index(&self) -> Arc<Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An entry is not what its path holds any more: that is looked at anew.
+    fn doubt(&self, entry: &Entry) {
+        if !matches!(path_guard::open(&entry.location), Err(GuardError::Gone)) {
+            self.changed().note(entry.file);
+        }
+        self.ask([entry.location.clone()]);
     }
 
     fn shares(&self) -> MutexGuard<'_, Vec<Share>> {
@@ -276,8 +298,8 @@ impl Shared {
 
     fn open(self: &Arc<Self>, file: &FileId) -> Result<OpenFile, OpenError> {
         let index = self.index();
-        let mut outdated = Vec::new();
-        let mut opened = Err(OpenError::Gone);
+        let nowhere = if self.changed().has(file) { OpenError::Changed } else { OpenError::Gone };
+        let mut opened = Err(nowhere);
         for entry in index.of_file(file) {
             match self.open_entry(entry) {
                 Ok(open) => {
@@ -285,16 +307,13 @@ impl Shared {
                     break;
                 }
                 Err(error) => {
-                    outdated.push(entry.location.clone());
+                    self.doubt(entry);
                     // That one path is gone says less than that another one changed.
                     if !matches!(error, OpenError::Gone) {
                         opened = Err(error);
                     }
                 }
             }
-        }
-        if !outdated.is_empty() {
-            self.ask(outdated);
         }
         opened
     }

@@ -146,7 +146,7 @@ impl Scan<'_> {
             if let Some(entry) = before {
                 self.entries.push(Arc::clone(entry));
             } else if let Some(file) = self.shared.cache.file(&found.stamp)? {
-                self.entries.push(Arc::new(Entry::new(found.location, found.stamp, file)));
+                self.push(Entry::new(found.location, found.stamp, file));
             } else {
                 unknown.push(found);
             }
@@ -166,7 +166,7 @@ impl Scan<'_> {
                 self.shared.cache.put(&stamp, &layer)?;
                 self.report.hashed_files += 1;
                 self.report.hashed_bytes += file.size;
-                self.entries.push(Arc::new(Entry::new(location, stamp, file)));
+                self.push(Entry::new(location, stamp, file));
                 Ok(())
             }
             Err(HashError::Changed) => {
@@ -179,6 +179,14 @@ impl Scan<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let before = self.before.at(&entry.location).map(|before| before.file);
+        if let Some(file) = before.filter(|file| *file != entry.file) {
+            self.shared.changed().note(file);
+        }
+        self.entries.push(Arc::new(entry));
     }
 
     fn publish(&mut self) {

@@ -47,6 +47,9 @@ pub enum StreamError {
     /// The target accepts another certificate than this peer's: the introduction was not for this one.
     #[error("the target does not accept this peer's certificate")]
     NotAccepted,
+    /// The target closed it in due form, between two responses.
+    #[error("the target ended the stream")]
+    Ended,
     #[error("the stream broke off")]
     Lost,
     #[error("nothing came in time")]
@@ -238,8 +241,9 @@ impl Requester {
             return error.into();
         }
         match (&mut self.connection).await {
+            Ok(Ok(())) => StreamError::Ended,
             Ok(Err(cause)) => cause.into(),
-            Ok(Ok(())) | Err(_) => error.into(),
+            Err(_) => error.into(),
         }
     }
 }

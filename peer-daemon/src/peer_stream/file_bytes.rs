@@ -61,8 +61,9 @@ fn read_chunk(file: &impl ShelfFile, at: u64, end: u64, progress: &ServeProgress
     let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(FILE_CHUNK_BYTES);
     let mut chunk = vec![0; length];
     let read = file.file().read_exact_at(&mut chunk, at);
-    // A file that was cut short has changed too.
-    if matches!(&read, Err(error) if error.kind() == io::ErrorKind::UnexpectedEof) || !file.is_unchanged()? {
+    // A file that was cut short has changed too. It is asked in any case: that has it looked at anew.
+    let is_cut_short = matches!(&read, Err(error) if error.kind() == io::ErrorKind::UnexpectedEof);
+    if !file.is_unchanged()? || is_cut_short {
         progress.note_source_changed();
         return Err(io::Error::other("the file changed while it was being sent"));
     }

@@ -23,4 +23,6 @@ mod responses;
 pub mod server;
 pub mod shelf;
 mod stall_guard;
+pub mod throttle;
 pub mod tls;
+mod token_bucket;

@@ -5,9 +5,12 @@
 //!      └── anything else: ServeError                 └── closed: the requester defers
 //! ```
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -23,6 +26,7 @@ use super::{
     responses::Answers,
     shelf::Shelf,
     stall_guard::StallGuard,
+    throttle::{Throttle, Throttled},
     tls::{TlsError, start_as_target},
 };
 use crate::introductions::identity::Identity;
@@ -36,10 +40,21 @@ pub struct Offer {
     pub files: Vec<FileId>,
 }
 
+/// How a stream is steered from outside while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Steering {
+    /// Ends it at once.
+    pub stop: CancellationToken,
+    /// Ends it with the response that is under way.
+    pub wind_up: CancellationToken,
+    /// How fast it may send.
+    pub throttle: Throttle,
+}
+
 /// Why a stream ended that had been verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The requester closed it.
+    /// The requester closed it, or it was wound up.
     Closed,
     /// No request or byte for too long.
     Idle,
@@ -68,21 +83,21 @@ pub enum ServeError {
     Stopped,
 }
 
-/// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or `stop` is
-/// cancelled. `identity` is the one that the seal was made for.
+/// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or is ended.
+/// `identity` is the one that the seal was made for.
 pub async fn serve<IO, S>(
     io: IO,
     identity: &Identity,
     offer: Offer,
     shelf: Arc<S>,
     progress: Arc<ServeProgress>,
-    stop: CancellationToken,
+    steering: Steering,
 ) -> Result<Served, ServeError>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Shelf,
 {
-    serve_within(StreamLimits::default(), io, identity, offer, shelf, progress, stop).await
+    serve_within(StreamLimits::default(), io, identity, offer, shelf, progress, steering).await
 }
 
 /// [`serve`], with other limits.
@@ -93,14 +108,17 @@ pub async fn serve_within<IO, S>(
     offer: Offer,
     shelf: Arc<S>,
     progress: Arc<ServeProgress>,
-    stop: CancellationToken,
+    steering: Steering,
 ) -> Result<Served, ServeError>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Shelf,
 {
+    let Steering { stop, wind_up, throttle } = steering;
     let io = StallGuard::new(io, limits.idle);
     let has_stalled = io.has_stalled();
+    // Above the guard, which so never sees a wait that is our own as a stall.
+    let io = Throttled::writing(io, throttle);
     let tls = tokio::select! {
         tls = start_as_target(io, identity, offer.requester_certificate, limits.handshake) => tls?,
         () = stop.cancelled() => return Err(ServeError::Stopped),
@@ -122,8 +140,16 @@ where
         // For a head that trickles in; silence is up to the guard.
         .header_read_timeout(limits.head)
         .serve_connection(TokioIo::new(tls), service);
+    let connected = async move {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            result = &mut connection => return result,
+            () = wind_up.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    };
     let ended = tokio::select! {
-        result = connection => how_it_ended(result, &has_stalled, &progress),
+        result = connected => how_it_ended(result, &has_stalled, &progress),
         () = stop.cancelled() => Ended::Stopped,
     };
     // The connection is gone, and the bodies with it: readers end with their next chunk.

@@ -141,6 +141,23 @@ impl Searches {
         document.map(|(document, _)| document).ok_or(SearchError::Call(CallError::NotConnected))
     }
 
+    /// Asks all peers once more for what a search asked. What is new gets the numbers that follow; nothing is said
+    /// twice. `None` if there is no such search (any more).
+    pub async fn again(&self, number: u64) -> Result<Option<Search>, SearchError> {
+        let id = SearchId::random();
+        let reopened = self.shared.book().open_again(number, id, clock::now() + LIFE_MAX);
+        let Some(query) = reopened else { return Ok(None) };
+        let mut opened = Opened { shared: &self.shared, id, fate: Fate::Kept };
+        let asked = opened.ask(&Subject::Query(Query::parse(&query)?)).await;
+        if asked.is_err() {
+            // What was found before stays.
+            opened.fate = Fate::Kept;
+            self.shared.book().finish(id);
+        }
+        asked?;
+        Ok(self.shared.book().view(number, clock::now()).map(|(document, _)| document))
+    }
+
     /// The search with this number, once it has more than `known` results or is finished, or else after `wait`.
     /// `None` if there is no such search (any more).
     pub async fn view(&self, number: u64, known: usize, wait: Duration) -> Option<Search> {

@@ -1,7 +1,7 @@
 //! The book of this peer's own searches: what was asked, what came, under which number. Pure: told the time.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     time::Instant,
 };
 
@@ -26,12 +26,13 @@ struct Hunt {
     was_told_finished: bool,
     /// In order of arrival, which numbers them.
     found: Vec<(Source, MatchClass)>,
-    seen: HashSet<(Username, String, FileId)>,
+    /// Places in `found`.
+    seen: HashMap<(Username, String, FileId), usize>,
 }
 
 impl Hunt {
     fn new(deadline: Instant) -> Self {
-        Self { deadline, was_told_finished: false, found: Vec::new(), seen: HashSet::new() }
+        Self { deadline, was_told_finished: false, found: Vec::new(), seen: HashMap::new() }
     }
 
     fn is_finished(&self, now: Instant) -> bool {
@@ -40,8 +41,14 @@ impl Hunt {
 
     fn add(&mut self, source: Source, class: MatchClass) {
         let key = (source.username.clone(), source.name.as_str().to_owned(), source.file);
-        if self.found.len() < RESULTS_MAX && self.seen.insert(key) {
-            self.found.push((source, class));
+        match self.seen.get(&key) {
+            // Found again, maybe by other keys: those of before may have been given up.
+            Some(&place) => self.found[place].0 = source,
+            None if self.found.len() < RESULTS_MAX => {
+                self.seen.insert(key, self.found.len());
+                self.found.push((source, class));
+            }
+            None => {}
         }
     }
 }
@@ -79,6 +86,14 @@ impl Book {
         let (number, query) = (self.last_number, query.to_owned());
         self.numbered.push_back(Numbered { number, id, query, hunt: Hunt::new(deadline) });
         number
+    }
+
+    /// Opens a search once more under its number, for `id` to be asked for; what was found stays. Answers its query.
+    pub(super) fn open_again(&mut self, number: u64, id: SearchId, deadline: Instant) -> Option<String> {
+        let search = self.numbered.iter_mut().find(|search| search.number == number)?;
+        search.id = id;
+        (search.hunt.deadline, search.hunt.was_told_finished) = (deadline, false);
+        Some(search.query.clone())
     }
 
     /// Opens a search for one file that has no number. Whoever opens it also [removes](Self::remove) it.
@@ -330,6 +345,22 @@ mod tests {
         book.open(id(1), "failed", now + LIFE);
         book.remove(id(1));
         assert_eq!(book.open(id(2), "query", now + LIFE), SEARCHES_MAX as u64 + 3);
+    }
+
+    #[test]
+    fn a_search_that_is_made_again_keeps_its_number_and_what_it_found() {
+        let (mut book, now) = (Book::default(), start());
+        book.open(id(1), "query", now + LIFE);
+        hear(&mut book, id(1), "alice", &[classed("a", 1, MatchClass::Exact)], now);
+        let later = now + LIFE;
+        assert_eq!(book.open_again(1, id(2), later + LIFE), Some("query".to_owned()));
+        assert!(!hear(&mut book, id(1), "bert", &[classed("a", 1, MatchClass::Exact)], later), "too late");
+        let both = [classed("a", 1, MatchClass::Exact), classed("b", 2, MatchClass::Exact)];
+        hear(&mut book, id(2), "alice", &both, later);
+        let (document, deadline) = book.view(1, later).unwrap();
+        let names: Vec<_> = document.results.iter().map(|result| result.name.as_str()).collect();
+        assert_eq!((names, document.finished, deadline), (vec!["a", "b"], false, later + LIFE));
+        assert_eq!(book.open_again(2, id(3), later), None);
     }
 
     #[test]

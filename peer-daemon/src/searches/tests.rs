@@ -290,3 +290,27 @@ async fn a_flood_of_searches_is_answered_up_to_the_limit() {
     assert_eq!(fake.seen(ANSWER).len(), limit);
     peer.stop().await;
 }
+
+#[tokio::test]
+async fn a_search_is_made_again_under_its_number_and_a_coordinator_that_is_away_takes_nothing_from_it() {
+    let fake = FakeCoordinator::start().await;
+    let peer = Peer::connected(&fake).await;
+    let first = peer.searches.start("manual").await.unwrap();
+    let id = last_search(&fake);
+    fake.push(&results(id, "bob", &[("manual.pdf", 1, MatchClass::Exact)]));
+    assert_eq!(peer.view(1, 0).await.results.len(), 1);
+
+    let again = peer.searches.again(1).await.unwrap().unwrap();
+    assert_eq!((again.search, again.query, again.results.len()), (first.search, first.query, 1));
+    let id = last_search(&fake);
+    fake.push(&results(id, "carl", &[("manual.pdf", 1, MatchClass::Exact)]));
+    let users: Vec<_> = peer.view(1, 1).await.results.into_iter().map(|result| result.username).collect();
+    assert_eq!(users.iter().map(Username::as_str).collect::<Vec<_>>(), ["bob", "carl"]);
+    assert_eq!(peer.searches.again(2).await, Ok(None));
+
+    peer.link.disconnect().await;
+    assert!(matches!(peer.searches.again(1).await, Err(SearchError::Call(CallError::NotConnected))));
+    let kept = peer.view(1, 0).await;
+    assert!(kept.finished && kept.results.len() == 2, "{kept:?}");
+    peer.stop().await;
+}

@@ -89,6 +89,14 @@ impl State {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Leaves a database in the directory as an earlier version of the program did, with `rows` in it.
+    #[cfg(test)]
+    pub(crate) fn leave_earlier_version(dir: &Path, version: usize, rows: &str) {
+        let mut connection = connect(&dir.join(DATABASE)).unwrap();
+        schema::migrate_to(&mut connection, version);
+        connection.execute_batch(rows).unwrap();
+    }
+
     /// The state directory.
     pub fn dir(&self) -> &Path {
         self.shared.path.parent().unwrap_or(&self.shared.path)

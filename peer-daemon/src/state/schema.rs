@@ -29,6 +29,37 @@ const MIGRATIONS: &[&str] = &[
          download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE,
          at_ms INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
      CREATE INDEX download_changes_by_download ON download_changes (download);",
+    // What happened to a download is kept as steps and no longer as sentences; `life` is where it stands, and
+    // `step` what happened, both in JSON. Sentences from before are kept as what was told.
+    "ALTER TABLE downloads ADD COLUMN life TEXT NOT NULL DEFAULT '';
+     UPDATE downloads SET life = json_object(
+         'state', state,
+         'step', json_object('step', 'told', 'sentence', reason, 'cause', cause),
+         'at', json_object('secs_since_epoch', unixepoch(), 'nanos_since_epoch', 0),
+         'setbacks', 0,
+         'had_stream', json(iif(lost_streams > 0 OR part IS NOT NULL, 'true', 'false')));
+     ALTER TABLE downloads DROP COLUMN state;
+     ALTER TABLE downloads DROP COLUMN reason;
+     ALTER TABLE downloads DROP COLUMN cause;
+     ALTER TABLE downloads DROP COLUMN lost_streams;
+     ALTER TABLE download_changes ADD COLUMN step TEXT NOT NULL DEFAULT '';
+     ALTER TABLE download_changes ADD COLUMN username TEXT;
+     UPDATE download_changes SET step = json_object('step', 'told', 'sentence', reason, 'cause', NULL);
+     ALTER TABLE download_changes DROP COLUMN reason;",
+    // Layers in a table of their own, so that columns can be added to downloads. What is done where a name is
+    // taken. Where the disk of the download folder is mounted, so that nothing is written there while it is not.
+    "CREATE TABLE download_layers (
+         download INTEGER PRIMARY KEY REFERENCES downloads ON DELETE CASCADE, layer BLOB NOT NULL) STRICT;
+     INSERT INTO download_layers SELECT id, layer FROM downloads WHERE layer IS NOT NULL;
+     ALTER TABLE downloads DROP COLUMN layer;
+     ALTER TABLE downloads ADD COLUMN conflict TEXT NOT NULL DEFAULT 'rename';
+     CREATE TABLE download_folder (path BLOB PRIMARY KEY, mount_point BLOB NOT NULL) STRICT;",
+    // Usernames that are met with silence. Places of the upload queue, in its order, with no more about a
+    // requester than it takes to give it its place back: a row goes when its place does.
+    "CREATE TABLE blocks (username TEXT PRIMARY KEY) STRICT;
+     CREATE TABLE upload_places (
+         position INTEGER PRIMARY KEY, introduction BLOB NOT NULL, username TEXT NOT NULL,
+         is_approved INTEGER NOT NULL, kept_until_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /// The database was written by a newer version of the program.
@@ -38,6 +69,12 @@ pub(super) struct Newer;
 /// is complete.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<(), Newer>> {
     apply(connection, MIGRATIONS)
+}
+
+/// A database as an earlier version of the program left it: with so many migrations.
+#[cfg(test)]
+pub(super) fn migrate_to(connection: &mut Connection, version: usize) {
+    assert!(apply(connection, &MIGRATIONS[..version]).unwrap().is_ok());
 }
 
 fn apply(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<Result<(), Newer>> {
@@ -56,7 +93,7 @@ fn apply(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<R
 mod tests {
     use rusqlite::Connection;
 
-    use super::{apply, migrate};
+    use super::{MIGRATIONS, apply, migrate};
 
     #[test]
     fn migrations_are_applied_once_and_in_order() {
@@ -76,6 +113,20 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert!(apply(&mut connection, &["CREATE TABLE a (x); CREATE TABLE a (x)"]).is_err());
         assert!(apply(&mut connection, &["CREATE TABLE a (x)"]).unwrap().is_ok());
+    }
+
+    #[test]
+    fn layers_of_downloads_are_kept_in_their_new_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert!(apply(&mut connection, &MIGRATIONS[..3]).unwrap().is_ok());
+        let insert = "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, state,
+                      path, lost_streams, layer) VALUES (7, 'a', x'00', 1, 'u', x'00', x'00', 'paused', x'00', 0, ?1)";
+        connection.execute(insert, [[1_u8, 2, 3]]).unwrap();
+        assert!(migrate(&mut connection).unwrap().is_ok());
+        let sql = "SELECT layer, conflict FROM downloads JOIN download_layers ON download = id WHERE id = 7";
+        let kept: (Vec<u8>, String) =
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(kept, (vec![1, 2, 3], "rename".to_owned()));
     }
 
     #[test]

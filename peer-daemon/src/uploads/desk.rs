@@ -35,13 +35,15 @@ struct Active {
     progress: Arc<ServeProgress>,
     stop: CancellationToken,
     rate: TransferRate,
+    /// It was ended from here, through no fault of its own.
+    is_interrupted: bool,
 }
 
 /// What became of a sent introduction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// The slot is free: it is served at once.
-    Next,
+    /// The slot is free and nobody is before it.
+    Next(Standing),
     /// It is being served already.
     BeingServed,
     Waits(Standing),
@@ -75,7 +77,9 @@ impl Desk {
             active.stop.cancel();
         }
         match self.queue.send(now, id, username, request, is_approved) {
-            Ok(Standing { position: 1, is_approved: true }) if self.active.is_none() => Sent::Next,
+            Ok(standing @ Standing { position: 1, is_approved: true }) if self.active.is_none() => {
+                Sent::Next(standing)
+            }
             Ok(standing) => Sent::Waits(standing),
             Err(_full) => Sent::Full,
         }
@@ -93,8 +97,25 @@ impl Desk {
             progress: Arc::clone(&progress),
             stop: stop.clone(),
             rate: TransferRate::default(),
+            is_interrupted: false,
         });
         Some((place, progress, stop))
+    }
+
+    /// Uploads are off: the one in the slot ends, and goes on when they are on again and it is sent again.
+    pub(crate) fn interrupt(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.is_interrupted = true;
+            active.stop.cancel();
+        }
+    }
+
+    /// This name is not served any more: its places go, and its stream if there is one.
+    pub(crate) fn turn_away(&mut self, is_unwanted: impl Fn(&Username) -> bool) {
+        self.queue.retain(|place| !is_unwanted(&place.username));
+        if let Some(active) = self.active.as_ref().filter(|active| is_unwanted(&active.username)) {
+            active.stop.cancel();
+        }
     }
 
     /// Frees the slot.
@@ -106,7 +127,7 @@ impl Desk {
         library: &Library,
     ) {
         let Some(mut active) = self.active.take() else { return };
-        if deferred && !active.stop.is_cancelled() {
+        if active.is_interrupted || (deferred && !active.stop.is_cancelled()) {
             self.queue.defer(place);
             return;
         }
@@ -121,6 +142,11 @@ impl Desk {
     /// A person agreed: the place goes on as one of the queue.
     pub(crate) fn approve(&mut self, now: Instant, id: IntroductionId) -> Option<Standing> {
         self.queue.approve(now, id)
+    }
+
+    /// A person agreed to all that wait, and to all that come.
+    pub(crate) fn approve_all(&mut self) {
+        self.queue.approve_all();
     }
 
     /// A person refused. Tells whether there was a place.
@@ -155,11 +181,11 @@ impl Desk {
         self.active.as_mut().map(|active| active.view(now, library))
     }
 
-    pub(crate) fn list(&mut self, now: Instant, library: &Library) -> Vec<Upload> {
+    pub(crate) fn list(&mut self, now: Instant, is_on: bool, library: &Library) -> Vec<Upload> {
         let current = self.active.as_mut().map(|active| active.view(now, library));
         let waiting = self.queue.places(now).zip(1..).map(|(place, position)| Upload {
             position: Some(position),
-            reason: Some(waiting_sentence(place.is_approved()).to_owned()),
+            reason: Some(waiting_sentence(place.is_approved(), is_on).to_owned()),
             ..upload(place.id, place.username.clone(), place.request.invitation.files.first(), library)
         });
         current.into_iter().chain(waiting).chain(self.ended.iter().cloned()).collect()
@@ -181,8 +207,12 @@ impl Active {
     }
 }
 
-fn waiting_sentence(is_approved: bool) -> &'static str {
-    if is_approved { "the upload slot is taken" } else { "waits for your word: peerctl accept, or decline" }
+fn waiting_sentence(is_approved: bool, is_on: bool) -> &'static str {
+    match (is_approved, is_on) {
+        (false, _) => "waits for your word: peerctl accept, or decline",
+        (true, false) => "uploads are off; to go on: peerctl config set uploads on",
+        (true, true) => "the upload slot is taken",
+    }
 }
 
 fn requested(file: &FileId, library: &Library) -> RequestedFile {

@@ -10,14 +10,19 @@
 //! One task takes places from the queue and serves them one after the other, so that there is one upload at a
 //! time by construction. What can't be opened is met with silence, as an absent peer would.
 
+pub(crate) mod catalogue;
 mod desk;
 mod queue;
 mod reception;
 mod routes;
+mod serving;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use protocol::{
@@ -25,28 +30,27 @@ use protocol::{
     control::{IncomingRequest, Upload},
     introduction::{DeclineReason, Invitation, InvitationError, QueueReason, Reply, Sealed},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, info};
+use tracing::debug;
 
 use self::{
     desk::{Desk, Sent},
-    queue::{Place, Standing},
+    queue::Standing,
     reception::Reception,
-    routes::{NoStream, Route},
 };
 use crate::{
+    blocks::Blocks,
     clock,
+    config::{
+        live::{Giving, Live},
+        values::Switch,
+    },
     coordinator_link::CoordinatorLink,
     dialler::Dialler,
     introductions::{identity::Identity, keeper::IdentityKeeper, policy::Policy, seal::OpenError},
     library::Library,
-    peer_stream::{
-        listen::PortListener,
-        progress::ServeProgress,
-        server::{Ended, Offer, Served},
-    },
-    transfer_rate::watched,
+    peer_stream::{listen::PortListener, throttle::Throttle},
 };
 
 /// Replies on their way to the coordinator. More can only be a flood, and what is dropped is answered when the
@@ -69,7 +73,7 @@ pub(crate) struct Parts {
     pub(crate) dialler: Arc<Dialler>,
     /// The upload port as others reach it.
     pub(crate) public_port: u16,
-    pub(crate) policy: Policy,
+    pub(crate) live: Live,
 }
 
 /// The target's side of introductions. Clones share it.
@@ -86,9 +90,12 @@ struct Shared {
     reception: Reception,
     /// The upload port as others reach it.
     public_port: u16,
-    policy: Policy,
+    throttle: Throttle,
+    giving: watch::Receiver<Giving>,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
+    /// A requester has dialled this peer, and its certificate was right.
+    was_dialled: AtomicBool,
     /// Rung when the queue has changed.
     wake: Notify,
 }
@@ -101,7 +108,7 @@ impl Uploads {
         tracker: &TaskTracker,
         token: CancellationToken,
     ) -> Self {
-        let Parts { link, library, identities, dialler, public_port, policy } = parts;
+        let Parts { link, library, identities, dialler, public_port, live } = parts;
         let (replies, outbox) = mpsc::channel(REPLY_QUEUE);
         let reception = Reception::default();
         tracker.spawn(reception.clone().accept(listener, token.clone()));
@@ -112,12 +119,15 @@ impl Uploads {
             replies,
             reception,
             public_port,
-            policy,
+            throttle: live.upload.clone(),
+            giving: live.giving(),
             desk: Mutex::new(Desk::new()),
+            was_dialled: AtomicBool::new(false),
             wake: Notify::new(),
         };
         let uploads = Self { shared: Arc::new(shared) };
         tracker.spawn(send_replies(link, outbox, token.clone()));
+        tracker.spawn(uploads.clone().follow_settings(token.clone()));
         tracker.spawn(uploads.clone().serve_in_turn(token));
         uploads
     }
@@ -137,17 +147,20 @@ impl Uploads {
             }
             Err(error) => return debug!(%error, "an introduction was passed over"),
         };
-        if opened.invitation.files.iter().any(|file| self.shared.library.find(file).is_none()) {
-            return self.reply(id, Reply::Declined { reason: DeclineReason::FileGone });
+        let library = &self.shared.library;
+        if let Some(file) = opened.invitation.files.iter().find(|file| library.find(file).is_none()) {
+            let has_changed = library.has_changed(file);
+            let reason = if has_changed { DeclineReason::SourceChanged } else { DeclineReason::FileGone };
+            return self.reply(id, Reply::Declined { reason });
         }
         let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
-        let is_approved = self.shared.policy == Policy::Auto;
+        let is_approved = self.shared.giving.borrow().policy == Policy::Auto;
         let sent = self.desk().send(clock::now(), id, from, request, is_approved);
         match sent {
-            Sent::Next => self.shared.wake.notify_one(),
+            Sent::Next(_) if self.is_on() => self.shared.wake.notify_one(),
             Sent::BeingServed => self.reply(id, Reply::Accepted {}),
-            Sent::Waits(standing) => {
-                self.reply(id, queued(standing));
+            Sent::Next(standing) | Sent::Waits(standing) => {
+                self.reply(id, self.queued(standing));
                 self.shared.wake.notify_one();
             }
             Sent::Full => self.reply(id, Reply::Declined { reason: DeclineReason::QueueFull }),
@@ -159,6 +172,16 @@ impl Uploads {
         self.desk().withdraw(id);
     }
 
+    /// Whether a requester has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
+    }
+
+    /// Someone was blocked: what was given, or was to be, goes.
+    pub(crate) fn turn_away(&self, blocks: &Blocks) {
+        self.desk().turn_away(|username| blocks.contain(username));
+    }
+
     /// What waits for a person's word.
     pub(crate) fn requests(&self) -> Vec<IncomingRequest> {
         self.desk().requests(clock::now(), &self.shared.library)
@@ -167,7 +190,7 @@ impl Uploads {
     /// The person agrees. Tells whether such an introduction waits.
     pub(crate) fn accept(&self, id: IntroductionId) -> bool {
         let Some(standing) = self.desk().approve(clock::now(), id) else { return false };
-        self.reply(id, queued(standing));
+        self.reply(id, self.queued(standing));
         self.shared.wake.notify_one();
         true
     }
@@ -183,7 +206,8 @@ impl Uploads {
 
     /// The running one first, then the queue, then those that ended, newest first.
     pub(crate) fn list(&self) -> Vec<Upload> {
-        self.desk().list(clock::now(), &self.shared.library)
+        let is_on = self.is_on();
+        self.desk().list(clock::now(), is_on, &self.shared.library)
     }
 
     /// The running one.
@@ -191,56 +215,36 @@ impl Uploads {
         self.desk().current(clock::now(), &self.shared.library)
     }
 
-    async fn serve_in_turn(self, token: CancellationToken) {
+    /// Sees to it that what the person changes counts at once.
+    async fn follow_settings(self, token: CancellationToken) {
+        let mut giving = self.shared.giving.clone();
         loop {
-            let next = self.desk().begin_next(clock::now(), &token);
-            let Some((place, progress, stop)) = next else {
-                tokio::select! {
-                    () = self.shared.wake.notified() => continue,
-                    () = token.cancelled() => return,
-                }
-            };
-            let serving = self.serve(&place, &progress, &stop);
-            let served = watched(serving, || drop(self.current())).await;
-            let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
-            let outcome = outcome(served);
-            info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");
-            self.desk().end(place, is_deferred, outcome, &self.shared.library);
+            tokio::select! {
+                changed = giving.changed() => if changed.is_err() { return },
+                () = token.cancelled() => return,
+            }
+            let now = *giving.borrow_and_update();
+            if now.uploads == Switch::Off {
+                self.desk().interrupt();
+            }
+            if now.policy == Policy::Auto {
+                self.desk().approve_all();
+            }
+            self.shared.wake.notify_one();
         }
     }
 
-    /// Tells the requester, dials it, and where that fails asks to be dialled.
-    async fn serve(
-        &self,
-        place: &Place<Request>,
-        progress: &Arc<ServeProgress>,
-        stop: &CancellationToken,
-    ) -> Result<Served, NoStream> {
-        let Request { invitation, endpoint, identity } = &place.request;
-        let route = Route {
-            dialler: &self.shared.dialler,
-            library: &self.shared.library,
-            identity,
-            offer: Offer {
-                id: place.id,
-                message_key: invitation.message_key.clone(),
-                requester_certificate: invitation.certificate_sha256,
-                files: invitation.files.clone(),
-            },
-            progress,
-            stop,
+    fn is_on(&self) -> bool {
+        self.shared.giving.borrow().uploads == Switch::On
+    }
+
+    fn queued(&self, standing: Standing) -> Reply {
+        let reason = match standing {
+            Standing { is_approved: false, .. } => QueueReason::Asking,
+            _ if !self.is_on() => QueueReason::UploadsOff,
+            _ => QueueReason::Busy,
         };
-        self.reply(place.id, Reply::Accepted {});
-        match route.dial_back(*endpoint).await {
-            Ok(served) => Ok(served),
-            Err(_) if stop.is_cancelled() => Err(NoStream::Stopped),
-            Err(reason) => {
-                debug!(%reason, "the dial-back failed");
-                let arriving = route.be_dialled(&self.shared.reception);
-                self.reply(place.id, Reply::DialMe { port: self.shared.public_port });
-                arriving.await.map_err(|_| reason)
-            }
-        }
+        Reply::Queued { position: standing.position, reason }
     }
 
     fn reply(&self, id: IntroductionId, reply: Reply) {
@@ -252,24 +256,6 @@ impl Uploads {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn queued(standing: Standing) -> Reply {
-    let reason = if standing.is_approved { QueueReason::Busy } else { QueueReason::Asking };
-    Reply::Queued { position: standing.position, reason }
-}
-
-/// `Err` tells the person why nothing, or not all, was sent.
-fn outcome(served: Result<Served, NoStream>) -> Result<(), String> {
-    let reason = match served {
-        Ok(Served { ended: Ended::Closed, .. }) => return Ok(()),
-        Ok(Served { ended: Ended::Idle, .. }) => "the requester asked for nothing for 30 seconds",
-        Ok(Served { ended: Ended::Stopped, .. }) => "stopped",
-        Ok(Served { ended: Ended::Lost, .. }) => "the stream broke off",
-        Ok(Served { ended: Ended::SourceChanged, .. }) => "the file changed while it was sent",
-        Err(reason) => return Err(reason.to_string()),
-    };
-    Err(reason.to_owned())
 }
 
 /// Sends replies one after the other. One that can't be sent is dropped: a requester that still waits sends

@@ -81,6 +81,16 @@ impl<T> UploadQueue<T> {
         self.standing(id)
     }
 
+    /// A person agreed to all places.
+    pub(crate) fn approve_all(&mut self) {
+        self.places.iter_mut().for_each(|place| place.is_approved = true);
+    }
+
+    /// Keeps those places only that are wanted.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&Place<T>) -> bool) {
+        self.places.retain(is_wanted);
+    }
+
     /// A person refused a place. Tells whether it was there.
     pub(crate) fn refuse(&mut self, now: Instant, id: IntroductionId) -> bool {
         self.expire(now);

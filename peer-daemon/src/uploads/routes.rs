@@ -6,7 +6,6 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use protocol::limits::ROUTE_HOLD;
 use thiserror::Error;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::reception::Reception;
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     library::Library,
     peer_stream::{
         progress::{Phase, ServeProgress},
-        server::{Offer, ServeError, Served, serve},
+        server::{Offer, ServeError, Served, Steering, serve},
     },
 };
 
@@ -40,7 +39,7 @@ pub(super) struct Route<'a> {
     pub(super) identity: &'a Identity,
     pub(super) offer: Offer,
     pub(super) progress: &'a Arc<ServeProgress>,
-    pub(super) stop: &'a CancellationToken,
+    pub(super) steering: &'a Steering,
 }
 
 impl Route<'_> {
@@ -84,7 +83,7 @@ impl Route<'_> {
                 }),
                 () = self.progress.reached(Phase::Verified), if !is_verified => is_verified = true,
                 () = tokio::time::sleep_until(deadline), if !is_verified => return Err(NoStream::TimedOut),
-                () = self.stop.cancelled(), if !is_verified => return Err(NoStream::Stopped),
+                () = self.steering.stop.cancelled(), if !is_verified => return Err(NoStream::Stopped),
             }
         }
     }
@@ -92,6 +91,6 @@ impl Route<'_> {
     async fn serve(&self, stream: tokio::net::TcpStream) -> Result<Served, ServeError> {
         let library = Arc::new(self.library.clone());
         let progress = Arc::clone(self.progress);
-        serve(stream, self.identity, self.offer.clone(), library, progress, self.stop.clone()).await
+        serve(stream, self.identity, self.offer.clone(), library, progress, self.steering.clone()).await
     }
 }

@@ -18,7 +18,7 @@ use peer_daemon::{
         client::{Requester, StreamError},
         limits::StreamLimits,
         progress::ServeProgress,
-        server::{Offer, ServeError, Served, serve_within},
+        server::{Offer, ServeError, Served, Steering, serve_within},
         shelf::{Shelf, ShelfError, ShelfFile},
     },
 };
@@ -30,7 +30,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
     task::JoinHandle,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 /// Long enough for any honest step, short enough that a hanging test is seen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -115,7 +115,7 @@ pub(crate) struct Peers {
     pub(crate) shelf: Arc<TestShelf>,
     pub(crate) offer: Offer,
     pub(crate) progress: Arc<ServeProgress>,
-    pub(crate) stop: CancellationToken,
+    pub(crate) steering: Steering,
     pub(crate) limits: StreamLimits,
 }
 
@@ -137,7 +137,7 @@ impl Peers {
             shelf: Arc::default(),
             offer,
             progress: Arc::default(),
-            stop: CancellationToken::new(),
+            steering: Steering::default(),
             limits: StreamLimits::default(),
         }
     }
@@ -162,9 +162,9 @@ impl Peers {
     pub(crate) fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
         let (target, files) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
         let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
-        let (stop, limits) = (self.stop.clone(), self.limits);
+        let (steering, limits) = (self.steering.clone(), self.limits);
         TaskTracker::new()
-            .spawn(async move { serve_within(limits, io, &target, offer, files, progress, stop).await })
+            .spawn(async move { serve_within(limits, io, &target, offer, files, progress, steering).await })
     }
 
     /// A pipe in memory, its far end served.

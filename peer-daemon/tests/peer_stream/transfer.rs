@@ -10,13 +10,12 @@ use peer_daemon::{
         dial_rules::{DialRules, Scope},
         listen::{bind_download, bind_upload},
         progress::{CurrentFile, Phase},
-        server::{Ended, ServeError},
+        server::{Ended, ServeError, Steering},
         shelf::ShelfError,
         tls::TlsError,
     },
 };
 use protocol::{Code, FileId, Root};
-use tokio_util::sync::CancellationToken;
 
 use crate::harness::{PATIENCE, Peers, SHORT, content, ended, fetch};
 
@@ -158,15 +157,15 @@ async fn a_stop_ends_a_stream_at_once_in_every_phase() {
     // While nothing has come yet.
     let (peers, file) = Peers::offering(&content(8 * MIB));
     let (_silent, serving) = peers.pipe();
-    peers.stop.cancel();
+    peers.steering.stop.cancel();
     assert!(matches!(ended(serving).await, Err(ServeError::Stopped)));
 
     // In the middle of a body.
-    let peers = Peers { stop: CancellationToken::new(), ..peers };
+    let peers = Peers { steering: Steering::default(), ..peers };
     let (mut requester, serving) = peers.connect().await;
     let mut body = requester.fetch(&file, 0..file.size).await.unwrap();
     body.chunk().await.unwrap();
-    peers.stop.cancel();
+    peers.steering.stop.cancel();
     assert_eq!(ended(serving).await.unwrap().ended, Ended::Stopped);
     let error = loop {
         if let Err(error) = body.chunk().await {
@@ -229,4 +228,27 @@ async fn a_target_that_answers_for_another_introduction_is_told_so() {
     assert!(matches!(other, Err(StreamError::Refused { code: Code::IntroductionOver, .. })), "{other:?}");
     let (requester, _serving) = peers.connect().await;
     assert_eq!(requester.naming(peers.offer.id).proof().await.unwrap().id, peers.offer.id);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_wound_up_ends_with_the_response_that_is_under_way() {
+    let content = content(3 << 20);
+    let (peers, file) = Peers::offering(&content);
+    let (mut requester, serving) = peers.connect().await;
+    let mut body = requester.fetch(&file, 0..file.size).await.unwrap();
+    let mut received = body.chunk().await.unwrap().unwrap().to_vec();
+    peers.steering.wind_up.cancel();
+    while let Some(bytes) = body.chunk().await.unwrap() {
+        received.extend_from_slice(&bytes);
+    }
+    assert_eq!(received, content);
+    assert!(matches!(requester.fetch(&file, 0..1).await, Err(StreamError::Lost)));
+    assert_eq!(ended(serving).await.unwrap().ended, Ended::Closed);
+
+    // Between two responses it ends at once.
+    let peers = Peers { steering: Steering::default(), ..peers };
+    let (mut requester, serving) = peers.connect().await;
+    fetch(&mut requester, &file, 0..1).await.unwrap();
+    peers.steering.wind_up.cancel();
+    assert_eq!(ended(serving).await.unwrap().ended, Ended::Closed);
 }

@@ -18,11 +18,7 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let ids = if chosen.all {
         let downloads = client.downloads().await?.value.downloads;
-        downloads
-            .into_iter()
-            .filter(|download| fits(change, download.state))
-            .map(|download| download.id)
-            .collect()
+        downloads.into_iter().filter(|download| fits(change, download)).map(|download| download.id).collect()
     } else {
         chosen.ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
     };
@@ -47,14 +43,14 @@ pub(super) async fn run(
 }
 
 /// What `--all` means for a verb.
-fn fits(change: Change, state: DownloadState) -> bool {
+fn fits(change: Change, download: &Download) -> bool {
+    let state = download.state;
     match change {
-        Change::Pause => {
-            !state.has_ended() && !matches!(state, DownloadState::Paused | DownloadState::Verifying)
-        }
+        // One that waits for the disk would go on by itself.
+        Change::Pause if state == DownloadState::Paused => download.cause.is_some(),
         Change::Resume => state == DownloadState::Paused,
         Change::Retry => state == DownloadState::Failed,
-        Change::Cancel => !state.has_ended() && state != DownloadState::Verifying,
+        Change::Pause | Change::Cancel => !state.has_ended() && state != DownloadState::Verifying,
         Change::Remove => state.has_ended(),
     }
 }
@@ -72,7 +68,27 @@ fn sentence(change: Change, download: &Download) -> String {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{Root, SafeName, control::Cause};
+
     use super::*;
+
+    fn download(state: DownloadState, cause: Option<Cause>) -> Download {
+        Download {
+            id: "1".to_owned(),
+            name: SafeName::sanitise("a"),
+            size: 1,
+            received: 0,
+            state,
+            username: "alice".parse().unwrap(),
+            root: Root::from_bytes([0; 32]),
+            path: String::new(),
+            bytes_per_second: 0,
+            eta_seconds: None,
+            position: None,
+            reason: None,
+            cause,
+        }
+    }
 
     #[test]
     fn all_means_those_that_the_verb_fits() {
@@ -85,7 +101,9 @@ mod tests {
             State::Failed,
             State::Finished,
         ];
-        let fitting = |change| all.into_iter().filter(|state| fits(change, *state)).collect::<Vec<_>>();
+        let fitting = |change| {
+            all.into_iter().filter(|state| fits(change, &download(*state, None))).collect::<Vec<_>>()
+        };
         assert_eq!(fitting(Change::Pause), [State::Queued, State::Transferring]);
         assert_eq!(fitting(Change::Resume), [State::Paused]);
         assert_eq!(fitting(Change::Retry), [State::Failed]);
@@ -94,5 +112,7 @@ mod tests {
             [State::Queued, State::Transferring, State::Paused, State::Failed][..3]
         );
         assert_eq!(fitting(Change::Remove), [State::Failed, State::Finished]);
+        let held = download(State::Paused, Some(Cause::NoSpace));
+        assert!(fits(Change::Pause, &held) && fits(Change::Resume, &held));
     }
 }

@@ -32,9 +32,10 @@ pub(crate) enum ConfigCommand {
     /// Print the path of the configuration file
     #[command(before_help = "Example:\n  $EDITOR $(peerctl config path)\n")]
     Path,
-    /// Set a value for the next start and those after it; the configuration file stays as it is
+    /// Set a value; some count at once, the others from the next start on. The configuration file stays as it is
     #[command(
-        before_help = "Examples:\n  peerctl config set username nightingale\n  peerctl config set policy ask\n"
+        before_help = "Examples:\n  peerctl config set username nightingale\n  peerctl config set policy ask\n  \
+                             peerctl config set upload_rate 2M     (bytes a second; 0 for no limit)\n  peerctl config set uploads off\n"
     )]
     Set { name: SettingName, value: String },
     /// Forget a value that was set with `peerctl config set`
@@ -103,7 +104,10 @@ fn sentence(setting: &Setting, value: Option<&str>) -> String {
                 format::origin(origin)
             )
         }
-        (None, _) => format!("{name} is {} already", setting.value.as_deref().unwrap_or("not set")),
+        (None, _) => {
+            let since = if setting.at_once { "from now on" } else { "already" };
+            format!("{name} is {} {since}", setting.value.as_deref().unwrap_or("not set"))
+        }
     }
 }
 
@@ -157,11 +161,15 @@ mod tests {
             value: Some("anna".to_owned()),
             origin: Origin::Flag,
             settable: true,
+            at_once: false,
             at_next_start: None,
         };
         assert!(sentence(&setting, Some("bert")).contains("the flag that the daemon was started with"));
         setting.origin = Origin::RunTime;
         assert_eq!(sentence(&setting, Some("anna")), "username is anna already");
+        setting.at_once = true;
+        assert_eq!(sentence(&setting, Some("anna")), "username is anna from now on");
+        setting.at_once = false;
         setting.at_next_start = Some(NextValue { value: Some("bert".to_owned()), origin: Origin::RunTime });
         assert!(sentence(&setting, Some("bert")).starts_with("username is bert from the next start on"));
         setting.at_next_start = Some(NextValue { value: None, origin: Origin::Default });

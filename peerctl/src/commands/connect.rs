@@ -7,6 +7,7 @@ use crate::{
     client::{Client, Reply},
     error::Error,
     output::Output,
+    prompt::Person,
 };
 
 pub(super) async fn run(client: &Client, username: String, output: &Output) -> Result<(), Error> {
@@ -39,9 +40,11 @@ async fn connect(client: &Client, mut username: String, output: &Output) -> Resu
             }
             _ => return Err(error),
         };
-        match output.ask(&question) {
-            Some(answer) => username = answer,
-            None => return Err(error),
+        let Some(person) = Person::at(output) else { return Err(error) };
+        // Ctrl-C at the prompt is no answer either.
+        match person.ask(&question) {
+            Ok(Some(answer)) => username = answer,
+            Ok(None) | Err(_) => return Err(error),
         }
     }
 }

@@ -1,55 +1,21 @@
 //! `peerctl downloads`.
 
-use protocol::control::{Download, DownloadState};
+use protocol::control::Downloads;
 
-use crate::{
-    client::Client,
-    error::Error,
-    format,
-    output::Output,
-    table::{Align, Table},
+use super::{
+    list,
+    watch::{Watched, watch},
 };
+use crate::{client::Client, error::Error, output::Output, table::Table, transfer::Transfer};
 
-pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
-    let reply = client.downloads().await?;
-    if output.json() {
-        return output.document(&reply.text);
+pub(super) async fn run(client: &Client, is_watched: bool, output: &Output) -> Result<(), Error> {
+    if is_watched {
+        return watch(client, Watched::Downloads, output).await;
     }
-    if reply.value.downloads.is_empty() {
-        output.note("no downloads");
-        return Ok(());
-    }
-    output.table(&table(&reply.value.downloads))
+    list::print(&client.downloads().await?, table, "no downloads", output)
 }
 
-fn table(downloads: &[Download]) -> Table {
-    let mut table = Table::new(&[
-        ("ID", Align::Left),
-        ("STATE", Align::Left),
-        ("DONE", Align::Right),
-        ("SIZE", Align::Right),
-        ("SPEED", Align::Right),
-        ("FROM", Align::Left),
-        ("NAME", Align::Left),
-    ]);
-    for download in downloads {
-        table.row(vec![
-            download.id.clone(),
-            format::state_with_reason(format::download_state(download.state), download.position, None),
-            format::percent(download.received, download.size),
-            format::size(download.size),
-            speed(download),
-            download.username.to_string(),
-            download.name.to_string(),
-        ]);
-    }
-    table
-}
-
-fn speed(download: &Download) -> String {
-    if download.state == DownloadState::Transferring {
-        format::speed(download.bytes_per_second)
-    } else {
-        String::new()
-    }
+fn table(Downloads { downloads, .. }: &Downloads) -> Table {
+    let begin = |transfer: &Transfer| [transfer.id.clone(), transfer.state_and_place()];
+    list::of_transfers(["ID", "STATE"], ("DONE", "FROM"), downloads.iter().map(Transfer::from), begin)
 }

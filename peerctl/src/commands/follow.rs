@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use protocol::control::{Cause, Download, DownloadState, Downloads, ExitCode, SCHEMA};
 
-use crate::{client::Client, clock, error::Error, format, output::Output, progress::Progress};
+use crate::{
+    client::Client, clock, error::Error, interrupt::Interrupt, output::Output, transfer::Transfer, view::View,
+};
 
 /// A bar is drawn anew this often; more often nobody sees.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -18,12 +20,13 @@ pub(super) async fn follow(
     deadline: Option<Instant>,
     output: &Output,
 ) -> Result<(), Error> {
-    let mut progress = Progress::new(output);
+    let mut view = View::new(output, "downloads");
+    let mut interrupt = Interrupt::listen()?;
     let ended = tokio::select! {
-        ended = until_the_end(client, &ids, deadline, output, &mut progress) => ended,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { ids }),
+        ended = until_the_end(client, &ids, deadline, output, &mut view) => ended,
+        () = interrupt.pressed() => Err(Error::Interrupted { ids }),
     };
-    progress.finish();
+    view.finish();
     conclude(ended?, output)
 }
 
@@ -32,14 +35,17 @@ async fn until_the_end(
     ids: &[String],
     deadline: Option<Instant>,
     output: &Output,
-    progress: &mut Progress<'_>,
+    view: &mut View<'_>,
 ) -> Result<Vec<Download>, Error> {
     let mut ended: Vec<Option<Download>> = ids.iter().map(|_| None).collect();
     loop {
+        let mut held_by = Vec::new();
         for (id, place) in ids.iter().zip(&mut ended).filter(|(_, place)| place.is_none()) {
             let wait = if output.may_animate() { Duration::ZERO } else { call_wait(deadline) };
-            let download = single(client.download(id, wait).await?.value)?;
-            progress.update(&download);
+            let reply = client.download(id, wait).await?;
+            let download = single(reply.value)?;
+            view.show(&reply.text, &[Transfer::from(&download)])?;
+            held_by.extend(download.cause.filter(|_| download.state == DownloadState::Paused));
             *place = Some(download).filter(|download| download.state.has_ended());
         }
         let running: Vec<_> =
@@ -48,7 +54,9 @@ async fn until_the_end(
             return Ok(ended.into_iter().flatten().collect());
         }
         if deadline.is_some_and(|deadline| clock::now() >= deadline) {
-            return Err(Error::TimedOut { ids: running });
+            let are_all_held = held_by.len() == running.len();
+            let held_by = held_by.first().copied().filter(|_| are_all_held);
+            return Err(Error::TimedOut { ids: running, held_by });
         }
         tokio::time::sleep(REDRAW).await;
     }
@@ -76,9 +84,9 @@ fn conclude(downloads: Vec<Download>, output: &Output) -> Result<(), Error> {
             continue;
         };
         failure.get_or_insert(code);
-        output.note(&format!("{}: {}", download.name, format::state_of(download)));
+        output.note(&format!("{}: {}", download.name, Transfer::from(download).standing()));
     }
-    if output.json() {
+    if output.json() && !output.streams() {
         let document = serde_json::to_string(&Downloads { schema: SCHEMA, downloads });
         output.document(&document.map_err(|error| Error::Unreadable(error.to_string()))?)?;
     }

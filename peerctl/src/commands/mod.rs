@@ -1,17 +1,23 @@
 //! The verbs, one a file.
 
+pub(crate) mod block;
 mod change;
 mod completions;
 pub(crate) mod config;
 mod connect;
 mod disconnect;
+mod doctor;
 mod downloads;
 mod follow;
 mod get;
 mod gui;
 mod link;
+mod list;
+mod logs;
+mod man;
 mod requests;
 mod search;
+mod setup;
 pub(crate) mod share;
 mod show;
 mod start;
@@ -20,6 +26,8 @@ mod stop;
 mod uploads;
 mod version;
 mod wait;
+mod watch;
+mod why;
 
 use crate::{
     cli::{Cli, Command},
@@ -30,22 +38,28 @@ use crate::{
 };
 
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
-    if let Command::Completions { shell } = cli.command {
-        return completions::run(shell, output);
+    match cli.command {
+        Command::Completions { shell } => return completions::run(shell, output),
+        Command::Man { dir } => return man::run(&dir),
+        _ => {}
     }
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
     match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
+        Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
         Command::Search(search) => search::run(&client, &search, output).await,
-        Command::Get { targets, detach } => get::run(&client, targets, detach, output).await,
+        Command::Get { targets, conflict, detach } => {
+            get::run(&client, targets, conflict, detach, output).await
+        }
         Command::Wait { ids, timeout } => wait::run(&client, ids, timeout, output).await,
-        Command::Downloads => downloads::run(&client, output).await,
-        Command::Uploads => uploads::run(&client, output).await,
+        Command::Downloads { watch } => downloads::run(&client, watch, output).await,
+        Command::Uploads { watch } => uploads::run(&client, watch, output).await,
         Command::Show { id } => show::run(&client, &id, output).await,
+        Command::Why { id } => why::run(&client, &id, output).await,
         Command::Pause(chosen) => change::run(&client, Change::Pause, chosen, output).await,
         Command::Resume(chosen) => change::run(&client, Change::Resume, chosen, output).await,
         Command::Retry(chosen) => change::run(&client, Change::Retry, chosen, output).await,
@@ -55,10 +69,14 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Accept { ids } => requests::settle(&client, &ids, true, output).await,
         Command::Decline { ids } => requests::settle(&client, &ids, false, output).await,
         Command::Share(command) => share::run(&client, command, output).await,
+        Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
+        Command::Setup => setup::run(&client, output).await,
+        Command::Doctor => doctor::run(&client, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
+        Command::Man { dir } => man::run(&dir),
     }
 }

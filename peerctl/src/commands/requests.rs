@@ -1,7 +1,8 @@
 //! `peerctl requests`, `accept` and `decline`.
 
-use protocol::control::{IncomingRequest, RequestedFile};
+use protocol::control::{IncomingRequests, RequestedFile};
 
+use super::list;
 use crate::{
     cli::Id,
     client::Client,
@@ -12,15 +13,7 @@ use crate::{
 };
 
 pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
-    let reply = client.requests().await?;
-    if output.json() {
-        return output.document(&reply.text);
-    }
-    if reply.value.requests.is_empty() {
-        output.note("nobody waits for your word");
-        return Ok(());
-    }
-    output.table(&table(&reply.value.requests))
+    list::print(&client.requests().await?, table, "nobody waits for your word", output)
 }
 
 pub(super) async fn settle(
@@ -43,7 +36,7 @@ pub(super) async fn settle(
 }
 
 /// One row a file; an introduction may name several.
-fn table(requests: &[IncomingRequest]) -> Table {
+fn table(IncomingRequests { requests, .. }: &IncomingRequests) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Left),
         ("FROM", Align::Left),

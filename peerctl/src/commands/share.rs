@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use protocol::control::{Origin, Share, SharePreview, Shares};
+use protocol::control::{Origin, SharePreview, Shares};
 
+use super::list;
 use crate::{
     client::{Client, Reply},
     error::Error,
@@ -63,7 +64,7 @@ pub(super) async fn run(client: &Client, command: ShareCommand, output: &Output)
             }
             document(last, output)
         }
-        ShareCommand::Ls => list(&client.shares().await?, output),
+        ShareCommand::Ls => list_shares(&client.shares().await?, output),
         ShareCommand::Rescan => {
             let reply = client.rescan_shares().await?;
             note(output, "looking for changes; see: peerctl share ls");
@@ -87,21 +88,14 @@ fn document(reply: Option<Reply<Shares>>, output: &Output) -> Result<(), Error> 
     }
 }
 
-fn list(reply: &Reply<Shares>, output: &Output) -> Result<(), Error> {
-    if output.json() {
-        return output.document(&reply.text);
+fn list_shares(reply: &Reply<Shares>, output: &Output) -> Result<(), Error> {
+    if reply.value.scanning && !reply.value.shares.is_empty() {
+        note(output, "folders are being read; more files may come");
     }
-    if reply.value.shares.is_empty() {
-        output.note("nothing is shared; share a folder: peerctl share add DIR");
-        return Ok(());
-    }
-    if reply.value.scanning {
-        output.note("folders are being read; more files may come");
-    }
-    output.table(&table(&reply.value.shares))
+    list::print(reply, table, "nothing is shared; share a folder: peerctl share add DIR", output)
 }
 
-fn table(shares: &[Share]) -> Table {
+fn table(Shares { shares, .. }: &Shares) -> Table {
     let mut table = Table::new(&[
         ("FILES", Align::Right),
         ("SIZE", Align::Right),

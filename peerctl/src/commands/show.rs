@@ -5,7 +5,9 @@ use std::time::Duration;
 use protocol::control::Download;
 
 use super::follow::single;
-use crate::{cli::Id, client::Client, error::Error, format, output::Output, table::Table};
+use crate::{
+    cli::Id, client::Client, error::Error, format, output::Output, table::Table, transfer::Transfer,
+};
 
 pub(super) async fn run(client: &Client, id: &Id, output: &Output) -> Result<(), Error> {
     let reply = client.download(id.as_str(), Duration::ZERO).await?;
@@ -17,7 +19,7 @@ fn table(download: &Download) -> Table {
     let mut rows = vec![
         ("id", download.id.clone()),
         ("name", download.name.to_string()),
-        ("state", format::state_of(download)),
+        ("state", Transfer::from(download).standing()),
         ("from", download.username.to_string()),
         ("size", format!("{} ({} bytes)", format::size(download.size), download.size)),
         ("received", format!("{received} ({} bytes verified)", download.received)),

@@ -2,12 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::{
-        fs::{DirBuilderExt as _, OpenOptionsExt as _},
-        process::{CommandExt as _, ExitStatusExt as _},
-    },
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -20,20 +15,17 @@ use crate::{
     client::{Client, Reply},
     clock,
     error::Error,
+    log::Log,
     output::Output,
     paths,
 };
 
 const PROGRAM: &str = "peer-daemon";
-const LOG: &str = "daemon.log";
 /// The daemon answers before it scans its shares; what takes longer is a disk that sleeps.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-/// A log that has grown beyond this begins anew at the next start.
-const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Of the log, when the daemon ends at once: a sentence is at its end.
 const LOG_TAIL_LINES: usize = 10;
-const LOG_TAIL_BYTES: u64 = 16 * 1024;
 
 pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output) -> Result<(), Error> {
     if option(arguments, "--socket").is_some() {
@@ -47,9 +39,14 @@ pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output
         Err(Error::NotRunning) => {}
         Err(error) => return Err(error),
     }
+    status::print(&start(client, arguments).await?, output)
+}
+
+/// Starts a daemon, and returns when it answers.
+pub(super) async fn start(client: &Client, arguments: &[OsString]) -> Result<Reply<Status>, Error> {
     let log = Log::open(&option(arguments, "--state-dir").map_or_else(paths::default_state_dir, Ok)?)?;
     let daemon = spawn(client.socket(), arguments, &log)?;
-    status::print(&until_it_answers(client, daemon, &log).await?, output)
+    until_it_answers(client, daemon, &log).await
 }
 
 /// The value of `--name VALUE` or `--name=VALUE` among the daemon's arguments.
@@ -87,7 +84,10 @@ async fn until_it_answers(client: &Client, mut daemon: Child, log: &Log) -> Resu
     let deadline = clock::now() + START_TIMEOUT;
     loop {
         if let Some(status) = daemon.try_wait().map_err(Error::System)? {
-            return Err(Error::DaemonEnded { status: exit_status(status), log: log.tail()? });
+            return Err(Error::DaemonEnded {
+                status: exit_status(status),
+                log: log.tail(LOG_TAIL_LINES)?.0.join("\n"),
+            });
         }
         match client.status().await {
             Ok(reply) => return Ok(reply),
@@ -105,46 +105,6 @@ async fn until_it_answers(client: &Client, mut daemon: Child, log: &Log) -> Resu
 fn exit_status(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     u8::try_from(code).ok().filter(|&code| code != 0).unwrap_or(1)
-}
-
-struct Log {
-    path: PathBuf,
-    file: File,
-    /// Where this start's lines begin.
-    begin: u64,
-}
-
-impl Log {
-    fn open(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(LOG);
-        let open = || -> io::Result<(File, u64)> {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-            let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
-            if file.metadata()?.len() > LOG_BYTES_MAX {
-                file.set_len(0)?;
-            }
-            let begin = file.metadata()?.len();
-            Ok((file, begin))
-        };
-        let (file, begin) = open().map_err(|error| Error::Log { path: path.clone(), error })?;
-        Ok(Self { path, file, begin })
-    }
-
-    fn writer(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(Error::System)
-    }
-
-    fn tail(&self) -> Result<String, Error> {
-        let mut file = self.writer()?;
-        let end = file.metadata().map_err(Error::System)?.len();
-        let begin = self.begin.max(end.saturating_sub(LOG_TAIL_BYTES));
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(begin)).map_err(Error::System)?;
-        file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes).map_err(Error::System)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        Ok(lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n"))
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ fn table(status: &Status) -> Table {
         let share = format::percent(upload.sent, upload.size);
         rows.push(("upload", format!("{share} to {}: {}", upload.username, upload.name)));
     }
+    rows.extend(limits(status).map(|limits| ("limits", limits)));
     if let Some(gui) = status.gui {
         rows.push(("web page", format!("http://{gui}/")));
     }
@@ -60,9 +61,21 @@ fn shared(status: &Status) -> String {
     format!("{} {files}, {}{scanning}", status.shared_files, format::size(status.shared_bytes))
 }
 
+/// What the person has set that holds transfers back.
+fn limits(status: &Status) -> Option<String> {
+    let rate = |way: &str, rate: Option<u64>| rate.map(|rate| format!("{way} {}", format::speed(rate)));
+    let upload = if status.uploads_off {
+        Some("uploads are off (to go on: peerctl config set uploads on)".to_owned())
+    } else {
+        rate("upload", status.upload_rate_max)
+    };
+    let limits: Vec<_> = rate("download", status.download_rate_max).into_iter().chain(upload).collect();
+    (!limits.is_empty()).then(|| limits.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{connection, table};
+    use super::{connection, limits, table};
     use protocol::control::Status;
 
     fn status(json: &str) -> Status {
@@ -94,8 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_told_where_there_are_some() {
+        let told = |changes| limits(&status(changes));
+        assert_eq!(told("{}"), None);
+        assert_eq!(told(r#"{"upload_rate_max":2097152}"#).unwrap(), "upload 2.0 MiB/s");
+        let both =
+            told(r#"{"upload_rate_max":2097152,"download_rate_max":1024,"uploads_off":true}"#).unwrap();
+        assert!(both.starts_with("download 1.0 KiB/s, uploads are off"), "{both}");
+    }
+
+    #[test]
     fn what_is_not_there_takes_no_line() {
-        let lines: Vec<_> = table(&status("{}")).lines().collect();
+        let lines: Vec<_> = table(&status("{}")).lines(false).collect();
         assert_eq!(lines[3], "shared       1 file, 1.5 KiB, still scanning");
         assert_eq!(lines.len(), 5);
     }

@@ -1,57 +1,21 @@
 //! `peerctl uploads`.
 
-use protocol::control::{Upload, UploadState};
+use protocol::control::Uploads;
 
-use crate::{
-    client::Client,
-    error::Error,
-    format,
-    output::Output,
-    table::{Align, Table},
+use super::{
+    list,
+    watch::{Watched, watch},
 };
+use crate::{client::Client, error::Error, output::Output, table::Table, transfer::Transfer};
 
-pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
-    let reply = client.uploads().await?;
-    if output.json() {
-        return output.document(&reply.text);
+pub(super) async fn run(client: &Client, is_watched: bool, output: &Output) -> Result<(), Error> {
+    if is_watched {
+        return watch(client, Watched::Uploads, output).await;
     }
-    if reply.value.uploads.is_empty() {
-        output.note("no uploads");
-        return Ok(());
-    }
-    output.table(&table(&reply.value.uploads))
+    list::print(&client.uploads().await?, table, "no uploads", output)
 }
 
-fn table(uploads: &[Upload]) -> Table {
-    let mut table = Table::new(&[
-        ("STATE", Align::Left),
-        ("SENT", Align::Right),
-        ("SIZE", Align::Right),
-        ("SPEED", Align::Right),
-        ("TO", Align::Left),
-        ("NAME", Align::Left),
-    ]);
-    for upload in uploads {
-        table.row(vec![
-            format::state_with_reason(
-                format::upload_state(upload.state),
-                upload.position,
-                upload.reason.as_deref(),
-            ),
-            format::percent(upload.sent, upload.size),
-            format::size(upload.size),
-            speed(upload),
-            upload.username.to_string(),
-            upload.name.to_string(),
-        ]);
-    }
-    table
-}
-
-fn speed(upload: &Upload) -> String {
-    if upload.state == UploadState::Transferring {
-        format::speed(upload.bytes_per_second)
-    } else {
-        String::new()
-    }
+fn table(Uploads { uploads, .. }: &Uploads) -> Table {
+    let begin = |transfer: &Transfer| [transfer.standing()];
+    list::of_transfers(["STATE"], ("SENT", "TO"), uploads.iter().map(Transfer::from), begin)
 }

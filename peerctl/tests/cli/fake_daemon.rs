@@ -203,3 +203,14 @@ pub(crate) fn download(id: &str, state: &str, cause: Option<&str>) -> Value {
 pub(crate) fn downloads(downloads: &[Value]) -> Value {
     json!({ "schema": 1, "downloads": downloads })
 }
+
+pub(crate) fn uploads(uploads: &[Value]) -> Value {
+    json!({ "schema": 1, "uploads": uploads })
+}
+
+pub(crate) fn upload(id: &str, state: &str) -> Value {
+    json!({
+        "id": id, "name": "song.mp3", "size": 1000, "sent": 250, "state": state, "username": "carl",
+        "bytes_per_second": 0, "position": null, "reason": null,
+    })
+}

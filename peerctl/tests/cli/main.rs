@@ -2,13 +2,19 @@
 // A harness that can't go on fails the test.
 #![allow(clippy::unwrap_used)]
 
+mod disk;
+mod doctor;
 mod fake_daemon;
+mod help;
+mod logs;
+mod searching;
 mod shares;
 mod start;
+mod terminal;
+mod watching;
+mod why;
 
-use std::io::Read as _;
-
-use fake_daemon::{FakeDaemon, Ran, download, downloads, result, search, status};
+use fake_daemon::{FakeDaemon, Ran, download, downloads, status};
 use protocol::Code;
 use serde_json::{Value, json};
 
@@ -24,6 +30,7 @@ fn without_a_daemon_every_command_says_how_to_start_it() {
         &["downloads"],
         &["uploads"],
         &["show", "1"],
+        &["why", "1"],
         &["connect", "alice"],
         &["disconnect"],
         &["gui"],
@@ -111,70 +118,6 @@ fn connecting_says_so_and_fails_when_it_did_not() {
     );
     daemon.peerctl(&["connect", "alice"]).exits(0).prints("connected as alice\n");
     daemon.peerctl(&["connect", "alice"]).exits(7).prints("").says("not connected: the coordinator drains");
-}
-
-#[test]
-fn a_search_gathers_what_comes_and_prints_it_in_fields() {
-    let (first, second) = (result(1, "substring", "a song.mp3"), result(2, "exact", "song.mp3"));
-    let daemon = FakeDaemon::start()
-        .answers("POST /v1/searches", 201, search(false, &[]))
-        .answers("GET /v1/searches/7", 200, search(false, std::slice::from_ref(&first)))
-        .answers("GET /v1/searches/7", 200, search(true, &[second, first]));
-    daemon
-        .peerctl(&["search", "a", "song"])
-        .exits(0)
-        .prints("2\texact\t1536\tbob\tsong.mp3\n1\tsubstring\t1536\tbob\ta song.mp3\n");
-    let asked = daemon.asked();
-    assert_eq!(asked[0].body, json!({ "query": "a song" }));
-    assert_eq!(asked[1].line, "GET /v1/searches/7?known=0&wait=2");
-    assert_eq!(asked[2].line, "GET /v1/searches/7?known=1&wait=2");
-}
-
-#[test]
-fn a_stream_of_results_has_each_once_in_order_of_arrival() {
-    let (first, second, third) = (
-        result(1, "substring", "a song.mp3"),
-        result(2, "substring", "songs.mp3"),
-        result(3, "exact", "song.mp3"),
-    );
-    let daemon = FakeDaemon::start()
-        .answers("POST /v1/searches", 201, search(false, std::slice::from_ref(&first)))
-        .answers("GET /v1/searches/7", 200, search(true, &[third, first, second]));
-    let ran = daemon.peerctl(&["search", "song", "--ndjson"]).exits(0);
-    let numbers: Vec<Value> = ran
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["number"].clone())
-        .collect();
-    assert_eq!(numbers, [json!(1), json!(2), json!(3)]);
-}
-
-#[test]
-fn a_search_that_falls_silent_ends() {
-    let daemon = FakeDaemon::start()
-        .answers("POST /v1/searches", 201, search(false, &[result(1, "exact", "song.mp3")]))
-        .answers("GET /v1/searches/7", 200, search(false, &[result(1, "exact", "song.mp3")]));
-    let ran = daemon.peerctl(&["search", "song", "--wait", "1", "--json"]).exits(0);
-    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["finished"], json!(false));
-}
-
-#[test]
-fn finding_nothing_exits_with_4() {
-    let daemon = FakeDaemon::start().answers("POST /v1/searches", 201, search(true, &[]));
-    daemon.peerctl(&["search", "song"]).exits(4).prints("").says("nothing found");
-    daemon.peerctl(&["search", "song", "--json"]).exits(4).prints(&format!("{}\n", search(true, &[])));
-}
-
-#[test]
-fn a_reader_that_leaves_early_is_no_error() {
-    let many: Vec<_> = (1..=5_000).map(|number| result(number, "exact", "song.mp3")).collect();
-    let daemon = FakeDaemon::start().answers("POST /v1/searches", 201, search(true, &many));
-    let mut peerctl = daemon.spawn(&["search", "song"]);
-    let mut stdout = peerctl.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 10]).unwrap();
-    drop(stdout);
-    let ran = Ran::of(peerctl.wait_with_output().unwrap()).exits(0);
-    assert_eq!(ran.stderr, "");
 }
 
 #[test]
@@ -293,11 +236,4 @@ fn stop_returns_when_the_socket_is_gone() {
     std::fs::remove_file(daemon.socket()).unwrap();
     Ran::of(peerctl.wait_with_output().unwrap()).exits(0).prints("peer-daemon has stopped\n");
     assert_eq!(daemon.asked()[0].line, "POST /v1/shutdown");
-}
-
-#[test]
-fn completions_and_help_need_no_daemon_and_begin_with_examples() {
-    let daemon = FakeDaemon::absent();
-    assert!(daemon.peerctl(&["completions", "bash"]).exits(0).stdout.contains("peerctl"));
-    assert!(daemon.peerctl(&["search", "--help"]).exits(0).stdout.starts_with("Example"));
 }

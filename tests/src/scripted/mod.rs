@@ -1,6 +1,7 @@
 //! A peer played by hand: it keeps to the protocol only as far as its test wants.
 
 mod requester;
+mod stream;
 mod target;
 mod tls;
 
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     requester::{Found, Invited},
+    stream::RequesterStream,
     target::{DialBack, Opened},
 };
 use crate::session::Session;

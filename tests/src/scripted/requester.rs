@@ -16,7 +16,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{Aead, Identity, Kdf, Kem, ScriptedPeer, tls};
-use crate::wait::{PATIENCE, within};
+use crate::{
+    api_client::send,
+    wait::{PATIENCE, within},
+};
 
 /// A source that answered a search.
 pub struct Found {
@@ -58,7 +61,11 @@ impl ScriptedPeer {
 
     /// Asks for the file, to be dialled back at `listener`.
     pub async fn invite(&self, source: &Found, listener: &TcpListener) -> Invited {
-        let id = IntroductionId::random();
+        self.invite_as(IntroductionId::random(), source, listener).await
+    }
+
+    /// The same under a given id: asks again, with a fresh message-key.
+    pub async fn invite_as(&self, id: IntroductionId, source: &Found, listener: &TcpListener) -> Invited {
         let message_key = MessageKey::random();
         let invitation = Invitation {
             message_key: message_key.clone(),
@@ -77,6 +84,12 @@ impl ScriptedPeer {
 }
 
 impl ScriptedPeer {
+    /// Takes an introduction back.
+    pub async fn withdraw(&self, invited: &Invited) {
+        let path = format!("/v1/introductions/{}", invited.id);
+        let _ = send(self.session.authorise(self.session.client().delete(&path))).await.expect(204);
+    }
+
     /// The target's next word on an introduction.
     pub async fn word_on(&mut self, invited: &Invited) -> HeardReply {
         self.session
@@ -85,6 +98,16 @@ impl ScriptedPeer {
                 _ => None,
             })
             .await
+    }
+
+    /// What the target has said on an introduction by now, in order.
+    pub async fn words_so_far(&mut self, invited: &Invited) -> Vec<HeardReply> {
+        let heard = self.session.heard_so_far().await;
+        let words = heard.into_iter().filter_map(|event| match event {
+            Event::IntroductionReply { id, reply } if id == invited.id => Some(reply),
+            _ => None,
+        });
+        words.collect()
     }
 
     /// Meets the dial-back at `listener` and asks for the introduction, with this peer's certificate or, as

@@ -6,11 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod bad_requests;
+mod blocks;
+mod changes;
 mod churn;
+mod conflict;
 mod crashes;
+mod dialling;
+mod disk;
+mod doctor;
 mod first_bytes;
 mod gui;
 mod hostile_sockets;
+mod limits;
 mod memory;
 mod message_key;
 mod operations;
@@ -20,8 +27,16 @@ mod queue;
 mod restart;
 mod routes;
 mod search;
+mod setup;
 mod shares;
 mod shutdown;
+mod sources;
 mod start_up;
+/// As the tests of peerctl have it, who use more of it.
+#[allow(dead_code)]
+#[path = "../../../peerctl/tests/cli/terminal.rs"]
+mod terminal;
 mod transfer;
 mod usernames;
+mod watching;
+mod why;

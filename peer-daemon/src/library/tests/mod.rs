@@ -181,8 +181,13 @@ async fn a_changed_file_is_refused_and_found_again_as_what_it_became() {
     // The refusal itself asked for a look at the file.
     shelf.settled().await;
     assert_eq!(shelf.content(&id(&after)).await.unwrap(), after);
-    assert!(matches!(shelf.content(&id(&before)).await, Err(OpenError::Gone)));
     assert_eq!(shelf.search("file.bin").len(), 1);
+    // Who asks for what it was still learns that it has changed, until it is offered again.
+    assert!(shelf.library().has_changed(&id(&before)));
+    assert!(matches!(shelf.content(&id(&before)).await, Err(OpenError::Changed)));
+    shelf.write("again.bin", &before);
+    shelf.rescanned().await;
+    assert_eq!(shelf.content(&id(&before)).await.unwrap(), before);
 }
 
 #[tokio::test]
@@ -191,6 +196,7 @@ async fn a_deleted_file_is_gone_and_a_new_one_is_found() {
     fs::remove_file(shelf.path("old")).unwrap();
     assert!(matches!(shelf.content(&id(b"old content")).await, Err(OpenError::Gone)));
     shelf.settled().await;
+    assert!(!shelf.library().has_changed(&id(b"old content")));
     assert_eq!(shelf.library().summary().files, 1);
     shelf.write("deep/er/new", b"new content");
     fs::rename(shelf.path("kept"), shelf.path("moved")).unwrap();

@@ -1,5 +1,5 @@
-//! How long to wait before the next attempt: doubled with each failure up to a bound, with jitter, so that the
-//! peers of a coordinator that comes back don't all arrive in one instant.
+//! How long to wait before the next attempt: doubled with each failure up to a bound, with jitter, so that those who
+//! wait for one and the same (the peers of a coordinator that comes back) don't all arrive in one instant.
 
 use std::time::Duration;
 
@@ -10,38 +10,45 @@ pub struct BackoffRange {
     pub max: Duration,
 }
 
+impl BackoffRange {
+    /// The wait after so many failures in a row before this one: from half to the whole of the doubled time, as
+    /// `random` (0.0 to 1.0) says.
+    pub(crate) fn wait(&self, failures: u32, random: f64) -> Duration {
+        let doubled = 2_u32.checked_pow(failures).and_then(|factor| self.first.checked_mul(factor));
+        let whole = doubled.map_or(self.max, |doubled| doubled.min(self.max));
+        whole.mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0))
+    }
+}
+
 /// Counts failures in a row.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     range: BackoffRange,
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(range: BackoffRange) -> Self {
+    pub(crate) fn new(range: BackoffRange) -> Self {
         Self { range, failures: 0 }
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    pub(super) fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Counts one more failure and tells the wait: from half to the whole of the doubled time, as `random`
-    /// (0.0 to 1.0) says.
-    pub(super) fn next(&mut self, random: f64) -> Duration {
-        let doubled =
-            2_u32.checked_pow(self.failures).and_then(|factor| self.range.first.checked_mul(factor));
-        let whole = doubled.map_or(self.range.max, |doubled| doubled.min(self.range.max));
+    /// Counts one more failure and tells the [wait](BackoffRange::wait).
+    pub(crate) fn next(&mut self, random: f64) -> Duration {
+        let wait = self.range.wait(self.failures, random);
         self.failures = self.failures.saturating_add(1);
-        whole.mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0))
+        wait
     }
 
     /// The same, and at least as long as the other side asked for.
-    pub(super) fn next_at_least(&mut self, asked: Option<Duration>, random: f64) -> Duration {
+    pub(crate) fn next_at_least(&mut self, asked: Option<Duration>, random: f64) -> Duration {
         self.next(random).max(asked.unwrap_or_default())
     }
 }

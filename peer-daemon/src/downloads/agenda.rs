@@ -1,0 +1,133 @@
+//! What downloads do by themselves when its time has come: their source is asked again, or whoever has the file is
+//! searched for.
+//!
+//! Two tasks, whatever the number of downloads: one sets out those whose source is to be asked (which needs no
+//! search), the other searches, one file at a time and with a pause between, so that thousands that wait are no
+//! flood. Those that have just lost their source come before those that have waited for a while; of each, the
+//! one that has been due for longest.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::{Downloads, batch::Item, life::Circumstances, setback::Setback, step::Step};
+use crate::{clock, coordinator_link::CallError, searches::Source};
+
+/// Between the beginnings of two searches: half of what a coordinator takes of one peer, so that a person's own
+/// searches always have room.
+const SEARCH_PAUSE: Duration = Duration::from_secs(2);
+/// How long another source is looked for; a search lives 10 s, and who has the file answers soon.
+const SOURCE_SEARCH: Duration = Duration::from_secs(3);
+/// The agenda is looked at again after so long at most: the clock that it goes by may have been set.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+impl Downloads {
+    /// Asks sources again when that is due, until the daemon ends.
+    pub(super) async fn ask_when_due(self) {
+        let mut changes = self.shared.changes.subscribe();
+        while !self.shared.parts.token.is_cancelled() {
+            changes.borrow_and_update();
+            let (usernames, next) = self.book().set_out(clock::wall());
+            for username in usernames {
+                self.ask(username);
+            }
+            self.wait_until(next, &mut changes).await;
+        }
+    }
+
+    /// Searches when that is due, until the daemon ends.
+    pub(super) async fn seek_when_due(self) {
+        let mut changes = self.shared.changes.subscribe();
+        let token = self.shared.parts.token.clone();
+        let mut not_before = Instant::from_std(clock::now());
+        while token.run_until_cancelled(tokio::time::sleep_until(not_before)).await.is_some() {
+            changes.borrow_and_update();
+            let due = self.book().next_to_seek(clock::wall());
+            match due {
+                Ok(item) => {
+                    not_before = Instant::from_std(clock::now() + SEARCH_PAUSE);
+                    if let Some(pause) = self.seek(&item).await {
+                        not_before += pause;
+                    }
+                }
+                Err(next) => self.wait_until(next, &mut changes).await,
+            }
+        }
+    }
+
+    /// Until something is due or something has changed.
+    async fn wait_until(&self, due: Option<SystemTime>, changes: &mut tokio::sync::watch::Receiver<u64>) {
+        let left = due.map(|due| due.duration_since(clock::wall()).unwrap_or_default());
+        tokio::select! {
+            () = tokio::time::sleep(left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN))) => {}
+            _the_sender_is_ours = changes.changed() => {}
+            () = self.shared.parts.token.cancelled() => {}
+        }
+    }
+
+    /// Searches for who has the file of this download. Answers how long the coordinator wants to be left alone.
+    async fn seek(&self, item: &Item) -> Option<Duration> {
+        let mut sessions = self.shared.sessions.subscribe();
+        self.change_item(item, |entry| entry.take(Step::Seeking))?;
+        let searches = &self.shared.parts.searches;
+        let found = tokio::select! {
+            found = searches.find_sources(&item.file, SOURCE_SEARCH) => found,
+            () = item.token.cancelled() => return None,
+        };
+        match found {
+            Ok(found) => self.choose(item, found),
+            Err(CallError::RateLimited { retry_after }) => return Some(retry_after),
+            Err(error) => {
+                let at = self.circumstances();
+                self.settle_item(item, |entry| {
+                    entry.live(|life, _| life.lack_coordinator(&at, Setback::from(error)));
+                });
+                // Before anything else is searched for, there has to be somebody who passes it on.
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    _the_sender_is_ours = sessions.changed() => {}
+                    () = self.shared.parts.token.cancelled() => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Goes on with one of those that were found, if there is one that may be asked.
+    fn choose(&self, item: &Item, found: Vec<Source>) {
+        let at = self.circumstances();
+        let chosen = self
+            .settle_item(item, |entry| {
+                let chosen = pick(found, at.random, |source| entry.life().may_ask(source));
+                match &chosen {
+                    Some(source) => entry.find(source.clone()),
+                    None => entry.live(|life, _| life.find_nobody(&at)),
+                }
+                chosen
+            })
+            .flatten();
+        if let Some(source) = chosen {
+            // Who is there for one is there for the others that wait for the very same.
+            self.book().find_again(&source);
+            self.note_change();
+            self.ask(source.username);
+        }
+    }
+
+    pub(super) fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            now: clock::wall(),
+            random: rand::random(),
+            give_up_after: self.shared.parts.give_up_after,
+        }
+    }
+}
+
+/// Any of them: who answers first is not to be who is asked always.
+fn pick(found: Vec<Source>, random: f64, may_ask: impl Fn(&Source) -> bool) -> Option<Source> {
+    let mut found: Vec<_> = found.into_iter().filter(|source| may_ask(source)).collect();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    let index = (random * found.len() as f64) as usize;
+    let last = found.len().checked_sub(1)?;
+    Some(found.swap_remove(index.min(last)))
+}

@@ -1,0 +1,283 @@
+//! What happens to a download, one step at a time: the one place where steps become words and sentences.
+
+use protocol::{
+    control::{Cause, DownloadState},
+    introduction::QueueReason,
+};
+use serde::{Deserialize, Serialize};
+
+use super::setback::{DialTrouble, Setback};
+
+/// Kept in the state as it is written here: names and fields stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(crate) enum Step {
+    Added,
+    Paused,
+    Resumed,
+    Retried,
+    Cancelled,
+    /// The disk does not take it.
+    Held {
+        sentence: String,
+        cause: Cause,
+    },
+    /// The disk takes it again.
+    Released,
+    /// The daemon ended while it was under way, and was started again.
+    Restarted,
+    /// The introduction goes out.
+    Asked,
+    Queued {
+        position: u32,
+        reason: QueueReason,
+    },
+    Accepted,
+    ToldToDial,
+    DialFailed {
+        how: DialTrouble,
+    },
+    /// A stream is there, and its key was right.
+    Connected {
+        way: Way,
+    },
+    /// The download slot is taken.
+    Deferred,
+    Seeking,
+    SourceFound,
+    /// The stream ended before its turn came.
+    NotReached,
+    /// What an earlier process left on the disk is looked at.
+    Checking,
+    Transferring,
+    Verifying,
+    Finished,
+    Setback(Setback),
+    /// Nobody else has the file, or gives it; `last` is why the last one did not.
+    NoSourceFound {
+        last: Setback,
+    },
+    /// Nothing came for too long.
+    GivenUp {
+        after_seconds: u64,
+        last: Setback,
+    },
+    OwnTrouble {
+        sentence: String,
+        cause: Cause,
+    },
+    /// From before steps were kept.
+    Told {
+        sentence: Option<String>,
+        cause: Option<Cause>,
+    },
+}
+
+/// Who dialled whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Way {
+    /// The source dialled this peer.
+    DialBack,
+    /// This peer dialled the source.
+    Dialled,
+}
+
+impl Step {
+    /// The state that a download is in after this step. None where that is to be decided first.
+    pub(crate) fn state(&self) -> Option<DownloadState> {
+        Some(match self {
+            Self::Added
+            | Self::Resumed
+            | Self::Retried
+            | Self::Released
+            | Self::Restarted
+            | Self::SourceFound
+            | Self::NotReached => DownloadState::Queued,
+            Self::Paused => DownloadState::Paused,
+            Self::Cancelled => DownloadState::Cancelled,
+            Self::Asked
+            | Self::Accepted
+            | Self::ToldToDial
+            | Self::DialFailed { .. }
+            | Self::Connected { .. }
+            | Self::Seeking => DownloadState::Requesting,
+            Self::Queued { .. } | Self::Deferred => DownloadState::Waiting,
+            Self::Checking | Self::Transferring => DownloadState::Transferring,
+            Self::Verifying => DownloadState::Verifying,
+            Self::Finished => DownloadState::Finished,
+            Self::Held { .. }
+            | Self::Setback(_)
+            | Self::NoSourceFound { .. }
+            | Self::GivenUp { .. }
+            | Self::OwnTrouble { .. }
+            | Self::Told { .. } => return None,
+        })
+    }
+
+    /// Its name for programs, as it is kept.
+    pub(crate) fn word(&self) -> String {
+        let kept = serde_json::to_value(self).unwrap_or_default();
+        let name = kept.get("setback").or_else(|| kept.get("step"));
+        name.and_then(|name| name.as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// Whether the source had a part in it.
+    pub(crate) fn concerns_the_source(&self) -> bool {
+        match self {
+            Self::Paused
+            | Self::Resumed
+            | Self::Retried
+            | Self::Cancelled
+            | Self::Held { .. }
+            | Self::Released
+            | Self::Restarted
+            | Self::Deferred
+            | Self::Seeking
+            | Self::NotReached
+            | Self::Checking
+            | Self::Verifying
+            | Self::Finished
+            | Self::NoSourceFound { .. }
+            | Self::GivenUp { .. }
+            | Self::OwnTrouble { .. } => false,
+            Self::Setback(setback) => setback.concerns_the_source(),
+            Self::Added
+            | Self::Asked
+            | Self::Queued { .. }
+            | Self::Accepted
+            | Self::ToldToDial
+            | Self::DialFailed { .. }
+            | Self::Connected { .. }
+            | Self::SourceFound
+            | Self::Transferring
+            | Self::Told { .. } => true,
+        }
+    }
+
+    /// What a person reads.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::Added => "you asked for it",
+            Self::Paused => "you paused it",
+            Self::Resumed => "you let it go on",
+            Self::Retried => "you let it try again",
+            Self::Cancelled => "you gave it up",
+            Self::Released => "the disk takes it again",
+            Self::Restarted => "the daemon was started again",
+            Self::Asked => "the source is asked",
+            Self::Queued { position, reason } => {
+                return format!("place {position} in the source's queue: {}", queue_sentence(*reason));
+            }
+            Self::Accepted => "the source dials this peer",
+            Self::ToldToDial => "the source could not reach this peer; it is dialled now",
+            Self::DialFailed { how } => return format!("the source was dialled: {}", how.sentence()),
+            Self::Connected { way: Way::DialBack } => "the source got through, and showed the right key",
+            Self::Connected { way: Way::Dialled } => "the source was reached, and showed the right key",
+            Self::Deferred => "another download is running",
+            Self::Seeking => "looking for another source",
+            Self::SourceFound => "this source has the file",
+            Self::NotReached => "the stream ended before its turn came",
+            Self::Checking => "checking what is on the disk",
+            Self::Transferring => "pieces come",
+            Self::Verifying => "all pieces are there; the file is completed",
+            Self::Finished => "the file is there, and it is right",
+            Self::Setback(setback) => return setback.to_string(),
+            Self::NoSourceFound { .. } => "nobody else was found",
+            Self::GivenUp { after_seconds, .. } => {
+                return format!("given up after {} without a byte", time_span(*after_seconds));
+            }
+            Self::OwnTrouble { sentence, .. } | Self::Held { sentence, .. } => sentence.as_str(),
+            Self::Told { sentence, .. } => sentence.as_deref().unwrap_or("from before steps were kept"),
+        }
+        .to_owned()
+    }
+
+    /// What stands beside the state in lists: nothing where the state says it all.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self {
+            Self::Added
+            | Self::Paused
+            | Self::Resumed
+            | Self::Retried
+            | Self::Cancelled
+            | Self::Released
+            | Self::Asked
+            | Self::Connected { .. }
+            | Self::NotReached
+            | Self::Transferring
+            | Self::Verifying
+            | Self::Finished => None,
+            // The place has a field of its own.
+            Self::Queued { reason, .. } => Some(queue_sentence(*reason).to_owned()),
+            Self::Told { sentence, .. } => sentence.clone(),
+            Self::NoSourceFound { last } | Self::GivenUp { last, .. } => {
+                Some(format!("{last}; {}", self.sentence()))
+            }
+            Self::Restarted
+            | Self::Accepted
+            | Self::ToldToDial
+            | Self::DialFailed { .. }
+            | Self::Deferred
+            | Self::Seeking
+            | Self::SourceFound
+            | Self::Checking
+            | Self::Held { .. }
+            | Self::Setback(_)
+            | Self::OwnTrouble { .. } => Some(self.sentence()),
+        }
+    }
+
+    /// Why it failed, where this is how it ended.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Setback(setback)
+            | Self::NoSourceFound { last: setback }
+            | Self::GivenUp { last: setback, .. } => Some(setback.cause()),
+            Self::OwnTrouble { cause, .. } | Self::Held { cause, .. } => Some(*cause),
+            Self::Told { cause, .. } => *cause,
+            _ => None,
+        }
+    }
+}
+
+/// In the greatest unit that it is a whole number of.
+fn time_span(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = whole.unwrap_or((1, "second"));
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+fn queue_sentence(reason: QueueReason) -> &'static str {
+    match reason {
+        QueueReason::Busy => "the source is busy with another upload",
+        QueueReason::Asking => "the source's owner is asked",
+        QueueReason::UploadsOff => "the source gives nothing for now",
+        QueueReason::Other => "the source lets this wait",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::introduction::DeclineReason;
+
+    use super::*;
+
+    #[test]
+    fn a_step_is_kept_under_its_word_and_read_back() {
+        for (step, word) in [
+            (Step::Asked, "asked"),
+            (Step::Queued { position: 3, reason: QueueReason::Asking }, "queued"),
+            (Step::DialFailed { how: DialTrouble::TimedOut }, "dial_failed"),
+            (Step::Setback(Setback::Declined { reason: DeclineReason::QueueFull }), "declined"),
+            (Step::Setback(Setback::NoWord), "no_word"),
+            (Step::Told { sentence: None, cause: None }, "told"),
+        ] {
+            assert_eq!(step.word(), word);
+            let kept = serde_json::to_string(&step).unwrap();
+            assert_eq!(serde_json::from_str::<Step>(&kept).unwrap(), step, "{kept}");
+        }
+    }
+}

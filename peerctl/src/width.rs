@@ -1,0 +1,75 @@
+//! Text that takes a given number of a terminal's columns, whatever script it is in.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Stands where something was cut off.
+const CUT: &str = "…";
+/// Ends a run of text that is read from right to left, and shows nothing: without it, a terminal that orders such
+/// text would pull the numbers and brackets that follow it to its other side.
+const LEFT_TO_RIGHT_MARK: char = '\u{200e}';
+
+/// At most so many columns.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let Some(room) = columns.checked_sub(CUT.width()) else { return String::new() };
+    let ends = text.char_indices().map(|(end, _)| end).take_while(|&end| text[..end].width() <= room);
+    let end = ends.last().unwrap_or(0);
+    format!("{}{CUT}", &text[..end])
+}
+
+/// Exactly so many columns: cut, or padded.
+pub(crate) fn fit(text: &str, columns: usize) -> String {
+    let mut fitting = cut(text, columns);
+    let padding = columns.saturating_sub(fitting.width());
+    if is_right_to_left(&fitting) {
+        fitting.push(LEFT_TO_RIGHT_MARK);
+    }
+    fitting.extend(std::iter::repeat_n(' ', padding));
+    fitting
+}
+
+/// Whether any of it is in a script that is written from right to left: Hebrew, Arabic, and those beside them in
+/// the ranges that Unicode keeps for such scripts.
+fn is_right_to_left(text: &str) -> bool {
+    text.chars().any(|c| {
+        matches!(
+            c,
+            '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
+                | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}'
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, fit};
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr as _;
+
+    #[test]
+    fn text_is_cut_between_characters_and_padded_to_its_columns() {
+        assert_eq!(fit("song.mp3", 10), "song.mp3  ");
+        assert_eq!(fit("song.mp3", 6), "song.…");
+        assert_eq!(fit("田中さん.txt", 8), "田中さ… ");
+        assert_eq!(fit("田", 1), "…");
+        assert_eq!(cut("song", 0), "");
+        assert_eq!(cut("田中", 4), "田中");
+    }
+
+    #[test]
+    fn what_is_read_from_right_to_left_ends_before_its_padding() {
+        assert_eq!(fit("שיר.mp3", 9), "שיר.mp3\u{200e}  ");
+        assert_eq!(fit("أغنية طويلة", 7), "أغنية \u{2026}\u{200e}");
+    }
+
+    proptest! {
+        #[test]
+        fn it_takes_as_many_columns_as_it_may(text: String, columns in 0..100_usize) {
+            let text = protocol::SafeName::sanitise(&text);
+            prop_assert_eq!(fit(text.as_str(), columns).width(), columns);
+            prop_assert!(cut(text.as_str(), columns).width() <= columns);
+        }
+    }
+}

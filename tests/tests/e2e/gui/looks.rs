@@ -1,0 +1,119 @@
+//! How the page looks, to everybody: with little and with very much on it, by day and by night, on a desk and on a
+//! phone.
+
+use std::path::PathBuf;
+
+use hearsay_tests::{
+    browser::{Browser, Screen},
+    content::Folder,
+    peer::download_address,
+    scene::Scene,
+    slow_link::SlowLink,
+};
+use thirtyfour::Key;
+
+use super::{link, sees_connected_as};
+
+/// Whoever changes the page sets this to a folder, and looks at the pictures that this case leaves there.
+const PICTURES: &str = "HEARSAY_TEST_PICTURES";
+const SCREENS: [(&str, Screen); 4] = [
+    ("web-page", Screen::DESK),
+    ("web-page-dark", Screen::DESK.dark()),
+    ("web-page-phone", Screen::PHONE),
+    ("web-page-phone-dark", Screen::PHONE.dark()),
+];
+const BYTES_PER_SECOND: u32 = 3 << 20;
+/// In transfer for as long as the pictures take.
+const FILE: usize = 60 << 20;
+
+/// Looks at the page as it is from everywhere, and leaves pictures of it.
+async fn look(browser: &Browser, what: &str) {
+    let folder = std::env::var_os(PICTURES).map(PathBuf::from);
+    for (name, screen) in SCREENS {
+        browser.look_on(screen).await;
+        browser.assert_accessible(&format!("{what}, {name}")).await;
+        let is_too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert!(!browser.evaluate::<bool>(is_too_wide).await, "{what}, {name}: there is more to the right");
+        if let Some(folder) = &folder {
+            browser.picture(&folder.join(format!("{name}{what}.png"))).await;
+        }
+    }
+    browser.look_on(Screen::DESK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
+    let files = Folder::new()
+        .with_random("river song.flac", FILE, 21)
+        .with_random("river.jpg", 300_000, 22)
+        .with_random("down by the river.ogg", 4_000_000, 23);
+    let own = Folder::new().with("holiday.jpg", "sea").with("letter.txt", "dear");
+    let scene = Scene::start().await;
+    let anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let slow = SlowLink::start(BYTES_PER_SECOND).await;
+    let bert = scene.peer("bert").with_page().with_public_download_port(slow.port());
+    let bert = bert.configured("policy = \"ask\"\n").sharing(own.path()).connected().await;
+    slow.leads_to(download_address(&bert.status().await));
+    let browser = Browser::start().await;
+    let page = link(&bert).await;
+    browser.open(page.split_once('#').unwrap().0).await;
+    browser.read("#notice", "how to get in", |text| text.contains("peerctl gui")).await;
+    look(&browser, "-locked").await;
+    browser.open(&page).await;
+    sees_connected_as(&browser, "bert").await;
+    look(&browser, "-empty").await;
+
+    let _asking = anna.begin("holiday").await;
+    browser.enter("#query", "river").await;
+    browser.read("#search-summary", "3 files", |text| text.starts_with("3 files")).await;
+    browser.press("Fetch river.jpg").await;
+    browser.read("#downloads .state", "done", |text| text == "done").await;
+    browser.press("Fetch river song.flac").await;
+    browser.read("#downloads .detail", "how long still", |text| text.contains("left")).await;
+    look(&browser, "").await;
+    browser.press("History river song.flac").await;
+    look(&browser, "-history").await;
+    browser.type_keys(Key::Escape + "").await;
+    browser.click("#settings summary").await;
+    browser.read("#settings-list", "settings", |text| text.contains("Upload at most")).await;
+    look(&browser, "-settings").await;
+    browser.enter("#folder", &own.path().display().to_string()).await;
+    browser.read("#preview-names", "names", |text| text.contains("letter.txt")).await;
+    look(&browser, "-preview").await;
+    browser.type_keys(Key::Escape + "").await;
+    browser.press("Cancel river song.flac").await;
+    browser.read("#downloads .state", "cancelled", |text| text == "cancelled").await;
+
+    browser.clear_console().await;
+    ten_thousand_results(&browser).await;
+    browser.assert_quiet_console().await;
+    browser.stop().await;
+    for peer in [anna, bert] {
+        peer.stop().await;
+    }
+    scene.stop().await;
+}
+
+/// More than a coordinator ever passes on, given to the page's own module: it draws a hundred, and the next hundred
+/// when they are asked for.
+async fn ten_thousand_results(browser: &Browser) {
+    let drawn = browser
+        .wait_for_script(
+            "const result = (number) => ({
+                number, username: 'anna', name: `file ${number}.ogg`, size: number, match: 'substring',
+                root: number.toString(16).padStart(64, '0'),
+            });
+            const results = Array.from({ length: 10000 }, (_, index) => result(index + 1));
+            const { showResults } = await import('/search.js');
+            showResults({ search: '9999', query: 'file', finished: true, results });
+            return true;",
+        )
+        .await;
+    assert_eq!(drawn, true);
+    browser.read("#search-summary", "all of them", |text| text == "10,000 files for “file”").await;
+    assert_eq!(browser.count("#results li").await, 100);
+    browser.click("#results + button").await;
+    assert_eq!(browser.count("#results li").await, 200);
+    assert_eq!(browser.focused().await, "Fetch file 101.ogg", "the focus is where the new ones begin");
+    browser.read("#results + button", "how many are left", |text| text == "Show 100 more of 9,800").await;
+}

@@ -1,0 +1,57 @@
+//! A transfer that both sides look on at.
+
+use hearsay_tests::{content::Folder, peerctl::Watching, scene::Scene, slow_link::SlowLink, steering::PIECE};
+use protocol::control::{DownloadState, Downloads, UploadState, Uploads};
+
+/// Slow enough that the looks of a quarter of a second see it under way.
+const BYTES_PER_SECOND: u32 = 4 << 20;
+const FILE: usize = 8 * PIECE;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_watch_a_transfer_from_its_beginning_to_its_end() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with_random("song.bin", FILE, 61);
+    let anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let link = SlowLink::start(BYTES_PER_SECOND).await;
+    let bert = scene.peer("bert").connected_behind(&link).await;
+
+    let (mut giving, first) =
+        Watching::start::<Uploads>(&anna.socket(), &["uploads", "--watch", "--ndjson"]).await;
+    assert_eq!(first.uploads, []);
+    let (mut taking, first) =
+        Watching::start::<Downloads>(&bert.socket(), &["downloads", "--watch", "--ndjson"]).await;
+    assert_eq!(first.downloads, []);
+    let download = bert.begin("song").await;
+
+    let mut sent = Vec::new();
+    loop {
+        let upload = giving.next::<Uploads>().await.uploads.remove(0);
+        assert_eq!((upload.username.as_str(), upload.name.as_str()), ("bert", "song.bin"));
+        match upload.state {
+            UploadState::Transferring => sent.push(upload.sent),
+            UploadState::Finished => break,
+            UploadState::Queued | UploadState::Dialling => {}
+            UploadState::Failed => panic!("{upload:?}"),
+        }
+    }
+    let mut received = Vec::new();
+    loop {
+        let seen = taking.next::<Downloads>().await.downloads.remove(0);
+        assert_eq!(seen.id, download.id);
+        match seen.state {
+            DownloadState::Transferring => received.push(seen.received),
+            DownloadState::Finished => break,
+            state => assert!(!state.has_ended(), "{seen:?}"),
+        }
+    }
+    for progress in [&sent, &received] {
+        assert!(progress.is_sorted(), "{progress:?}");
+        assert!(progress.iter().any(|bytes| (1..FILE as u64).contains(bytes)), "{progress:?}");
+    }
+
+    giving.interrupt().await;
+    taking.interrupt().await;
+    anna.stop().await;
+    bert.stop().await;
+    scene.stop().await;
+}

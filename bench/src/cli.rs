@@ -5,10 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{baseline, build, introductions, measure, restart, stream, sustained, waves};
+use crate::{bare_server, introductions, measure, restart, stream, sustained, waves};
 
 #[derive(Parser)]
-#[command(about = "Measures the programs, beside named baselines")]
+#[command(name = "hearsay-bench", about = "Measurements against named baselines")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -47,11 +47,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000)]
         peers: usize,
     },
-    /// One large file, fetched, verified and synced, against curl over HTTPS from nginx to a synced file
+    /// One large file, fetched, verified and synced, against curl over HTTPS from nginx to a synced file.
     Stream {
         #[arg(long, default_value_t = 2048)]
         mebibytes: u32,
-        /// Turns of each side; medians are told
+        /// Turns of each side; medians are told.
         #[arg(long, default_value_t = 5)]
         runs: u32,
     },
@@ -67,10 +67,11 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: Command) -> Result<()> {
     if let Command::BareServer { listen, ready_file } = command {
-        return Ok(baseline::serve(listen, &ready_file)?);
+        return Ok(bare_server::serve(listen, &ready_file)?);
     }
-    if !build::is_measured_build() {
-        return build::run_measured_build();
+    if let Command::Stream { mebibytes, runs } = command {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return runtime.block_on(stream::measure(mebibytes, runs));
     }
     measure::raise_open_files()?;
     measure::print_machine();
@@ -86,8 +87,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             }
             Command::Introductions { rounds } => introductions::run(rounds).await,
             Command::Restart { peers } => restart::run(peers).await,
-            Command::Stream { mebibytes, runs } => stream::measure(mebibytes, runs).await,
-            Command::BareServer { .. } => Ok(()),
+            Command::BareServer { .. } | Command::Stream { .. } => Ok(()),
         }
     })
 }

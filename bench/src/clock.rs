@@ -1,9 +1,9 @@
-//! The one place of this crate that reads the time.
+//! Where the time is read.
 
 use std::time::{Duration, Instant};
 
 /// For durations and deadlines.
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods, reason = "the clock of this crate")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

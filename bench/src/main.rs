@@ -1,18 +1,17 @@
-//! Measures the programs beside named baselines, in the same call on the same machine: the ratio says what is ours.
+//! Measurements of the real programs against named baselines. Each prints a table and a ratio; what was measured,
+//! with machine and command, is in `bench/README.md`.
 //!
-//! What a coordinator costs (memory a parked peer, processor time a peer and search, how soon a search has reached
-//! all) is compared with a bare server that only parks and wakes. The peers are simulated here ([`peer`]): they speak
-//! the real API, each from a loopback address of its own. The servers are processes of their own, for the limit on
-//! open files is one a process. Transfers between two real daemons are compared with curl and nginx, in turns.
+//! Baseline and Hearsay take turns in one run, so that whatever else the machine does meets both. The peers of the
+//! coordinator's measurements are simulated here ([`peer`]): they speak the real API, each from a loopback address of
+//! its own. Servers are processes of their own, for the limit on open files is one a process.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
+mod bare_server;
 mod baseline;
-mod build;
 mod cli;
 mod client;
 mod clock;
 mod crowd;
-mod curl;
 mod figures;
 mod introductions;
 mod measure;

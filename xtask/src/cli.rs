@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -24,10 +24,16 @@ pub(crate) enum Command {
     },
     /// Install what tests need, build once, and run all checks and tests.
     Test,
+    /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
+    Bench {
+        /// What to measure, and how often; `--help` tells.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Show that the test of the coordinator's memory fails when freed memory is not zeroed.
     Canary,
     /// Let schemathesis make up calls from openapi.yaml and hold the coordinator's answers against it.
-    Contract,
+    Schemathesis,
     /// Kill requester, target and coordinator at random moments of transfers, round after round.
     Faults {
         #[arg(long, default_value_t = 200)]

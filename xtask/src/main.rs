@@ -3,6 +3,7 @@
 //! compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
+mod bench;
 mod canary;
 mod cli;
 mod clock;
@@ -27,10 +28,11 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Canary => canary::run(),
-        Command::Contract => schemathesis::run(),
         Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
         Command::Flood => flood::run(),
+        Command::Schemathesis => schemathesis::run(),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -1,4 +1,4 @@
-//! `cargo xtask contract`: schemathesis, a Python program, makes up calls from `openapi.yaml` and sends them to a running
+//! `cargo xtask schemathesis`: schemathesis, a Python program, makes up calls from `openapi.yaml` and sends them to a running
 //! coordinator. None may be met with a server's error, or with an answer that the contract does not describe.
 
 use std::{

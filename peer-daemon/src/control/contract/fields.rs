@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{
     Code, Conflict, Problem, Root, SafeName, Username,
     control::{
-        Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
-        DownloadState, Downloads, FileLink, GuiLogin, IncomingRequest, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, SCHEMA, Search,
-        SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState, Uploads,
-        Why, WhyStep,
+        Block, BlockRequest, Blocks, Cause, Changes, Check, Configuration, ConnectionRequest, Download,
+        DownloadState, Downloads, Examination, FileLink, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile,
+        Route, SCHEMA, Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload,
+        UploadState, Uploads, Verdict, Why, WhyStep,
     },
     match_rule::MatchClass,
 };
@@ -46,6 +46,7 @@ fn download() -> Download {
         position: Some(1),
         reason: Some("because".to_owned()),
         cause: Some(Cause::Other),
+        route: Some(Route::DialBack),
     }
 }
 
@@ -60,6 +61,7 @@ fn upload() -> Upload {
         bytes_per_second: 1,
         position: Some(1),
         reason: Some("because".to_owned()),
+        route: Some(Route::DialMe),
     }
 }
 
@@ -108,6 +110,13 @@ fn search() -> Search {
     };
     let (search, query) = ("1".to_owned(), "song".to_owned());
     Search { schema: SCHEMA, search, query, finished: true, results: vec![result] }
+}
+
+fn examination() -> Examination {
+    Examination {
+        schema: SCHEMA,
+        checks: vec![Check::other(Verdict::Warning, "clock", "it is late", "set it")],
+    }
 }
 
 fn why() -> Why {
@@ -187,6 +196,7 @@ fn samples() -> BTreeMap<&'static str, Json> {
         ("PathRequest", serde_json::to_value(PathRequest { path: text() })),
         ("Shares", serde_json::to_value(Shares { schema: SCHEMA, shares: vec![share()], scanning: true })),
         ("SharePreview", serde_json::to_value(preview())),
+        ("Examination", serde_json::to_value(examination())),
         ("FileLink", serde_json::to_value(link)),
         ("Configuration", serde_json::to_value(configuration())),
         ("NewValue", serde_json::to_value(NewValue { value: text() })),

@@ -19,8 +19,9 @@ use thirtyfour::{
 };
 
 use crate::{
+    clock,
     process::Program,
-    wait::{PATIENCE, until},
+    wait::{GLANCE, PATIENCE, until},
 };
 
 /// Quiet, without services of its maker, and able to run as root in a container.
@@ -109,10 +110,15 @@ impl Browser {
 
     /// Waits until an element's visible text is as wanted, and gives it.
     pub async fn read(&self, css: &str, what: &str, is_it: impl Fn(&str) -> bool) -> String {
-        until(&format!("{css} says {what}"), PATIENCE, async || {
-            self.text(css).await.ok().filter(|text| is_it(text))
-        })
-        .await
+        let deadline = clock::now() + PATIENCE;
+        loop {
+            let text = self.text(css).await;
+            match text {
+                Ok(text) if is_it(&text) => return text,
+                _ => assert!(clock::now() < deadline, "{css} does not say {what}, but {text:?}"),
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     pub async fn count(&self, css: &str) -> usize {

@@ -7,7 +7,7 @@ use crate::clock;
 /// For whatever takes milliseconds by itself: a slow machine with other tests beside stays well below it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a condition is looked at.
-const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// Looks until `look` sees something; panics with `what` when the deadline is over first.
 pub async fn until<T>(what: &str, deadline: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {

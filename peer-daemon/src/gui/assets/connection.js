@@ -61,6 +61,8 @@ byId("connect-form").addEventListener("submit", async (event) => {
   if (isBusy) return;
   isBusy = true;
   isAnswer = false;
+  // It is in the field already: told by the daemon later, it would come between the letters of the next one.
+  offered = username;
   tellProblem("");
   try {
     await call("PUT", "/v1/connection", { body: { username } });

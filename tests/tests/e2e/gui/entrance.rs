@@ -35,7 +35,9 @@ async fn a_link_lets_one_tab_in_a_taken_username_is_told_and_so_is_a_daemon_that
         if is_free {
             sees_connected_as(&browser, taken).await;
         } else {
-            let told = browser.read("#connect-problem", "why not", |text| text.contains("is taken")).await;
+            let told = browser
+                .read("#connect-problem", &format!("why not {taken}"), |text| text.contains("is taken"))
+                .await;
             assert!(told.starts_with(&format!("{taken}: the username, or one that looks like it")), "{told}");
             assert_eq!(browser.count("#username[aria-invalid=true]").await, 1);
         }

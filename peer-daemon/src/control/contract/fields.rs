@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
     Code, Conflict, Problem, Root, SafeName, Username,
+    control::doctor::{Check, Examination, Verdict},
     control::{
-        Block, BlockRequest, Blocks, Cause, Changes, Check, Configuration, ConnectionRequest, Download,
-        DownloadState, Downloads, Examination, FileLink, GuiLogin, IncomingRequest, IncomingRequests,
-        NewDownloads, NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile,
-        Route, SCHEMA, Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload,
-        UploadState, Uploads, Verdict, Why, WhyStep,
+        Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
+        DownloadState, Downloads, FileLink, GuiLogin, IncomingRequest, IncomingRequests, NewDownloads,
+        NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, Route, SCHEMA,
+        Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState,
+        Uploads, Why, WhyStep,
     },
     match_rule::MatchClass,
 };

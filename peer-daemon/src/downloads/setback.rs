@@ -159,7 +159,10 @@ impl Setback {
             | Self::StreamSilent
             | Self::NotAccepted
             | Self::Declined { reason: DeclineReason::QueueFull } => Remedy::Elsewhere(Verdict::NotNow),
-            Self::NeitherReachable { .. } if had_stream => Remedy::Elsewhere(Verdict::NotNow),
+            // What came before a crash of this peer may still be answered.
+            Self::NeitherReachable { .. } | Self::WrongKey if had_stream => {
+                Remedy::Elsewhere(Verdict::NotNow)
+            }
             // Without a port that is opened by somebody, it will be no better.
             Self::NeitherReachable { .. }
             | Self::WrongKey

@@ -6,7 +6,7 @@ use std::{
 };
 
 use protocol::{
-    FileId, IntroductionId, Username,
+    FileId, IntroductionId, MessageKey, Username,
     control::{Route, Upload, UploadState},
 };
 
@@ -43,6 +43,7 @@ pub(crate) struct Active {
     id: IntroductionId,
     username: Username,
     files: Vec<FileId>,
+    message_key: MessageKey,
     progress: Arc<ServeProgress>,
     steering: Steering,
     rate: TransferRate,
@@ -63,6 +64,7 @@ impl Active {
             id: taken.id,
             username: taken.username.clone(),
             files: taken.request.invitation.files.clone(),
+            message_key: taken.request.invitation.message_key.clone(),
             progress: Arc::default(),
             steering,
             rate: TransferRate::default(),
@@ -92,6 +94,11 @@ impl Active {
 
     pub(crate) fn steering(&self) -> Steering {
         self.steering.clone()
+    }
+
+    /// Whether it proves with this key that the seal was opened.
+    pub(crate) fn shows(&self, message_key: &MessageKey) -> bool {
+        self.message_key == *message_key
     }
 
     /// A file was asked for.

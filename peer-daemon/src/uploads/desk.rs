@@ -70,10 +70,11 @@ impl Desk {
         is_approved: bool,
     ) -> Sent {
         if let Some(active) = self.active.as_mut().filter(|active| active.is_of(id, username)) {
-            if !active.is_in_use() {
+            if !active.is_in_use() && active.shows(&request.invitation.message_key) {
                 return Sent::BeingServed;
             }
-            // Whoever has a working stream does not send again: the old one is lost to the requester.
+            // Whoever has a working stream does not send again: the old one is lost to the requester. And one that
+            // was started anew has another key: what shows the old one would be refused.
             active.end(Ending::MadeWay(Aside::Lost));
         }
         match self.queue.send(now, id, username, request, is_approved) {

@@ -8,6 +8,7 @@ use hearsay_tests::{
     content::Folder,
     scene::Scene,
     scripted::{Opened, ScriptedPeer},
+    wait::{PATIENCE, within},
 };
 use protocol::{
     FileId, IntroductionId, MessageKey, Root,
@@ -109,6 +110,26 @@ async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
     let heard = requester.ask_for_proof(&source, &listener, false).await;
     assert!(heard.contains(invited_again.message_key.reveal().as_str()), "{heard}");
     assert!(!heard.contains(invited.message_key.reveal().as_str()), "{heard}");
+
+    target.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_requester_that_sends_again_with_another_key_is_shown_that_one() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with("wanted file.bin", "secret enough");
+    let target = scene.peer("target").sharing(files.path()).connected().await;
+    let mut requester = scene.scripted_peer("requester").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = requester.find("wanted file").await;
+
+    let before = requester.invite(&source, &listener).await;
+    // The dial-back to a process that is no more: nobody speaks on it.
+    let (_silent, _) = within("the first dial-back", PATIENCE, listener.accept()).await.unwrap();
+    let after = requester.invite_as(before.id, &source, &listener).await;
+    let heard = requester.ask_for_proof(&source, &listener, false).await;
+    assert!(heard.contains(after.message_key.reveal().as_str()), "{heard}");
 
     target.stop().await;
     scene.stop().await;

@@ -1,40 +1,39 @@
-//! Measurements of the real programs against named baselines. Each prints a table and a ratio; what was measured,
-//! with machine and command, is in `bench/README.md`.
+//! Measures the programs beside named baselines, in the same call on the same machine: the ratio says what is ours.
 //!
-//! Baseline and Hearsay take turns in one run, so that whatever else the machine does meets both.
-#![allow(clippy::print_stdout, reason = "figures on a terminal are what this is for")]
+//! What a coordinator costs (memory a parked peer, processor time a peer and search, how soon a search has reached
+//! all) is compared with a bare server that only parks and wakes. The peers are simulated here ([`peer`]): they speak
+//! the real API, each from a loopback address of its own. The servers are processes of their own, for the limit on
+//! open files is one a process. Transfers between two real daemons are compared with curl and nginx, in turns.
+#![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
 mod baseline;
+mod build;
+mod cli;
+mod client;
 mod clock;
+mod crowd;
+mod curl;
 mod figures;
+mod introductions;
+mod measure;
+mod peer;
+mod report;
+mod restart;
+mod server;
 mod stream;
+mod sustained;
+mod waves;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
-#[derive(Parser)]
-#[command(name = "hearsay-bench", about = "Measurements against named baselines")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use clap::Parser as _;
 
-#[derive(Subcommand)]
-enum Command {
-    /// One large file, fetched, verified and synced, against curl over HTTPS from nginx to a synced file.
-    Stream {
-        #[arg(long, default_value_t = 2048)]
-        mebibytes: u32,
-        /// Turns of each side; medians are told.
-        #[arg(long, default_value_t = 5)]
-        runs: u32,
-    },
-}
-
-fn main() -> Result<()> {
-    let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match cli.command {
-        Command::Stream { mebibytes, runs } => runtime.block_on(stream::measure(mebibytes, runs)),
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nbench: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -7,8 +7,8 @@ use hearsay_tests::{content::Folder, scene::Scene};
 use protocol::control::DownloadState;
 
 use crate::{
-    baseline::Baseline,
     clock::timed,
+    curl::Curl,
     figures::{Times, compare},
 };
 
@@ -17,7 +17,7 @@ const NAME: &str = "large.bin";
 pub(crate) async fn measure(mebibytes: u32, runs: u32) -> Result<()> {
     println!("{mebibytes} MiB, {runs} turns each …");
     let files = Folder::new().with_random(NAME, mebibytes as usize * 1024 * 1024, 1);
-    let baseline = Baseline::serving(files.path()).await?;
+    let baseline = Curl::serving(files.path()).await?;
     let scene = Scene::start().await;
     let source = scene.peer("source").sharing(files.path()).connected().await;
     let requester = scene.peer("requester").connected().await;

@@ -13,6 +13,7 @@ use crate::{
     client_address::{FORWARDED_HEADER, SocketPeer},
     clock,
     config::Config,
+    connection::ConnectionMark,
     error::ApiError,
     exchange::{Caller, SharedExchange},
     metrics::Metrics,
@@ -65,12 +66,12 @@ impl App {
         request: &HttpRequest,
         caller: Caller,
     ) -> Result<(), ApiError> {
-        let address = self.client_address(request);
+        let address = client_address(request);
         self.limiter.act(act, caller.session, address, clock::now()).map_err(ApiError::rate_limited)
     }
 
-    /// The caller's address as observed, or `None` when it can't be.
-    pub(crate) fn client_address(&self, request: &HttpRequest) -> Option<IpAddr> {
+    /// Reads the caller's address, or `None` when it can't be observed.
+    pub(crate) fn observe(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
         // `get_all` keeps the order of arrival, but runs forwards only.
         let values: Vec<&[u8]> =
@@ -82,4 +83,9 @@ impl App {
         }
         proxies.observe(peer, values.into_iter())
     }
+}
+
+/// The caller's address as it was observed when the call began.
+pub(crate) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
+    request.conn_data::<ConnectionMark>().and_then(ConnectionMark::observed)
 }

@@ -3,17 +3,12 @@
 
 use std::ops::Deref;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
-use protocol::{Code, SessionToken, Username, paths::NAME_HEADER};
-use zeroize::Zeroizing;
+use protocol::{Code, Username};
 
 use crate::{
-    app::App,
-    clock,
-    error::ApiError,
-    exchange::Caller,
-    seal::{hash_lineage, session_id},
+    app::App, clock, connection::ConnectionMark, error::ApiError, exchange::Caller, seal::hash_lineage,
 };
 
 /// The session whose token the call carries.
@@ -63,20 +58,15 @@ fn app(request: &HttpRequest) -> Result<&App, ApiError> {
 }
 
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {
-    let token = bearer_token(request).ok_or(ApiError::new(Code::TokenInvalid))?;
-    app.exchange.caller(session_id(&token)).await.ok_or(ApiError::new(Code::TokenInvalid))
-}
-
-fn bearer_token(request: &HttpRequest) -> Option<SessionToken> {
-    let value = Zeroizing::new(request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.to_owned());
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.parse().ok())?
+    let session = request.conn_data::<ConnectionMark>().and_then(ConnectionMark::session);
+    let session = session.ok_or(ApiError::new(Code::TokenInvalid))?;
+    app.exchange.caller(session).await.ok_or(ApiError::new(Code::TokenInvalid))
 }
 
 /// The name in the caller's seal, if it is the one that its session holds.
 fn held_name(app: &App, request: &HttpRequest, caller: Caller) -> Option<Username> {
-    let token = request.headers().get(NAME_HEADER)?.to_str().ok()?;
-    let sealed = app.keys.open_name(token, app.config().lifetimes.name_token, clock::wall())?;
+    let token = request.conn_data::<ConnectionMark>()?.take_name_token()?;
+    let sealed = app.keys.open_name(&token, app.config().lifetimes.name_token, clock::wall())?;
     let belongs = app.keys.hash_name(&sealed.username) == caller.name
         && hash_lineage(&sealed.lineage) == caller.lineage;
     belongs.then_some(sealed.username)

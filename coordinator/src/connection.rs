@@ -12,18 +12,31 @@
 
 use std::{
     cell::Cell,
+    net::IpAddr,
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
 use actix_web::dev::Extensions;
 use prometheus_client::metrics::gauge::Gauge;
+use zeroize::Zeroizing;
+
+use crate::domain::sessions::SessionId;
 
 /// What the server knows of one connection. One worker has it, and calls on it come one after the other.
-#[derive(Debug)]
 pub(crate) struct ConnectionMark {
     close_at: Cell<Option<Instant>>,
     open: Gauge,
+    call: Cell<CallHeaders>,
+}
+
+/// What the headers of the call under way say.
+#[derive(Default)]
+pub(crate) struct CallHeaders {
+    pub(crate) session: Option<SessionId>,
+    /// The caller's address, as far as it can be observed.
+    pub(crate) observed: Option<IpAddr>,
+    pub(crate) name_token: Option<Zeroizing<String>>,
 }
 
 impl Drop for ConnectionMark {
@@ -36,7 +49,38 @@ impl ConnectionMark {
     /// Given to each connection when it is accepted. `open` counts them.
     pub(crate) fn attach(open: &Gauge, data: &mut Extensions) {
         open.inc();
-        data.insert(Self { close_at: Cell::new(None), open: open.clone() });
+        data.insert(Self { close_at: Cell::new(None), open: open.clone(), call: Cell::default() });
+    }
+
+    pub(crate) fn begin_call(&self, headers: CallHeaders) {
+        self.call.set(headers);
+    }
+
+    /// The call is answered: nothing that it brought is kept.
+    pub(crate) fn end_call(&self) {
+        self.call.take();
+    }
+
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.look(|call| call.session)
+    }
+
+    pub(crate) fn observed(&self) -> Option<IpAddr> {
+        self.look(|call| call.observed)
+    }
+
+    pub(crate) fn take_name_token(&self) -> Option<Zeroizing<String>> {
+        let mut call = self.call.take();
+        let name_token = call.name_token.take();
+        self.call.set(call);
+        name_token
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&CallHeaders) -> T) -> T {
+        let call = self.call.take();
+        let seen = look(&call);
+        self.call.set(call);
+        seen
     }
 
     /// Content passes: the connection is to be closed so long after it. What came first counts.

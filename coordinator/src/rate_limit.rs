@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The key under which addresses are hashed lives this long; with it, all that was counted is forgotten.
-const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
+pub(crate) const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
 /// Of an IPv6 address, the part that a provider gives to one customer.
 const IPV6_NETWORK_BYTES: usize = 8;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -54,13 +54,18 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
 
     /// Takes one, or tells how long to wait for it.
     pub(crate) fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
-        let full_at = self.young.get(&key).or_else(|| self.old.get(&key)).copied().unwrap_or(now).max(now);
+        let young = self.young.get_mut(&key);
+        let full_at = young.as_deref().or_else(|| self.old.get(&key)).copied().unwrap_or(now).max(now);
         let full_after = full_at + self.rate.interval;
         let room = self.rate.interval * self.rate.burst.get();
         if full_after > now + room {
             return Err(full_after - (now + room));
         }
-        if self.young.len() >= self.keys_max && !self.young.contains_key(&key) {
+        if let Some(known) = young {
+            *known = full_after;
+            return Ok(());
+        }
+        if self.young.len() >= self.keys_max {
             self.old = mem::take(&mut self.young);
         }
         self.young.insert(key, full_after);

@@ -23,7 +23,7 @@ use crate::{
     connection::ConnectionMark,
     error::{self, ApiError, jitter},
     handlers::{events, introductions, searches, sessions},
-    stack,
+    head, stack,
 };
 
 /// One call of the API.
@@ -81,13 +81,17 @@ fn method_not_allowed(allowed: &str) -> HttpResponse {
 /// Around every call: none is begun while the server ends, no answer is kept by a cache, and no connection
 /// that carried content is kept.
 pub(crate) async fn around_calls(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let app = request.app_data::<web::Data<App>>().cloned();
     let state = app.as_ref().map(|app| (app, app.config()));
-    if let Some((_, config)) = state.as_ref().filter(|_| may_carry_content(request.method())) {
-        mark_connection(request.request(), &config.lifetimes);
+    let may_carry_content = may_carry_content(request.method());
+    if let Some((app, config)) = &state {
+        head::take_over(&mut request, app);
+        if may_carry_content {
+            mark_connection(request.request(), &config.lifetimes);
+        }
     }
     let draining = state.as_ref().filter(|(app, _)| app.draining.is_cancelled());
     // Ending a session is the one call that makes less work for later.
@@ -107,8 +111,12 @@ pub(crate) async fn around_calls(
             _ => {}
         }
     }
-    stack::wipe();
+    // A poll hands on what lies in mailboxes and copies none of it to the stack.
+    if may_carry_content {
+        stack::wipe();
+    }
     let mark = response.request().conn_data::<ConnectionMark>();
+    mark.inspect(|mark| mark.end_call());
     if mark.is_some_and(|mark| mark.is_due(clock::now())) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }

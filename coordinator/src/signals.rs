@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{cli::Cli, config::Config, reload::Reloader, telemetry::Word};
 
-pub(crate) struct Signals {
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -16,7 +16,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Hears from now on: what comes before [`obey`](Self::obey) is not lost.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -25,7 +25,7 @@ impl Signals {
     }
 
     /// Does as told until the end is; then `stop` is cancelled. Ends too when something else cancels it.
-    pub(crate) async fn obey(mut self, cli: &Cli, reloader: &Reloader, stop: &CancellationToken) {
+    pub async fn obey(mut self, cli: &Cli, reloader: &Reloader, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 _ = self.hangup.recv() => reload(cli, reloader),

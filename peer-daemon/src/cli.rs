@@ -64,4 +64,10 @@ pub struct Cli {
     /// Check the configuration file and exit: 0 when it is right, 2 when not
     #[arg(long)]
     pub check_config: bool,
+    /// Ask whether this peer could connect, under its username if one is named, and exit
+    #[arg(long)]
+    pub check_coordinator: bool,
+    /// Print, as JSON, what others would see of a folder, and exit
+    #[arg(long, value_name = "DIR")]
+    pub preview: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use crate::{
         settings::{RunTime, Settings},
     },
     control::{self, ControlSocket, Controls, Network, SocketError},
-    coordinator_link::{CoordinatorLink, LinkConfig, LinkConfigError, LinkEvent},
+    coordinator_link::{CoordinatorLink, LinkConfigError, LinkEvent},
     dialler::Dialler,
     downloads::{self, Downloads, DownloadsError},
     gui::{Gui, GuiError},
@@ -28,6 +28,7 @@ use crate::{
         dial_rules::Scope,
         listen::{ListenError, PortListener, bind_download, bind_upload},
     },
+    rehearsal::link_config,
     searches::Searches,
     state::{State, StateError},
     uploads::{self, Uploads, catalogue::GivenLibrary},
@@ -186,11 +187,9 @@ impl Started {
         download_listener: PortListener,
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
-        let Some(coordinator) = config.coordinator.clone() else { return Ok(None) };
-        let mut link_config = LinkConfig::new(coordinator.url().clone());
-        link_config.insecure = config.insecure_coordinator;
-        link_config.ca.clone_from(&config.ca);
-        link_config.join_key = config.join_key.clone().map(Into::into);
+        let (Some(coordinator), Some(link_config)) = (config.coordinator.clone(), link_config(config)) else {
+            return Ok(None);
+        };
         let (link, events) = CoordinatorLink::start(
             link_config,
             NameTokens::new(state.clone()),
@@ -227,8 +226,11 @@ impl Started {
             dialler: Arc::clone(&dialler),
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
             live: self.live,
+            patience: config.patience,
+            state: state.clone(),
         };
-        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone());
+        let uploads = Uploads::start(parts, upload_listener, &self.tracker, self.token.clone())?;
+        uploads.turn_away(&self.blocks);
         let network =
             Network { coordinator: coordinator.as_str().to_owned(), link, searches, downloads, uploads };
         let nearness = Nearness {
@@ -267,7 +269,7 @@ async fn dispatch(
                 debug!("what came from a blocked username was passed over");
             }
             Event::Introduction { id, from, endpoint, sealed } => {
-                network.uploads.on_introduction(id, from, endpoint, &sealed);
+                network.uploads.on_introduction(id, &from, endpoint, &sealed);
             }
             Event::IntroductionWithdrawn { id } => network.uploads.on_withdrawn(id),
             Event::IntroductionReply { id, reply } => network.downloads.on_reply(id, reply),

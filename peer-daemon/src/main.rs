@@ -8,6 +8,7 @@ use peer_daemon::{
     config::Sources,
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
+    rehearsal::rehearse,
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,19 +21,21 @@ const EXIT_USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
-    let sources = Sources::gather(&matches, DataDirs::from_env());
-    let is_check = matches.get_flag("check_config");
     telemetry::init();
-    let sources = match sources {
-        Ok(_) if is_check => return ExitCode::SUCCESS,
+    let sources = match Sources::gather(&matches, DataDirs::from_env()) {
         // The answer is for a person, so it goes out without the log's time and level.
-        Err(problem) if is_check => Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit(),
+        Err(problem) if matches.get_flag("check_config") => {
+            Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit()
+        }
         Ok(sources) => sources,
         Err(problem) => {
             error!("{problem}");
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if let Some(code) = rehearse(&matches, &sources).await {
+        return code;
+    }
     match run(sources).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -46,9 +49,7 @@ async fn run(sources: Sources) -> Result<(), StartError> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-    let daemon = Daemon::bind(sources)?;
-    let running = daemon.run_until(token.clone());
-    tokio::pin!(running);
+    let mut running = std::pin::pin!(Daemon::bind(sources)?.run_until(token.clone()));
     tokio::select! {
         result = &mut running => return result,
         _ = terminate.recv() => {}

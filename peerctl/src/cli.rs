@@ -15,6 +15,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
+  peerctl setup                   (begin here)
   peerctl start -- --coordinator https://share.example.org --share ~/Music
   peerctl connect alice
   peerctl search wu tang
@@ -55,6 +56,9 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin here: answer a few questions, and have the peer-daemon configured and started
+    #[command(before_help = "Example:\n  peerctl setup\n")]
+    Setup,
     /// Start the peer-daemon in the background
     #[command(
         before_help = "Examples:\n  peerctl start\n  peerctl start -- --coordinator https://share.example.org --share ~/Music\n"
@@ -202,6 +206,9 @@ pub(crate) enum Command {
         before_help = "Examples:\n  peerctl config show\n  peerctl config set username nightingale\n"
     )]
     Config(ConfigCommand),
+    /// Look for what is wrong, and say how to mend it; exits with 0 when all is well, else with 1
+    #[command(before_help = "Examples:\n  peerctl doctor\n  peerctl doctor --json\n")]
+    Doctor,
     /// Print a link that opens the daemon's web page, once and within 30 s
     #[command(before_help = "Examples:\n  peerctl gui\n  peerctl gui --open\n")]
     Gui {

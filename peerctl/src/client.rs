@@ -12,7 +12,7 @@ use protocol::{
     control::{
         BlockRequest, Blocks, Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin,
         IncomingRequests, NewDownloads, NewSearch, NewValue, PathRequest, Search, SharePreview, Shares,
-        Status, Uploads, Why,
+        Status, Uploads, Why, doctor::Examination,
     },
     paths::control,
 };
@@ -174,6 +174,10 @@ impl Client {
 
     pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
         self.get(&with_query(control::LINK, "path", path)?, Duration::ZERO).await
+    }
+
+    pub(crate) async fn examination(&self) -> Result<Reply<Examination>, Error> {
+        self.get(control::DOCTOR, Duration::ZERO).await
     }
 
     pub(crate) async fn configuration(&self) -> Result<Reply<Configuration>, Error> {

@@ -57,10 +57,15 @@ pub(crate) enum Error {
     NoHome,
     #[error("there is no log {}; a daemon that peerctl did not start logs elsewhere, such as: journalctl --user -u peer-daemon", .0.display())]
     NoLog(PathBuf),
+    #[error("{} can't be written: {error}", path.display())]
+    NotWritten { path: PathBuf, error: io::Error },
     #[error("the log {} can't be used: {error}", path.display())]
     Log { path: PathBuf, error: io::Error },
     #[error("{0}")]
     System(io::Error),
+    /// The doctor has told what is not well.
+    #[error("")]
+    NotWell,
     /// Downloads that failed, already told one by one.
     #[error("")]
     DownloadsFailed(ExitCode),
@@ -105,10 +110,12 @@ impl Error {
             | Self::Unreadable(_)
             | Self::Interrupted { .. }
             | Self::GivenUp
+            | Self::NotWell
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome
             | Self::Log { .. }
+            | Self::NotWritten { .. }
             | Self::System(_) => ExitCode::Other,
         }
     }

@@ -41,13 +41,22 @@ pub(crate) fn default_config_file() -> Result<PathBuf, Error> {
     Ok(protocol::paths::config_file(variable("XDG_CONFIG_HOME").as_deref(), &home()?))
 }
 
+/// The whole path of what a person has typed where no shell was: `~` is the home.
+pub(crate) fn expanded(typed: &str) -> Result<PathBuf, Error> {
+    let path = match typed.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => home()?.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(typed),
+    };
+    std::path::absolute(path).map_err(Error::System)
+}
+
 /// The whole path, as the daemon takes it, which is somewhere else than this process.
 pub(crate) fn absolute(path: &Path) -> Result<String, Error> {
     let whole = std::path::absolute(path).map_err(Error::System)?;
     whole.to_str().map(str::to_owned).ok_or_else(|| Error::PathUnspeakable(path.to_owned()))
 }
 
-fn home() -> Result<PathBuf, Error> {
+pub(crate) fn home() -> Result<PathBuf, Error> {
     variable("HOME").filter(|home| home.is_absolute()).ok_or(Error::NoHome)
 }
 

@@ -37,6 +37,19 @@ impl Person {
         Ok(Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty()))
     }
 
+    /// The same for what is not to be seen on the screen.
+    pub(crate) fn ask_secret(&self, question: &str) -> Result<Option<String>, Error> {
+        let prompt = dialoguer::Password::new().with_prompt(printable(question)).allow_empty_password(true);
+        let answer = self.outcome(prompt.interact_on(&self.terminal))?;
+        Ok(Some(answer).filter(|answer| !answer.is_empty()))
+    }
+
+    /// Yes or no; Enter alone is `usual`.
+    pub(crate) fn confirms(&self, question: &str, usual: bool) -> Result<bool, Error> {
+        let prompt = dialoguer::Confirm::new().with_prompt(printable(question)).default(usual);
+        self.outcome(prompt.wait_for_newline(true).interact_on(&self.terminal))
+    }
+
     /// One of the rows; typing narrows them down, Esc is `None`.
     pub(crate) fn pick(&self, question: &str, rows: &[String]) -> Result<Option<usize>, Error> {
         let columns = usize::from(self.terminal.size().1).saturating_sub(MARGIN);

@@ -3,7 +3,7 @@
 
 use protocol::{
     SafeName, Username,
-    control::{Download, DownloadState, Upload, UploadState},
+    control::{Download, DownloadState, Route, Upload, UploadState},
 };
 
 use crate::format;
@@ -24,6 +24,7 @@ pub(crate) struct Transfer {
     eta_seconds: Option<u64>,
     position: Option<u32>,
     reason: Option<String>,
+    route: Option<Route>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ impl From<&Download> for Transfer {
             eta_seconds: download.eta_seconds,
             position: download.position,
             reason: download.reason.clone(),
+            route: download.route,
         }
     }
 }
@@ -78,6 +80,7 @@ impl From<&Upload> for Transfer {
             eta_seconds: left.checked_div(upload.bytes_per_second),
             position: upload.position,
             reason: upload.reason.clone(),
+            route: upload.route,
         }
     }
 }
@@ -124,6 +127,7 @@ impl Transfer {
             Direction::To => "to",
         };
         facts.push(format!("{direction} {}", self.peer));
+        facts.extend(self.route.map(|route| how(route).to_owned()));
         facts.join("  ")
     }
 }
@@ -131,6 +135,14 @@ impl Transfer {
 /// A download's state in a word.
 pub(crate) fn download_state(state: DownloadState) -> &'static str {
     of_download(state).1
+}
+
+/// In words.
+fn how(route: Route) -> &'static str {
+    match route {
+        Route::DialBack => "by dial-back",
+        Route::DialMe => "dialled",
+    }
 }
 
 fn of_download(state: DownloadState) -> (Stage, &'static str) {
@@ -177,6 +189,7 @@ pub(crate) mod samples {
             eta_seconds: Some(12),
             position: None,
             reason: None,
+            route: None,
         }
     }
 
@@ -197,7 +210,7 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::{
-        Direction, Stage, Transfer,
+        Direction, Route, Stage, Transfer,
         samples::{moving, waiting},
     };
 
@@ -205,6 +218,8 @@ mod tests {
     fn what_waits_says_where_and_why_and_what_moves_says_how_fast() {
         assert_eq!(moving("a").facts(), "50%  3.0 MiB  1.0 MiB/s  0:12  from anna");
         assert_eq!(waiting("a").facts(), "waiting, place 2: the source is busy  0%  3.0 MiB  from anna");
+        let dialled = Transfer { route: Some(Route::DialBack), ..moving("a") };
+        assert_eq!(dialled.facts(), "50%  3.0 MiB  1.0 MiB/s  0:12  from anna  by dial-back");
         let finished = Transfer { stage: Stage::Finished, direction: Direction::To, ..moving("a") };
         assert_eq!(finished.facts(), "3.0 MiB done  to anna");
     }

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod changes;
+pub mod doctor;
 mod settings;
 mod why;
 
@@ -137,6 +138,19 @@ pub struct Download {
     /// The same for programs, when it failed, or when it is paused because the disk does not take it: then it
     /// goes on by itself.
     pub cause: Option<Cause>,
+    /// While there is a stream.
+    #[serde(default)]
+    pub route: Option<Route>,
+}
+
+/// Who dialled whom for a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// The target dialled the requester.
+    DialBack,
+    /// The requester dialled the target, which could not reach it.
+    DialMe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -214,6 +228,9 @@ pub struct Upload {
     pub bytes_per_second: u64,
     pub position: Option<u32>,
     pub reason: Option<String>,
+    /// While there is a stream.
+    #[serde(default)]
+    pub route: Option<Route>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

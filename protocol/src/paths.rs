@@ -80,6 +80,7 @@ pub mod control {
     pub const SHARES_RESCAN: &str = "/v1/shares/rescan";
     pub const SHARES_PREVIEW: &str = "/v1/shares/preview";
     pub const LINK: &str = "/v1/link";
+    pub const DOCTOR: &str = "/v1/doctor";
     pub const CONFIG: &str = "/v1/config";
     pub const SETTING: &str = "/v1/config/{name}";
     pub const BLOCKS: &str = "/v1/blocks";

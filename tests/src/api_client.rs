@@ -1,6 +1,11 @@
 //! The coordinator's API, called with whatever a test wants to send.
 
-use std::{fs::OpenOptions, io::Write as _, net::IpAddr};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    net::IpAddr,
+    path::Path,
+};
 
 use protocol::{Code, Problem};
 use reqwest::{Method, RequestBuilder, header};
@@ -19,6 +24,14 @@ impl ApiClient {
     pub fn to(base: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         Self { http, base: base.to_owned() }
+    }
+
+    /// By TLS, trusting one authority, in PEM form, and nobody else.
+    pub fn trusting(base: &str, authority: &Path) -> Self {
+        let authority = fs::read(authority).expect("the authority's certificate");
+        let authority = reqwest::Certificate::from_pem(&authority).expect("a certificate");
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).tls_certs_only([authority]);
+        Self { http: http.build().expect("a client"), base: base.to_owned() }
     }
 
     /// Straight to the coordinator, saying what the proxy that it trusts would say.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 /// A command of one of the programs. Nothing of the environment that it would read is passed on: neither our
 /// own variables, nor where a configuration of whoever runs the tests may lie.
-pub(crate) fn command(program: &str) -> Command {
+pub fn command(program: &str) -> Command {
     cleaned(Command::new(find(program)))
 }
 
@@ -29,8 +29,15 @@ fn cleaned(mut command: Command) -> Command {
     command
 }
 
-/// The path of a program, beside or above the running test (`target/debug/deps/e2e-…`).
+/// Names a folder with programs that are tested in place of those that were built last.
+const FOLDER_VARIABLE: &str = "HEARSAY_TESTS_PROGRAMS";
+
+/// The path of a program, in the folder that the environment names, or beside or above the running test (`target/debug/deps/e2e-…`).
 fn find(program: &str) -> PathBuf {
+    let named = std::env::var_os(FOLDER_VARIABLE).map(|folder| PathBuf::from(folder).join(program));
+    if let Some(path) = named.filter(|path| path.is_file()) {
+        return path;
+    }
     let test = std::env::current_exe().expect("the path of the running test");
     test.ancestors()
         .skip(1)

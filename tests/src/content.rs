@@ -55,6 +55,11 @@ impl Folder {
         self
     }
 
+    /// The contents of a file.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path().join(name)).expect("a readable file")
+    }
+
     pub fn digest(&self, name: &str) -> String {
         digest(&self.path().join(name))
     }

@@ -9,19 +9,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness tells what went wrong by panicking")]
 
 pub mod api_client;
-mod binaries;
+pub mod binaries;
 pub mod black_hole;
 pub mod browser;
+pub mod caddy;
 pub mod clock;
 pub mod content;
 pub mod coordinator;
 pub mod disk;
+pub mod faulty_link;
 pub mod memory;
 pub mod namespace;
 pub mod nginx;
 pub mod peer;
 pub mod peerctl;
 pub mod process;
+pub mod proxy;
 pub mod scene;
 pub mod scripted;
 pub mod session;

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     io::{self, BufRead as _, BufReader},
     os::unix::fs::FileExt as _,
+    path::Path,
 };
+
+use memchr::memmem;
 
 /// How much of a mapping is looked at in one go.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -79,9 +82,8 @@ fn look_into<'a>(
 ) -> impl Iterator<Item = Sighting> + 'a {
     canaries.iter().flat_map(move |canary| {
         let length = canary.bytes.len();
-        let found = window.windows(length).enumerate().filter(|(_, bytes)| *bytes == canary.bytes);
         // The rest of the window belongs to the next one.
-        found.filter(|(at, _)| *at < WINDOW_BYTES).map(move |(at, _)| {
+        memmem::find_iter(window, &canary.bytes).filter(|at| *at < WINDOW_BYTES).map(move |at| {
             let around = &window[at.saturating_sub(40)..(at + length + 40).min(window.len())];
             Sighting {
                 what: canary.what.clone(),
@@ -90,6 +92,33 @@ fn look_into<'a>(
             }
         })
     })
+}
+
+/// Looks for the canaries in all files below a folder.
+pub fn look_into_files(folder: &Path, canaries: &[Canary]) -> io::Result<Vec<Sighting>> {
+    let mut sightings = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sightings.extend(look_into_files(&path, canaries)?);
+        } else {
+            sightings.extend(look_into_text(&path.display().to_string(), &fs::read(&path)?, canaries));
+        }
+    }
+    Ok(sightings)
+}
+
+/// Looks for the canaries in something that a program wrote.
+pub fn look_into_text(what: &str, text: &[u8], canaries: &[Canary]) -> Vec<Sighting> {
+    canaries
+        .iter()
+        .filter(|canary| memmem::find(text, &canary.bytes).is_some())
+        .map(|canary| Sighting {
+            what: canary.what.clone(),
+            mapping: what.to_owned(),
+            around: String::from_utf8_lossy(text).into_owned(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

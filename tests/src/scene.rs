@@ -3,8 +3,9 @@
 use crate::{
     api_client::ApiClient,
     coordinator::Coordinator,
-    nginx::{Nginx, Scheme},
+    nginx::Nginx,
     peer::{Peer, PeerBuilder},
+    proxy::Scheme,
     scripted::ScriptedPeer,
     session::Session,
 };

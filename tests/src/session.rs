@@ -47,7 +47,11 @@ impl Session {
     }
 
     pub async fn connect_by(client: ApiClient, username: &str) -> Self {
-        let token = SessionToken::random();
+        Self::connect_with(client, username, SessionToken::random()).await
+    }
+
+    /// With a token of the test's choice.
+    pub async fn connect_with(client: ApiClient, username: &str, token: SessionToken) -> Self {
         let response: ConnectResponse = claim(&client, username, &token).await.expect(201).json();
         Self {
             client,
@@ -111,6 +115,11 @@ impl Session {
             }
         })
         .await
+    }
+
+    /// The events that earlier polls brought.
+    pub fn take_heard(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
     }
 
     /// All events that have come by now and were not looked at.

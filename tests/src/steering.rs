@@ -26,6 +26,14 @@ impl Peer {
         self.begin_result(&found.results[0].number.to_string()).await
     }
 
+    /// Searches for a name, and begins to fetch the result of this source.
+    pub async fn begin_from(&self, username: &str, query: &str) -> Download {
+        let found = self.search(query).await;
+        let of_source = found.results.iter().find(|result| result.username.as_str() == username);
+        let result = of_source.unwrap_or_else(|| panic!("{username} has none of it: {found:#?}"));
+        self.begin_result(&result.number.to_string()).await
+    }
+
     /// Begins to fetch a result of the last search.
     pub async fn begin_result(&self, result: &str) -> Download {
         only(self.peerctl(&["--json", "get", result, "--detach"]).await.expect(ExitCode::Done).document())

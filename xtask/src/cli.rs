@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -24,12 +24,20 @@ pub(crate) enum Command {
     },
     /// Install what tests need, build once, and run all checks and tests.
     Test,
-    /// Measure the programs, built for release, against named baselines: `cargo xtask bench stream`.
-    Bench {
-        /// What to measure, and how often; `--help` tells.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
+    /// Show that the test of the coordinator's memory fails when freed memory is not zeroed.
+    Canary,
+    /// Let schemathesis make up calls from openapi.yaml and hold the coordinator's answers against it.
+    Contract,
+    /// Kill requester, target and coordinator at random moments of transfers, round after round.
+    Faults {
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// Of the first round; each further one has the next (default: random).
+        #[arg(long)]
+        seed: Option<u64>,
     },
+    /// The test of misused connections with 10,000 of them.
+    Flood,
     /// Check dependency direction, sizes of files, and paths named in texts.
     Tidy,
 }

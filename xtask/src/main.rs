@@ -1,13 +1,17 @@
 //! The repository's own tool. `cargo xtask demo` shows Hearsay at work, `cargo xtask test` is what CI runs,
-//! `cargo xtask tidy` holds the code to the rules that a compiler does not know.
+//! `cargo xtask faults` kills programs at random moments, `cargo xtask tidy` holds the code to the rules that a
+//! compiler does not know.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
-mod bench;
+mod canary;
 mod cli;
 mod clock;
 mod contract;
 mod demo;
+mod faults;
+mod flood;
 mod prerequisites;
+mod schemathesis;
 mod steps;
 mod test;
 mod tidy;
@@ -23,7 +27,10 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
-        Command::Bench { arguments } => bench::run(&arguments),
+        Command::Canary => canary::run(),
+        Command::Contract => schemathesis::run(),
+        Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
+        Command::Flood => flood::run(),
         Command::Tidy => tidy::run(),
     };
     match outcome {

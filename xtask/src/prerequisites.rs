@@ -31,6 +31,11 @@ const NEEDED: &[Prerequisite] = &[
         reason: "the end-to-end tests give addresses to networks of their own",
     },
     Prerequisite {
+        program: "caddy",
+        package: "caddy",
+        reason: "the end-to-end tests put the other shipped proxy configuration before the coordinator",
+    },
+    Prerequisite {
         program: "chromium",
         package: "chromium",
         reason: "the end-to-end tests use the web page as a person does",

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How often the sweep looks at what is due: deadlines are kept within this.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
 /// Waking everybody is what a search costs. The first search does it at once; those that come so soon after it
 /// are told together, and wait that long for it at most.
 const WAVE_INTERVAL: Duration = Duration::from_millis(50);
@@ -135,15 +135,32 @@ impl MemoryExchange {
         self.with(|domain, _| domain.change_rules(rules));
     }
 
-    fn park(&self, session: SessionId, cursor: Option<Cursor>) -> Result<Parked<'_>, PollError> {
+    /// Begins a poll, and looks at once: most polls that come while searches run find one.
+    fn park(&self, session: SessionId, cursor: Option<Cursor>) -> Result<Parking<'_>, PollError> {
         let mut state = self.lock();
-        let ticket = state.domain.begin_poll(session, cursor, clock::now())?;
+        let now = clock::now();
+        let ticket = state.domain.begin_poll(session, cursor, now)?;
+        let batch = state.domain.read(session, ticket, now)?;
+        if let Some(batch) = batch {
+            // An older poll has lost its ticket: it is woken to see that.
+            if let Some(older) = state.parked.remove(&session) {
+                older.notify_one();
+            }
+            state.domain.end_poll(session, ticket, now);
+            return Ok(Parking::Heard(batch));
+        }
         let woken = Arc::new(Notify::new());
         if let Some(older) = state.parked.insert(session, Arc::clone(&woken)) {
             older.notify_one();
         }
-        Ok(Parked { exchange: self, session, ticket, woken })
+        Ok(Parking::Parked(Parked { exchange: self, session, ticket, woken }))
     }
+}
+
+enum Parking<'a> {
+    /// There was something already.
+    Heard(Batch),
+    Parked(Parked<'a>),
 }
 
 /// A live poll. However it ends, also when the client is gone and the handler is dropped, the lease begins
@@ -212,7 +229,13 @@ impl Exchange for MemoryExchange {
         cursor: Option<Cursor>,
         until: Instant,
     ) -> BoxFuture<'_, Result<Option<Batch>, PollError>> {
-        async move { self.park(caller.session, cursor)?.wait(until).await }.boxed()
+        async move {
+            match self.park(caller.session, cursor)? {
+                Parking::Heard(batch) => Ok(Some(batch)),
+                Parking::Parked(parked) => parked.wait(until).await,
+            }
+        }
+        .boxed()
     }
 
     fn open_search(

@@ -41,9 +41,10 @@ pub(crate) async fn poll(
     query: web::Query<PollQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let Lifetimes { wait: wait_default, wait_max, drain_spread, .. } = app.config().lifetimes;
-    let cursor = query.cursor.as_deref().map(str::parse).transpose();
+    let PollQuery { cursor, wait } = query.into_inner();
+    let cursor = cursor.as_deref().map(str::parse).transpose();
     let cursor = cursor.map_err(|_| ApiError::new(Code::CursorInvalid))?;
-    let wait = query.wait.map_or(wait_default, Duration::from_secs).min(wait_max);
+    let wait = wait.map_or(wait_default, Duration::from_secs).min(wait_max);
     app.within_budget(Act::Poll, &request, *caller)?;
     let until = parked_until(&request, wait, clock::now());
 

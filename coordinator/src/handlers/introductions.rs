@@ -26,7 +26,7 @@ pub(crate) async fn send(
     body: Body<IntroductionRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let IntroductionRequest { to, port, sealed } = body.into_inner();
-    let endpoint = observed_endpoint(&app, &request, port)?;
+    let endpoint = observed_endpoint(&request, port)?;
     app.within_budget(Act::Introduction, &request, named.caller)?;
     let to = app.keys.hash_name(&to);
     let introduction = Introduction { id: *id, from: named.username, to, endpoint, sealed };
@@ -47,7 +47,7 @@ pub(crate) async fn reply(
     let heard = match reply {
         Reply::Queued { position, reason } => HeardReply::Queued { position, reason },
         Reply::Accepted {} => HeardReply::Accepted {},
-        Reply::DialMe { port } => HeardReply::DialMe { endpoint: observed_endpoint(&app, &request, port)? },
+        Reply::DialMe { port } => HeardReply::DialMe { endpoint: observed_endpoint(&request, port)? },
         Reply::Declined { reason } => HeardReply::Declined { reason },
     };
     app.exchange.reply(*caller, *id, reply, heard).await?;

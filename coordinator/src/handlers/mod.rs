@@ -10,7 +10,7 @@ use std::{net::SocketAddr, time::Duration};
 use actix_web::HttpRequest;
 use protocol::{Code, introduction::Accepted, limits::PORT_MIN};
 
-use crate::{app::App, error::ApiError};
+use crate::{app::client_address, error::ApiError};
 
 /// The body of a 202. Whole seconds, rounded down: a promise, not a hope.
 fn accepted(lifetime: Duration) -> Accepted {
@@ -18,10 +18,10 @@ fn accepted(lifetime: Duration) -> Accepted {
 }
 
 /// The caller's observed address with the port that it named.
-fn observed_endpoint(app: &App, request: &HttpRequest, port: u16) -> Result<SocketAddr, ApiError> {
+fn observed_endpoint(request: &HttpRequest, port: u16) -> Result<SocketAddr, ApiError> {
     if port < PORT_MIN {
         return Err(ApiError::new(Code::PortInvalid));
     }
-    let address = app.client_address(request).ok_or(ApiError::new(Code::AddressUnknown))?;
+    let address = client_address(request).ok_or(ApiError::new(Code::AddressUnknown))?;
     Ok(SocketAddr::new(address, port))
 }

@@ -8,7 +8,7 @@ use protocol::{
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    app::App,
+    app::{App, client_address},
     body::Body,
     caller::Authenticated,
     clock,
@@ -41,7 +41,7 @@ pub(crate) async fn connect(
     let is_renewal = app.exchange.caller(session).await.is_some_and(|caller| caller.name == name);
     let lineage_hash = hash_lineage(&lineage);
     let within_budget = if proof == Proof::None && !is_renewal {
-        app.limiter.claim(app.client_address(&request), clock::now())
+        app.limiter.claim(client_address(&request), clock::now())
     } else {
         app.limiter.renewal(lineage_hash, clock::now())
     };

@@ -35,6 +35,7 @@ use self::{
 use crate::{
     cli::Cli,
     data_dirs::{DataDirs, NoHome},
+    peer_stream::limits::Patience,
 };
 
 const DOWNLOAD_PORT: u16 = 4821;
@@ -67,6 +68,8 @@ pub struct Config {
     pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
+    /// How long an upload is borne with.
+    pub patience: Patience,
     pub gui: Option<GuiListen>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
@@ -181,6 +184,7 @@ impl Sources {
                 .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
                 .unwrap_or_default(),
             live: pick.live(),
+            patience: pick.patience(),
             gui: pick.gui()?,
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
@@ -223,6 +227,18 @@ impl Picker<'_> {
                 .unwrap_or_default(),
             uploads: self.plain("uploads", |layer| layer.uploads, Some(default.uploads)).unwrap_or_default(),
             policy: self.plain("policy", |layer| layer.policy, Some(default.policy)).unwrap_or_default(),
+        }
+    }
+
+    fn patience(&mut self) -> Patience {
+        let mut time = |name, of: fn(&Layer) -> Option<TimeSpan>, default| {
+            self.plain(name, of, Some(TimeSpan::of(default))).map_or(default, TimeSpan::duration)
+        };
+        let default = Patience::default();
+        Patience {
+            idle: time("upload_idle", |layer| layer.upload_idle, default.idle),
+            slow_after: time("upload_slow_after", |layer| layer.upload_slow_after, default.slow_after),
+            turn: time("upload_turn", |layer| layer.upload_turn, default.turn),
         }
     }
 

@@ -122,6 +122,11 @@ impl TimeSpan {
     pub fn duration(self) -> Duration {
         self.0
     }
+
+    /// Of whole seconds.
+    pub(super) fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
 }
 
 impl FromStr for TimeSpan {

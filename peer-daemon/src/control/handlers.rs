@@ -11,6 +11,7 @@ use protocol::{
     control::{
         ConnectionRequest, Download, Downloads as DownloadList, GuiLogin, IncomingRequest, IncomingRequests,
         NewDownloads, NewSearch, SCHEMA, Search, Status, Upload, Uploads as UploadList, Why,
+        doctor::Examination,
     },
     limits::WAIT_MAX,
     link::Link,
@@ -23,6 +24,7 @@ use crate::{
     blocks::Blocks,
     config::{settings::Settings, values::Switch},
     coordinator_link::{CoordinatorLink, LinkStatus},
+    doctor,
     downloads::{ChangeError, DownloadId, Downloads},
     gui::Door,
     introductions::keeper::IdentityKeeper,
@@ -292,6 +294,10 @@ pub(super) async fn decline_request(controls: Data<Controls>, id: Path<String>) 
 
 fn settled(was_there: bool) -> Result<(), ControlError> {
     if was_there { Ok(()) } else { Err(Code::RequestUnknown.into()) }
+}
+
+pub(super) async fn examine(controls: Data<Controls>) -> Json<Examination> {
+    Json(doctor::examine(&controls).await)
 }
 
 pub(super) async fn shut_down(controls: Data<Controls>) -> HttpResponse {

@@ -13,9 +13,9 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use protocol::paths::control::{
-    BLOCKS, CONFIG, CONNECTION, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME, DOWNLOAD_RETRY,
-    DOWNLOAD_WHY, DOWNLOADS, EVENTS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE, REQUESTS, SEARCH,
-    SEARCHES, SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
+    BLOCKS, CONFIG, CONNECTION, DOCTOR, DOWNLOAD, DOWNLOAD_CANCEL, DOWNLOAD_PAUSE, DOWNLOAD_RESUME,
+    DOWNLOAD_RETRY, DOWNLOAD_WHY, DOWNLOADS, EVENTS, GUI_LOGIN, LINK, REQUEST_ACCEPT, REQUEST_DECLINE,
+    REQUESTS, SEARCH, SEARCHES, SETTING, SHARES, SHARES_PREVIEW, SHARES_RESCAN, SHUTDOWN, STATUS, UPLOADS,
 };
 
 use super::{
@@ -80,6 +80,7 @@ pub(crate) const ROUTES: &[Route] = &[
     both(Method::GET, BLOCKS, |call| call.to(block_handlers::list)),
     both(Method::POST, BLOCKS, |call| call.to(block_handlers::add)),
     both(Method::DELETE, BLOCKS, |call| call.to(block_handlers::remove)),
+    socket(Method::GET, DOCTOR, |call| call.to(to::examine)),
     socket(Method::GET, LINK, |call| call.to(share_handlers::link)),
     socket(Method::POST, GUI_LOGIN, |call| call.to(to::log_in_to_gui)),
     socket(Method::POST, SHUTDOWN, |call| call.to(to::shut_down)),

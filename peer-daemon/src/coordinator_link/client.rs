@@ -3,7 +3,11 @@
 //! It follows no redirect (a token must not travel to another host), takes no proxy from the environment, and
 //! reads no more of a body than a coordinator sends. Repeats are the business of those who call it.
 
-use std::{error::Error as _, fs, time::Duration};
+use std::{
+    error::Error as _,
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use hyper::body::Bytes;
 use protocol::{
@@ -14,7 +18,7 @@ use protocol::{
 };
 use reqwest::{
     Certificate, Method, Proxy, Response, Url,
-    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use serde::{Deserialize, Serialize};
@@ -131,6 +135,20 @@ impl Client {
         let request = Request::new(Method::POST, paths::SESSIONS).json(body);
         let answer = self.exchange(&request, None, timeout).await?;
         parse(&answer.body)
+    }
+
+    /// Asks without a session. What refuses that in a coordinator's words is one; its time comes along.
+    pub(super) async fn probe(&self, timeout: Duration) -> Result<Option<SystemTime>, Failure> {
+        let url = self.url(&Request::new(Method::GET, paths::EVENTS));
+        let response =
+            self.http.get(url).timeout(timeout).send().await.map_err(|error| unreachable(&error))?;
+        let date =
+            response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let status = response.status().as_u16();
+        match refusal(status, None, &read_body(response).await?) {
+            Failure::Refused { problem, .. } if problem.code == Code::TokenInvalid => Ok(date),
+            failure => Err(failure),
+        }
     }
 
     /// Ends a session, whether or not its start was ever confirmed.

@@ -24,6 +24,7 @@ mod claim;
 mod client;
 mod config;
 mod poll_loop;
+mod probe;
 mod session;
 mod supervisor;
 
@@ -46,11 +47,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::config::check_url;
-pub use self::config::{LinkConfig, LinkConfigError, Timings};
 use self::{
     client::Client,
     session::{Held, Keeper, Names, Outlets},
     supervisor::{Command, Supervisor},
+};
+pub use self::{
+    config::{LinkConfig, LinkConfigError, Timings},
+    probe::could_connect,
 };
 pub use crate::backoff::BackoffRange;
 use crate::clock;

@@ -19,7 +19,7 @@ use super::{
     history::Change,
     life::Life,
     plan::Plan,
-    step::Step,
+    step::{Step, Way},
     store::{Record, Remains},
 };
 use crate::{
@@ -63,6 +63,8 @@ pub(crate) struct Entry {
     /// Its source declined the introduction of several files for one of them, and it is not known which.
     pub(crate) is_asked_alone: bool,
     life: Life,
+    /// Of the stream that there was last.
+    way: Option<Way>,
     rate: TransferRate,
     path: PathBuf,
     /// Changes of state that are not saved yet, and whether anything is not.
@@ -100,6 +102,7 @@ impl Entry {
             token,
             is_asked_alone: false,
             life,
+            way: None,
             rate: TransferRate::default(),
             path,
             changes,
@@ -259,6 +262,9 @@ impl Entry {
 
     fn note_change(&mut self) {
         let step = self.life.step().clone();
+        if let Step::Connected { way } = step {
+            self.way = Some(way);
+        }
         let username = step.concerns_the_source().then(|| self.source.username.clone());
         self.changes.push(Change { at: self.life.at(), state: self.life.state(), step, username });
         self.is_unsaved = true;
@@ -288,7 +294,12 @@ impl Entry {
             position: self.life.position(),
             reason: self.life.reason(clock::time_of_day),
             cause: self.life.cause(),
+            route: self.way.filter(|_| self.has_stream()).map(Into::into),
         }
+    }
+
+    fn has_stream(&self) -> bool {
+        matches!(self.state(), DownloadState::Transferring | DownloadState::Verifying)
     }
 
     /// A finished file may have got another name than it was to have: one of that name was there.

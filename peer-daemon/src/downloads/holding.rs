@@ -107,6 +107,11 @@ impl Downloads {
         }
     }
 
+    /// Bytes that the download folder takes, or in a sentence why none.
+    pub(crate) async fn free_space(&self) -> Result<u64, String> {
+        self.survey().await.map(|room| room.free).map_err(|trouble| trouble.to_string())
+    }
+
     async fn survey(&self) -> Result<Room, DiskTrouble> {
         let folder = Arc::clone(&self.shared.folder);
         let surveying = self.shared.parts.tracker.spawn_blocking(move || folder.survey());

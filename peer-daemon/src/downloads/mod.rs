@@ -255,6 +255,11 @@ impl Downloads {
         self.shared.sessions.send_modify(|sessions| *sessions += 1);
     }
 
+    /// Whether a source has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.pending.was_dialled()
+    }
+
     /// Dial-backs that were turned away since the start.
     pub(crate) fn refused_dial_backs(&self) -> u64 {
         self.shared.pending.refusals()

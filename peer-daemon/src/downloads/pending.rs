@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct PendingIntroductions {
 struct Shared {
     by_id: Mutex<HashMap<IntroductionId, Pending>>,
     refused: AtomicU64,
+    /// A source has dialled this peer, and its key was right.
+    was_dialled: AtomicBool,
 }
 
 struct Pending {
@@ -106,6 +108,9 @@ impl PendingIntroductions {
     ) -> Result<(), Refused> {
         let certificate = stream.target_certificate();
         let owner = self.take_owner(proof, certificate).ok_or_else(|| self.count_refusal())?;
+        if way == Way::DialBack {
+            self.shared.was_dialled.store(true, Ordering::Relaxed);
+        }
         owner.try_send(News::Stream(Box::new(stream), way)).map_err(|_| Refused)
     }
 
@@ -131,6 +136,11 @@ impl PendingIntroductions {
     pub(crate) fn count_refusal(&self) -> Refused {
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
         Refused
+    }
+
+    /// Whether the download port is known to be reached by others.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// Streams that were turned away since the start.

@@ -1,7 +1,7 @@
 //! What happens to a download, one step at a time: the one place where steps become words and sentences.
 
 use protocol::{
-    control::{Cause, DownloadState},
+    control::{Cause, DownloadState, Route},
     introduction::QueueReason,
 };
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,15 @@ pub(crate) enum Way {
     DialBack,
     /// This peer dialled the source.
     Dialled,
+}
+
+impl From<Way> for Route {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::DialBack => Self::DialBack,
+            Way::Dialled => Self::DialMe,
+        }
+    }
 }
 
 impl Step {

@@ -70,6 +70,7 @@ mod tests {
             position: None,
             reason: None,
             cause: None,
+            route: None,
         }
     }
 

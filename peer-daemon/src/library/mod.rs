@@ -55,7 +55,7 @@ use self::{
     store::HashCache,
 };
 pub(crate) use self::{
-    preview::{NoLink, PreviewError},
+    preview::{NoLink, PreviewError, preview},
     shares::ShareError,
 };
 use crate::state::{State, StateError};

@@ -51,11 +51,7 @@ impl Library {
         path: &Path,
         token: &CancellationToken,
     ) -> Result<SharePreview, PreviewError> {
-        let folder = shares::check(path, self.shared.state.dir())?;
-        let mut walked =
-            walker::walk(&[Arc::clone(&folder)], token).map_err(|walker::Cancelled| PreviewError::TooLong)?;
-        walked.found.sort_unstable_by(|a, b| a.location.cmp(&b.location));
-        Ok(document(&folder, &walked))
+        preview(path, self.shared.state.dir(), token)
     }
 
     /// The link to a shared file. Blocks.
@@ -91,6 +87,19 @@ impl Library {
         self.shared.ask(locations);
         Err(NoLink::NotRead)
     }
+}
+
+/// What others would see of a folder if a daemon with this state shared it. Blocks, until cancelled at the latest.
+pub(crate) fn preview(
+    path: &Path,
+    state_dir: &Path,
+    token: &CancellationToken,
+) -> Result<SharePreview, PreviewError> {
+    let folder = shares::check(path, state_dir)?;
+    let mut walked =
+        walker::walk(&[Arc::clone(&folder)], token).map_err(|walker::Cancelled| PreviewError::TooLong)?;
+    walked.found.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+    Ok(document(&folder, &walked))
 }
 
 fn document(folder: &Path, walked: &Walked) -> SharePreview {

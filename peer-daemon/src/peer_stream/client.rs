@@ -170,9 +170,10 @@ impl Requester {
             Bytes::new()
         } else {
             let request = get(format!("{}/pieces", file_path(file)));
-            let limit = self.limits.piece_layer;
+            let (limit, idle) = (self.limits.piece_layer, self.limits.idle);
             within(limit, async {
-                let response = self.ask(request).await?;
+                // A target that sends nothing at all need not be waited for as one that is slow.
+                let response = within(idle, self.ask(request)).await?;
                 if response.status() != StatusCode::OK {
                     return Err(refusal(response).await);
                 }
@@ -237,11 +238,17 @@ impl Requester {
 
     /// A request that came too late tells only that the connection was gone; the connection tells why.
     async fn why_lost(&mut self, error: hyper::Error) -> StreamError {
+        // TLS tells a goodbye from a connection that breaks off; the latter has an error of the socket's.
+        if error.is_incomplete_message() {
+            return StreamError::Ended;
+        }
         if !error.is_closed() && !error.is_canceled() {
             return error.into();
         }
         match (&mut self.connection).await {
             Ok(Ok(())) => StreamError::Ended,
+            // It was gone before it heard this side's goodbye.
+            Ok(Err(cause)) if cause.is_shutdown() => StreamError::Ended,
             Ok(Err(cause)) => cause.into(),
             Err(_) => error.into(),
         }

@@ -31,6 +31,31 @@ impl Default for StreamLimits {
     }
 }
 
+/// How long a target bears with a stream. What it has used up of the last two counts once others wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Without a request or a byte.
+    pub idle: Duration,
+    /// With less than a modem carries: long enough for a network that hiccups.
+    pub slow_after: Duration,
+    /// In all: a few gigabytes over a common link, and nobody waits for hours behind one file.
+    pub turn: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { idle: limits::STREAM_IDLE, slow_after: Duration::from_mins(1), turn: Duration::from_mins(10) }
+    }
+}
+
+impl StreamLimits {
+    /// With other times for who is silent.
+    #[must_use]
+    pub fn bearing(self, patience: &Patience) -> Self {
+        Self { idle: patience.idle, head: 2 * patience.idle, ..self }
+    }
+}
+
 /// Headers of one message: ours have under ten.
 pub(super) const HEADERS_MAX: usize = 32;
 /// Bytes of one message's head: ours have under 1 KiB.

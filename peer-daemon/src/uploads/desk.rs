@@ -1,21 +1,28 @@
 //! What the uploads' task and its readers share: the queue, the upload in the slot, and those that ended.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use protocol::{
-    FileId, IntroductionId, SafeName, Username,
-    control::{IncomingRequest, RequestedFile, Upload, UploadState},
+    FileId, IntroductionId, Username,
+    control::{IncomingRequest, Upload},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Request,
-    queue::{Place, Standing, UploadQueue},
+    active::{Active, Ending},
+    aside::Aside,
+    make_way::Verdict,
+    places::Kept,
+    queue::{Standing, Taken, UploadQueue},
+    show,
 };
 use crate::{
     library::Library,
-    peer_stream::progress::{Phase, ServeProgress},
-    transfer_rate::TransferRate,
+    peer_stream::{limits::Patience, progress::ServeProgress, server::Steering},
 };
 
 /// Ended uploads that are still listed.
@@ -25,18 +32,6 @@ pub(crate) struct Desk {
     queue: UploadQueue<Request>,
     active: Option<Active>,
     ended: VecDeque<Upload>,
-}
-
-/// The upload in the slot.
-struct Active {
-    id: IntroductionId,
-    username: Username,
-    files: Vec<FileId>,
-    progress: Arc<ServeProgress>,
-    stop: CancellationToken,
-    rate: TransferRate,
-    /// It was ended from here, through no fault of its own.
-    is_interrupted: bool,
 }
 
 /// What became of a sent introduction.
@@ -51,7 +46,15 @@ pub(crate) enum Sent {
 }
 
 /// A place, taken out of the queue to be served.
-pub(crate) type Begun = (Place<Request>, Arc<ServeProgress>, CancellationToken);
+pub(crate) type Begun = (Taken<Request>, Arc<ServeProgress>, Steering);
+
+/// How serving a place ended.
+pub(crate) struct Served {
+    /// Why it comes back, if it does.
+    pub(crate) aside: Option<Aside>,
+    /// What is listed of it: nothing where it goes on, otherwise that it is finished, or why it is not.
+    pub(crate) listed: Option<Result<(), String>>,
+}
 
 impl Desk {
     pub(crate) fn new() -> Self {
@@ -62,19 +65,16 @@ impl Desk {
         &mut self,
         now: Instant,
         id: IntroductionId,
-        username: Username,
+        username: &Username,
         request: Request,
         is_approved: bool,
     ) -> Sent {
-        if let Some(active) = &self.active
-            && active.id == id
-            && active.username == username
-        {
-            if active.progress.phase() < Phase::Asked {
+        if let Some(active) = self.active.as_mut().filter(|active| active.is_of(id, username)) {
+            if !active.is_in_use() {
                 return Sent::BeingServed;
             }
             // Whoever has a working stream does not send again: the old one is lost to the requester.
-            active.stop.cancel();
+            active.end(Ending::MadeWay(Aside::Lost));
         }
         match self.queue.send(now, id, username, request, is_approved) {
             Ok(standing @ Standing { position: 1, is_approved: true }) if self.active.is_none() => {
@@ -86,57 +86,61 @@ impl Desk {
     }
 
     /// Takes the next place and puts it into the slot.
-    pub(crate) fn begin_next(&mut self, now: Instant, token: &CancellationToken) -> Option<Begun> {
-        let place = self.queue.take_next(now)?;
-        let progress = Arc::new(ServeProgress::default());
-        let stop = token.child_token();
-        self.active = Some(Active {
-            id: place.id,
-            username: place.username.clone(),
-            files: place.request.invitation.files.clone(),
-            progress: Arc::clone(&progress),
-            stop: stop.clone(),
-            rate: TransferRate::default(),
-            is_interrupted: false,
-        });
-        Some((place, progress, stop))
+    pub(crate) fn begin_next(&mut self, now: Instant, steering: Steering) -> Option<Begun> {
+        let taken = self.queue.take_next(now)?;
+        let active = Active::new(&taken, steering);
+        let (progress, steering) = (active.progress(), active.steering());
+        self.active = Some(active);
+        Some((taken, progress, steering))
+    }
+
+    /// Has the stream in the slot make way, if it must.
+    pub(crate) fn look(&mut self, now: Instant, patience: &Patience) {
+        let Some(active) = &mut self.active else { return };
+        let others_wait = self.queue.others_wait(now, active.username());
+        match active.look(now, others_wait, patience) {
+            Verdict::GoOn => {}
+            Verdict::WindUp => active.wind_up(),
+            Verdict::End(aside) => active.end(Ending::MadeWay(aside)),
+        }
+    }
+
+    /// Why the stream in the slot was ended from here, if it was, and what it has used of its turn.
+    pub(crate) fn ending(&self, now: Instant) -> (Option<Ending>, Duration) {
+        self.active.as_ref().map_or((None, Duration::ZERO), |active| (active.ending(), active.used(now)))
+    }
+
+    /// Frees the slot.
+    pub(crate) fn settle(&mut self, now: Instant, taken: Taken<Request>, served: Served, library: &Library) {
+        let Some(mut active) = self.active.take() else { return };
+        let aside = served.aside.filter(|_| active.comes_back());
+        self.queue.settle(now, taken, aside, active.used(now));
+        if let Some(outcome) = served.listed {
+            self.ended.truncate(ENDED_KEPT - 1);
+            self.ended.push_front(active.ended(now, outcome, library));
+        }
     }
 
     /// Uploads are off: the one in the slot ends, and goes on when they are on again and it is sent again.
     pub(crate) fn interrupt(&mut self) {
         if let Some(active) = &mut self.active {
-            active.is_interrupted = true;
-            active.stop.cancel();
+            active.end(Ending::MadeWay(Aside::Off));
         }
     }
 
-    /// This name is not served any more: its places go, and its stream if there is one.
+    /// Those names are not served any more: their places go, and their stream if there is one.
     pub(crate) fn turn_away(&mut self, is_unwanted: impl Fn(&Username) -> bool) {
-        self.queue.retain(|place| !is_unwanted(&place.username));
-        if let Some(active) = self.active.as_ref().filter(|active| is_unwanted(&active.username)) {
-            active.stop.cancel();
+        self.queue.retain(|username, _| !is_unwanted(username));
+        if let Some(active) = self.active.as_mut().filter(|active| is_unwanted(active.username())) {
+            active.end(Ending::Unwanted);
         }
     }
 
-    /// Frees the slot.
-    pub(crate) fn end(
-        &mut self,
-        place: Place<Request>,
-        deferred: bool,
-        outcome: Result<(), String>,
-        library: &Library,
-    ) {
-        let Some(mut active) = self.active.take() else { return };
-        if active.is_interrupted || (deferred && !active.stop.is_cancelled()) {
-            self.queue.defer(place);
-            return;
+    /// The requester could not be dialled, and is to dial.
+    pub(crate) fn await_dial(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.await_dial();
         }
-        let mut upload = active.view(crate::clock::now(), library);
-        upload.bytes_per_second = 0;
-        upload.state = if outcome.is_ok() { UploadState::Finished } else { UploadState::Failed };
-        upload.reason = outcome.err();
-        self.ended.truncate(ENDED_KEPT - 1);
-        self.ended.push_front(upload);
     }
 
     /// A person agreed: the place goes on as one of the queue.
@@ -149,32 +153,60 @@ impl Desk {
         self.queue.approve_all();
     }
 
-    /// A person refused. Tells whether there was a place.
-    pub(crate) fn refuse(&mut self, now: Instant, id: IntroductionId) -> bool {
-        self.queue.refuse(now, id)
+    /// Its requester took an introduction back.
+    pub(crate) fn withdraw(&mut self, id: IntroductionId) {
+        self.queue.retain(|_, place| place.id != id);
+        // Once a file was asked for, the requester's close tells more than its word, which may overtake it.
+        if let Some(active) = self.active.as_mut().filter(|active| active.id() == id) {
+            if active.is_in_use() { active.forget() } else { active.end(Ending::TakenBack) }
+        }
+    }
+
+    /// A person refused a place, or its files are gone. Tells whether it was there.
+    pub(crate) fn refuse(&mut self, id: IntroductionId, of: Option<&Username>) -> bool {
+        self.queue.retain(|username, place| place.id != id || of.is_some_and(|of| of != username))
+    }
+
+    /// What is to be kept over a crash: the place in the slot, then those that wait.
+    pub(crate) fn kept(&self, now: Instant) -> Vec<Kept> {
+        let active = self.active.as_ref().and_then(Active::kept);
+        let waiting = self.queue.places(now).map(|(username, place)| Kept {
+            id: place.id,
+            username: username.clone(),
+            is_approved: place.is_approved,
+            until: Some(place.kept_until),
+        });
+        active.into_iter().chain(waiting).collect()
+    }
+
+    /// Takes up what an earlier process kept.
+    pub(crate) fn restore(&mut self, kept: &Kept, kept_until: Instant) {
+        // A queue that has become smaller than it was drops its end.
+        let _full = self.queue.restore(kept.id, &kept.username, kept.is_approved, kept_until);
+    }
+
+    /// Drops what lapsed, which nobody may have asked for since.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.queue.expire(now);
+    }
+
+    pub(crate) fn next_lapse(&self) -> Option<Instant> {
+        self.queue.next_lapse()
     }
 
     /// What waits for a person's word.
     pub(crate) fn requests(&self, now: Instant, library: &Library) -> Vec<IncomingRequest> {
-        let asking = self.queue.places(now).filter(|place| !place.is_approved());
+        let asking = self.queue.places(now).filter(|(_, place)| !place.is_approved);
         asking
-            .map(|place| IncomingRequest {
+            .map(|(username, place)| IncomingRequest {
                 id: place.id.to_string(),
-                username: place.username.clone(),
-                files: place.request.invitation.files.iter().map(|file| requested(file, library)).collect(),
+                username: username.clone(),
+                files: files_of(place.request.as_ref())
+                    .iter()
+                    .map(|file| show::requested(file, library))
+                    .collect(),
             })
             .collect()
-    }
-
-    pub(crate) fn withdraw(&mut self, id: IntroductionId) {
-        self.queue.withdraw(id);
-        // Once a file was asked for, the requester's close tells more than its word, which may overtake it.
-        if let Some(active) = &self.active
-            && active.id == id
-            && active.progress.phase() < Phase::Asked
-        {
-            active.stop.cancel();
-        }
     }
 
     pub(crate) fn current(&mut self, now: Instant, library: &Library) -> Option<Upload> {
@@ -183,57 +215,15 @@ impl Desk {
 
     pub(crate) fn list(&mut self, now: Instant, is_on: bool, library: &Library) -> Vec<Upload> {
         let current = self.active.as_mut().map(|active| active.view(now, library));
-        let waiting = self.queue.places(now).zip(1..).map(|(place, position)| Upload {
+        let waiting = self.queue.places(now).zip(1..).map(|((username, place), position)| Upload {
             position: Some(position),
-            reason: Some(waiting_sentence(place.is_approved(), is_on).to_owned()),
-            ..upload(place.id, place.username.clone(), place.request.invitation.files.first(), library)
+            reason: Some(show::waiting_sentence(place.is_approved, place.aside, is_on).to_owned()),
+            ..show::upload(place.id, username.clone(), files_of(place.request.as_ref()).first(), library)
         });
         current.into_iter().chain(waiting).chain(self.ended.iter().cloned()).collect()
     }
 }
 
-impl Active {
-    fn view(&mut self, now: Instant, library: &Library) -> Upload {
-        self.rate.record(now, self.progress.bytes_sent());
-        let current = self.progress.current_file();
-        let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
-        let is_asked = self.progress.phase() >= Phase::Asked;
-        Upload {
-            sent: current.map_or(0, |current| current.sent),
-            state: if is_asked { UploadState::Transferring } else { UploadState::Dialling },
-            bytes_per_second: self.rate.bytes_per_second(now),
-            ..upload(self.id, self.username.clone(), file.as_ref(), library)
-        }
-    }
-}
-
-fn waiting_sentence(is_approved: bool, is_on: bool) -> &'static str {
-    match (is_approved, is_on) {
-        (false, _) => "waits for your word: peerctl accept, or decline",
-        (true, false) => "uploads are off; to go on: peerctl config set uploads on",
-        (true, true) => "the upload slot is taken",
-    }
-}
-
-fn requested(file: &FileId, library: &Library) -> RequestedFile {
-    RequestedFile { name: name_of(file, library), size: file.size, root: file.root }
-}
-
-fn name_of(file: &FileId, library: &Library) -> SafeName {
-    library.find(file).map_or_else(|| SafeName::sanitise("(no longer shared)"), |shared| shared.name)
-}
-
-/// A waiting upload of this file. A file that is not shared any more is shown without its name.
-fn upload(id: IntroductionId, username: Username, file: Option<&FileId>, library: &Library) -> Upload {
-    Upload {
-        id: id.to_string(),
-        name: file.map_or_else(|| SafeName::sanitise("(nothing)"), |file| name_of(file, library)),
-        size: file.map_or(0, |file| file.size),
-        sent: 0,
-        state: UploadState::Queued,
-        username,
-        bytes_per_second: 0,
-        position: None,
-        reason: None,
-    }
+fn files_of(request: Option<&Request>) -> &[FileId] {
+    request.map_or(&[], |request| &request.invitation.files)
 }

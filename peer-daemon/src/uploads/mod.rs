@@ -3,23 +3,32 @@
 //! ```text
 //!  introduction ──▶ opened? known files? ──▶ UploadQueue ──▶ the one slot: dial back, serve ──▶ ended
 //!                        │ no                    ▲                              │
-//!                        ▼                       └────── deferred, lost ────────┘
-//!                silence, or declined
+//!                        ▼                       └─ set aside: deferred, lost, ─┘
+//!                silence, or declined               slow, had its time
 //! ```
 //!
 //! One task takes places from the queue and serves them one after the other, so that there is one upload at a
 //! time by construction. What can't be opened is met with silence, as an absent peer would.
 
+mod active;
+mod aside;
 pub(crate) mod catalogue;
 mod desk;
+mod make_way;
+mod outbox;
+mod places;
 mod queue;
 mod reception;
 mod routes;
 mod serving;
+mod show;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use protocol::{
@@ -33,6 +42,8 @@ use tracing::debug;
 
 use self::{
     desk::{Desk, Sent},
+    outbox::REPLY_QUEUE,
+    places::{Kept, Moment, PlaceStore},
     queue::Standing,
     reception::Reception,
 };
@@ -47,12 +58,9 @@ use crate::{
     dialler::Dialler,
     introductions::{identity::Identity, keeper::IdentityKeeper, policy::Policy, seal::OpenError},
     library::Library,
-    peer_stream::{listen::PortListener, throttle::Throttle},
+    peer_stream::{limits::Patience, listen::PortListener, throttle::Throttle},
+    state::{State, StateError},
 };
-
-/// Replies on their way to the coordinator. More can only be a flood, and what is dropped is answered when the
-/// introduction is sent again.
-const REPLY_QUEUE: usize = 64;
 
 /// What is needed to serve a place.
 #[derive(Debug)]
@@ -71,6 +79,8 @@ pub(crate) struct Parts {
     /// The upload port as others reach it.
     pub(crate) public_port: u16,
     pub(crate) live: Live,
+    pub(crate) patience: Patience,
+    pub(crate) state: State,
 }
 
 /// The target's side of introductions. Clones share it.
@@ -89,21 +99,35 @@ struct Shared {
     public_port: u16,
     throttle: Throttle,
     giving: watch::Receiver<Giving>,
+    patience: Patience,
     /// A plain mutex: it is held for a look or a change, never over an await.
     desk: Mutex<Desk>,
-    /// Rung when the queue has changed.
+    /// A requester has dialled this peer, and its certificate was right.
+    was_dialled: AtomicBool,
+    /// Rung when there may be somebody to serve.
     wake: Notify,
+    store: PlaceStore,
+    /// Rung when places have changed.
+    places_changed: Notify,
+    /// What is on the disk; held while it is written, so that an older state never comes after a newer one.
+    saved: tokio::sync::Mutex<Option<Vec<Kept>>>,
 }
 
 impl Uploads {
-    /// Starts the task that serves, the one that sends replies, and the upload port.
+    /// Takes up the places of before a restart; starts the task that serves, those that tell and keep, and the
+    /// upload port.
     pub(crate) fn start(
         parts: Parts,
         listener: PortListener,
         tracker: &TaskTracker,
         token: CancellationToken,
-    ) -> Self {
-        let Parts { link, library, identities, dialler, public_port, live } = parts;
+    ) -> Result<Self, StateError> {
+        let Parts { link, library, identities, dialler, public_port, live, patience, state } = parts;
+        let store = PlaceStore::new(state);
+        let mut desk = Desk::new();
+        for (kept, until) in store.load(Moment::read())? {
+            desk.restore(&kept, until);
+        }
         let (replies, outbox) = mpsc::channel(REPLY_QUEUE);
         let reception = Reception::default();
         tracker.spawn(reception.clone().accept(listener, token.clone()));
@@ -116,25 +140,31 @@ impl Uploads {
             public_port,
             throttle: live.upload.clone(),
             giving: live.giving(),
-            desk: Mutex::new(Desk::new()),
+            patience,
+            desk: Mutex::new(desk),
+            was_dialled: AtomicBool::new(false),
             wake: Notify::new(),
+            store,
+            places_changed: Notify::new(),
+            saved: tokio::sync::Mutex::default(),
         };
         let uploads = Self { shared: Arc::new(shared) };
-        tracker.spawn(send_replies(link, outbox, token.clone()));
+        tracker.spawn(uploads.clone().send_replies(link, outbox, token.clone()));
+        tracker.spawn(uploads.clone().keep_places(token.clone()));
         tracker.spawn(uploads.clone().follow_settings(token.clone()));
         tracker.spawn(uploads.clone().serve_in_turn(token));
-        uploads
+        Ok(uploads)
     }
 
     /// Someone wants files. Answers within the instant, or not at all.
     pub(crate) fn on_introduction(
         &self,
         id: IntroductionId,
-        from: Username,
+        from: &Username,
         endpoint: SocketAddr,
         sealed: &Sealed,
     ) {
-        let opened = match self.shared.identities.open(sealed, id, &from) {
+        let opened = match self.shared.identities.open(sealed, id, from) {
             Ok(opened) => opened,
             Err(OpenError::Invitation(InvitationError::Version(_))) => {
                 return self.reply(id, Reply::Declined { reason: DeclineReason::VersionUnsupported });
@@ -145,11 +175,12 @@ impl Uploads {
         if let Some(file) = opened.invitation.files.iter().find(|file| library.find(file).is_none()) {
             let has_changed = library.has_changed(file);
             let reason = if has_changed { DeclineReason::SourceChanged } else { DeclineReason::FileGone };
+            self.change(|desk| desk.refuse(id, Some(from)));
             return self.reply(id, Reply::Declined { reason });
         }
         let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
         let is_approved = self.shared.giving.borrow().policy == Policy::Auto;
-        let sent = self.desk().send(clock::now(), id, from, request, is_approved);
+        let sent = self.change(|desk| desk.send(clock::now(), id, from, request, is_approved));
         match sent {
             Sent::Next(_) if self.is_on() => self.shared.wake.notify_one(),
             Sent::BeingServed => self.reply(id, Reply::Accepted {}),
@@ -163,12 +194,17 @@ impl Uploads {
 
     /// The requester took its introduction back: its place goes, and its stream if there is one.
     pub(crate) fn on_withdrawn(&self, id: IntroductionId) {
-        self.desk().withdraw(id);
+        self.change(|desk| desk.withdraw(id));
+    }
+
+    /// Whether a requester has dialled this peer since the start.
+    pub(crate) fn was_dialled(&self) -> bool {
+        self.shared.was_dialled.load(Ordering::Relaxed)
     }
 
     /// Someone was blocked: what was given, or was to be, goes.
     pub(crate) fn turn_away(&self, blocks: &Blocks) {
-        self.desk().turn_away(|username| blocks.contain(username));
+        self.change(|desk| desk.turn_away(|username| blocks.contain(username)));
     }
 
     /// What waits for a person's word.
@@ -178,7 +214,7 @@ impl Uploads {
 
     /// The person agrees. Tells whether such an introduction waits.
     pub(crate) fn accept(&self, id: IntroductionId) -> bool {
-        let Some(standing) = self.desk().approve(clock::now(), id) else { return false };
+        let Some(standing) = self.change(|desk| desk.approve(clock::now(), id)) else { return false };
         self.reply(id, self.queued(standing));
         self.shared.wake.notify_one();
         true
@@ -186,7 +222,7 @@ impl Uploads {
 
     /// The person refuses. Tells whether such an introduction waits.
     pub(crate) fn decline(&self, id: IntroductionId) -> bool {
-        let was_there = self.desk().refuse(clock::now(), id);
+        let was_there = self.change(|desk| desk.refuse(id, None));
         if was_there {
             self.reply(id, Reply::Declined { reason: DeclineReason::Refused });
         }
@@ -214,10 +250,10 @@ impl Uploads {
             }
             let now = *giving.borrow_and_update();
             if now.uploads == Switch::Off {
-                self.desk().interrupt();
+                self.change(Desk::interrupt);
             }
             if now.policy == Policy::Auto {
-                self.desk().approve_all();
+                self.change(Desk::approve_all);
             }
             self.shared.wake.notify_one();
         }
@@ -236,32 +272,14 @@ impl Uploads {
         Reply::Queued { position: standing.position, reason }
     }
 
-    fn reply(&self, id: IntroductionId, reply: Reply) {
-        if self.shared.replies.try_send((id, reply)).is_err() {
-            debug!("a reply was dropped; the introduction will be sent again");
-        }
+    /// A change of places, which is kept.
+    fn change<T>(&self, change: impl FnOnce(&mut Desk) -> T) -> T {
+        let outcome = change(&mut self.desk());
+        self.shared.places_changed.notify_one();
+        outcome
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sends replies one after the other. One that can't be sent is dropped: a requester that still waits sends
-/// its introduction again.
-async fn send_replies(
-    link: CoordinatorLink,
-    mut outbox: mpsc::Receiver<(IntroductionId, Reply)>,
-    token: CancellationToken,
-) {
-    loop {
-        let next = tokio::select! {
-            next = outbox.recv() => next,
-            () = token.cancelled() => None,
-        };
-        let Some((id, reply)) = next else { return };
-        if let Err(error) = link.reply(id, &reply).await {
-            debug!(%error, "a reply was not taken");
-        }
     }
 }

@@ -14,8 +14,9 @@ use crate::{
     introductions::identity::Identity,
     library::Library,
     peer_stream::{
+        limits::StreamLimits,
         progress::{Phase, ServeProgress},
-        server::{Offer, ServeError, Served, Steering, serve},
+        server::{Offer, ServeError, Served, Steering, serve_within},
     },
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Route<'a> {
     pub(super) library: &'a Library,
     pub(super) identity: &'a Identity,
     pub(super) offer: Offer,
+    pub(super) limits: StreamLimits,
     pub(super) progress: &'a Arc<ServeProgress>,
     pub(super) steering: &'a Steering,
 }
@@ -91,6 +93,7 @@ impl Route<'_> {
     async fn serve(&self, stream: tokio::net::TcpStream) -> Result<Served, ServeError> {
         let library = Arc::new(self.library.clone());
         let progress = Arc::clone(self.progress);
-        serve(stream, self.identity, self.offer.clone(), library, progress, self.steering.clone()).await
+        let (offer, steering) = (self.offer.clone(), self.steering.clone());
+        serve_within(self.limits, stream, self.identity, offer, library, progress, steering).await
     }
 }

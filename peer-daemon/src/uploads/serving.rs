@@ -1,6 +1,6 @@
 //! The one slot: takes places from the queue and serves them, one after the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use protocol::introduction::Reply;
 use tokio_util::sync::CancellationToken;
@@ -8,12 +8,16 @@ use tracing::{debug, info};
 
 use super::{
     Request, Uploads,
-    queue::Place,
+    active::Ending,
+    aside::Aside,
+    desk,
+    queue::Taken,
     routes::{NoStream, Route},
 };
 use crate::{
     clock,
     peer_stream::{
+        limits::{Patience, StreamLimits},
         progress::ServeProgress,
         server::{Ended, Offer, Served, Steering},
     },
@@ -22,68 +26,125 @@ use crate::{
 
 impl Uploads {
     pub(super) async fn serve_in_turn(self, token: CancellationToken) {
-        loop {
-            let next = if self.is_on() { self.desk().begin_next(clock::now(), &token) } else { None };
-            let Some((place, progress, stop)) = next else {
+        while !token.is_cancelled() {
+            let steering = Steering {
+                stop: token.child_token(),
+                wind_up: CancellationToken::new(),
+                throttle: self.shared.throttle.clone(),
+            };
+            let next =
+                if self.is_on() { self.change(|desk| desk.begin_next(clock::now(), steering)) } else { None };
+            let Some((place, progress, steering)) = next else {
                 tokio::select! {
                     () = self.shared.wake.notified() => continue,
                     () = token.cancelled() => return,
                 }
             };
-            let steering = Steering { stop, throttle: self.shared.throttle.clone(), ..Steering::default() };
             let serving = self.serve(&place, &progress, &steering);
-            let served = watched(serving, || drop(self.current())).await;
-            let is_deferred = matches!(&served, Ok(served) if !served.asked && served.ended == Ended::Closed);
-            let outcome = outcome(served);
-            info!(outcome = outcome.as_ref().err().map_or("finished", String::as_str), "an upload ended");
-            self.desk().end(place, is_deferred, outcome, &self.shared.library);
+            let served = watched(serving, || self.look()).await;
+            let now = clock::now();
+            let (ending, used) = self.desk().ending(now);
+            let patience = &self.shared.patience;
+            let aside = why_it_comes_back(&served, ending, used >= patience.turn);
+            let listed = what_is_listed(served, ending, patience);
+            let outcome =
+                listed.as_ref().map(|listed| listed.as_ref().err().map_or("finished", String::as_str));
+            info!(outcome = outcome.unwrap_or("goes on later"), "an upload ended");
+            let served = desk::Served { aside, listed };
+            self.change(|desk| desk.settle(now, place, served, &self.shared.library));
         }
+    }
+
+    fn look(&self) {
+        let mut desk = self.desk();
+        desk.look(clock::now(), &self.shared.patience);
+        // So that its rate is known whenever it is asked for.
+        drop(desk.current(clock::now(), &self.shared.library));
     }
 
     /// Tells the requester, dials it, and where that fails asks to be dialled.
     async fn serve(
         &self,
-        place: &Place<Request>,
+        taken: &Taken<Request>,
         progress: &Arc<ServeProgress>,
         steering: &Steering,
     ) -> Result<Served, NoStream> {
-        let Request { invitation, endpoint, identity } = &place.request;
+        let Request { invitation, endpoint, identity } = &taken.request;
         let route = Route {
             dialler: &self.shared.dialler,
             library: &self.shared.library,
             identity,
             offer: Offer {
-                id: place.id,
+                id: taken.id,
                 message_key: invitation.message_key.clone(),
                 requester_certificate: invitation.certificate_sha256,
                 files: invitation.files.clone(),
             },
+            limits: StreamLimits::default().bearing(&self.shared.patience),
             progress,
             steering,
         };
-        self.reply(place.id, Reply::Accepted {});
+        self.reply(taken.id, Reply::Accepted {});
         match route.dial_back(*endpoint).await {
             Ok(served) => Ok(served),
             Err(_) if steering.stop.is_cancelled() => Err(NoStream::Stopped),
             Err(reason) => {
                 debug!(%reason, "the dial-back failed");
                 let arriving = route.be_dialled(&self.shared.reception);
-                self.reply(place.id, Reply::DialMe { port: self.shared.public_port });
-                arriving.await.map_err(|_| reason)
+                self.desk().await_dial();
+                self.reply(taken.id, Reply::DialMe { port: self.shared.public_port });
+                let served = arriving.await.map_err(|_| reason)?;
+                self.shared.was_dialled.store(true, Ordering::Relaxed);
+                Ok(served)
             }
         }
     }
 }
 
-/// `Err` tells the person why nothing, or not all, was sent.
-fn outcome(served: Result<Served, NoStream>) -> Result<(), String> {
-    let reason = match served {
-        Ok(Served { ended: Ended::Closed, .. }) => return Ok(()),
-        Ok(Served { ended: Ended::Idle, .. }) => "the requester asked for nothing for 30 seconds",
-        Ok(Served { ended: Ended::Stopped, .. }) => "stopped",
-        Ok(Served { ended: Ended::Lost, .. }) => "the stream broke off",
-        Ok(Served { ended: Ended::SourceChanged, .. }) => "the file changed while it was sent",
-        Err(reason) => return Err(reason.to_string()),
+/// Why the place stays in the queue. Whoever has used up its turn in streams that broke off has had it.
+fn why_it_comes_back(
+    served: &Result<Served, NoStream>,
+    ending: Option<Ending>,
+    is_turn_over: bool,
+) -> Option<Aside> {
+    let aside = match (ending, served) {
+        (Some(Ending::MadeWay(aside)), _) => aside,
+        (Some(Ending::TakenBack | Ending::Unwanted), _)
+        | (None, Ok(Served { ended: Ended::Closed, asked: true, .. })) => return None,
+        (None, Ok(Served { ended: Ended::Closed, asked: false, .. })) => Aside::Deferred,
+        (None, Ok(Served { ended: Ended::Idle, .. })) => Aside::Idle,
+        // Stopped without a reason: the daemon ends.
+        (
+            None,
+            Ok(Served { ended: Ended::Lost | Ended::Stopped | Ended::SourceChanged, .. })
+            | Err(NoStream::Stopped),
+        ) => Aside::Lost,
+        (None, Err(_)) => Aside::Unreachable,
     };
-    Err(reason.to_owned())
+    Some(if aside == Aside::Lost && is_turn_over { Aside::TurnOver } else { aside })
+}
+
+/// What the person finds in the list: `Err` tells why nothing, or not all, was sent. Nothing where the upload
+/// goes on and is listed as waiting.
+fn what_is_listed(
+    served: Result<Served, NoStream>,
+    ending: Option<Ending>,
+    patience: &Patience,
+) -> Option<Result<(), String>> {
+    let reason = match (ending, served) {
+        (Some(Ending::MadeWay(_)), _) => return None,
+        (Some(Ending::TakenBack), _) => "the requester took it back".to_owned(),
+        (Some(Ending::Unwanted), _) => "the requester was blocked".to_owned(),
+        (None, Ok(Served { ended: Ended::Closed, asked, .. })) => return asked.then_some(Ok(())),
+        (None, Ok(Served { ended: Ended::Idle, .. })) => {
+            format!("the requester asked for nothing for {} seconds", patience.idle.as_secs())
+        }
+        (None, Ok(Served { ended: Ended::Stopped, .. })) => "stopped".to_owned(),
+        (None, Ok(Served { ended: Ended::Lost, .. })) => "the stream broke off".to_owned(),
+        (None, Ok(Served { ended: Ended::SourceChanged, .. })) => {
+            "the file changed while it was sent".to_owned()
+        }
+        (None, Err(reason)) => reason.to_string(),
+    };
+    Some(Err(reason))
 }

@@ -123,6 +123,16 @@ async fn a_body_that_is_too_short_is_lost_and_a_longer_one_is_cut() {
     assert!(matches!(next, Err((_, StreamError::Protocol(_) | StreamError::Lost))), "{next:?}");
 }
 
+/// Not hostile at all: others wait, too.
+#[tokio::test]
+async fn a_target_that_says_goodbye_between_two_responses_is_not_one_whose_stream_broke() {
+    let (mut requester, polite) = lying_target(part("206 X", &[], "0123456789"), false).await;
+    assert_eq!(fetch(&mut requester, &file(), 10..20).await.unwrap(), b"0123456789");
+    polite.await.unwrap();
+    let next = fetch(&mut requester, &file(), 20..30).await;
+    assert!(matches!(next, Err((_, StreamError::Ended))), "{next:?}");
+}
+
 #[tokio::test]
 async fn refusals_are_read_with_care() {
     let problem = r#"{"code":"file_gone","status":410,"title":"\u001b[31mred"}"#;

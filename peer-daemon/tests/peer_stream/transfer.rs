@@ -242,7 +242,7 @@ async fn a_stream_that_is_wound_up_ends_with_the_response_that_is_under_way() {
         received.extend_from_slice(&bytes);
     }
     assert_eq!(received, content);
-    assert!(matches!(requester.fetch(&file, 0..1).await, Err(StreamError::Lost)));
+    assert!(matches!(requester.fetch(&file, 0..1).await, Err(StreamError::Ended)));
     assert_eq!(ended(serving).await.unwrap().ended, Ended::Closed);
 
     // Between two responses it ends at once.

@@ -87,6 +87,7 @@ mod tests {
             position: None,
             reason: None,
             cause,
+            route: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod completions;
 pub(crate) mod config;
 mod connect;
 mod disconnect;
+mod doctor;
 mod downloads;
 mod follow;
 mod get;
@@ -16,6 +17,7 @@ mod logs;
 mod man;
 mod requests;
 mod search;
+mod setup;
 pub(crate) mod share;
 mod show;
 mod start;
@@ -70,6 +72,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, command, output).await,
+        Command::Setup => setup::run(&client, output).await,
+        Command::Doctor => doctor::run(&client, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),

@@ -39,9 +39,14 @@ pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output
         Err(Error::NotRunning) => {}
         Err(error) => return Err(error),
     }
+    status::print(&start(client, arguments).await?, output)
+}
+
+/// Starts a daemon, and returns when it answers.
+pub(super) async fn start(client: &Client, arguments: &[OsString]) -> Result<Reply<Status>, Error> {
     let log = Log::open(&option(arguments, "--state-dir").map_or_else(paths::default_state_dir, Ok)?)?;
     let daemon = spawn(client.socket(), arguments, &log)?;
-    status::print(&until_it_answers(client, daemon, &log).await?, output)
+    until_it_answers(client, daemon, &log).await
 }
 
 /// The value of `--name VALUE` or `--name=VALUE` among the daemon's arguments.

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod disk;
+mod doctor;
+mod documents;
 mod fake_daemon;
 mod help;
 mod logs;
+mod schema;
 mod searching;
 mod shares;
 mod start;

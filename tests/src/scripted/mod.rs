@@ -1,6 +1,8 @@
 //! A peer played by hand: it keeps to the protocol only as far as its test wants.
 
 mod requester;
+mod serving;
+mod source;
 mod stream;
 mod target;
 mod tls;
@@ -12,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     requester::{Found, Invited},
+    source::{Manner, Offered, ScriptedSource},
     stream::RequesterStream,
     target::{DialBack, Opened},
 };

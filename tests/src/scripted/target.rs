@@ -66,7 +66,18 @@ impl ScriptedPeer {
                 _ => None,
             })
             .await;
-        let invitation = open(&self.identity, &sealed, id, &from, self.session.username());
+        self.open(id, from, endpoint, &sealed)
+    }
+
+    /// Breaks the seal of an introduction to this peer.
+    pub(super) fn open(
+        &self,
+        id: IntroductionId,
+        from: Username,
+        endpoint: SocketAddr,
+        sealed: &Sealed,
+    ) -> Opened {
+        let invitation = open(&self.identity, sealed, id, &from, self.session.username());
         Opened { id, from, endpoint, invitation }
     }
 

@@ -35,7 +35,12 @@ async fn who_is_blocked_gets_no_more_of_what_runs_and_no_word() {
     let names: Vec<_> =
         blocked.document::<Blocks>().blocks.iter().map(|block| block.username.to_string()).collect();
     assert_eq!(names, ["PAULL", "mallory"]);
+    // What is in the link's buffers already need not crawl out of them.
+    link.runs_at(u32::MAX);
     until("the stream ends", PATIENCE, async || (!link.is_in_use()).then_some(())).await;
+    let cut_off = anna.wait_for_upload("is over", |upload| upload.username.as_str() == "paul1").await;
+    assert_eq!(cut_off.state, UploadState::Failed, "{cut_off:?}");
+    assert_eq!(cut_off.reason.as_deref(), Some("the requester was blocked"));
     let goes_on = [UploadState::Queued, UploadState::Dialling, UploadState::Transferring];
     until("nothing is given to them or waits", PATIENCE, async || {
         anna.uploads().await.iter().all(|upload| !goes_on.contains(&upload.state)).then_some(())

@@ -11,22 +11,35 @@ mod changes;
 mod churn;
 mod conflict;
 mod crashes;
+mod dial_backs;
 mod dialling;
 mod disk;
+mod doctor;
+mod fairness;
+mod faults;
 mod first_bytes;
 mod gui;
+mod hostile_sockets;
+mod hostile_sources;
 mod limits;
 mod memory;
 mod message_key;
 mod operations;
 mod pause;
+mod proxies;
 mod queue;
+mod restart;
 mod routes;
 mod search;
+mod setup;
 mod shares;
 mod shutdown;
 mod sources;
 mod start_up;
+/// As the tests of peerctl have it, who use more of it.
+#[allow(dead_code)]
+#[path = "../../../peerctl/tests/cli/terminal.rs"]
+mod terminal;
 mod transfer;
 mod usernames;
 mod watching;

@@ -1,6 +1,6 @@
 //! Three peers behind nginx: who finds what, and how well it matches.
 
-use hearsay_tests::{content::Folder, nginx::Scheme, scene::Scene};
+use hearsay_tests::{content::Folder, proxy::Scheme, scene::Scene};
 use protocol::{
     control::{ExitCode, Search, SearchResult},
     match_rule::MatchClass::{self, Exact, Substring},

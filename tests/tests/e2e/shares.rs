@@ -107,7 +107,7 @@ async fn a_setting_made_at_run_time_outlives_the_daemon_and_gives_way_to_a_flag(
     let peer = scene.peer("anna").configured("policy = \"auto\"\n").start().await;
     let told = peer.peerctl(&["config", "set", "policy", "ask"]).await.expect(ExitCode::Done);
     assert!(told.stderr.contains("from now on"), "{told:#?}");
-    let told = peer.peerctl(&["config", "set", "dial-allow", "10.0.0.0/8"]).await.expect(ExitCode::Done);
+    let told = peer.peerctl(&["config", "set", "public-upload-port", "5000"]).await.expect(ExitCode::Done);
     assert!(told.stderr.contains("from the next start on"), "{told:#?}");
     let told = peer.peerctl(&["config", "set", "username", "bert"]).await.expect(ExitCode::Done);
     assert!(told.stderr.contains("flag"), "{told:#?}");

@@ -40,7 +40,7 @@ async fn a_taken_and_a_look_alike_username_are_refused_while_the_holder_goes_on(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_without_its_session_is_free_again() {
-    let scene = Scene::configured("lifetimes.lease_seconds = 2\n", hearsay_tests::nginx::Scheme::Http).await;
+    let scene = Scene::configured("lifetimes.lease_seconds = 2\n", hearsay_tests::proxy::Scheme::Http).await;
     let client = scene.client();
     let first = scene.session("alice").await;
     refused(&client, "alice").await;

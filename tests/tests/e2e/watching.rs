@@ -1,7 +1,7 @@
 //! A transfer that both sides look on at.
 
 use hearsay_tests::{content::Folder, peerctl::Watching, scene::Scene, slow_link::SlowLink, steering::PIECE};
-use protocol::control::{DownloadState, Downloads, UploadState, Uploads};
+use protocol::control::{DownloadState, Downloads, Route, UploadState, Uploads};
 
 /// Slow enough that the looks of a quarter of a second see it under way.
 const BYTES_PER_SECOND: u32 = 4 << 20;
@@ -28,7 +28,10 @@ async fn both_sides_watch_a_transfer_from_its_beginning_to_its_end() {
         let upload = giving.next::<Uploads>().await.uploads.remove(0);
         assert_eq!((upload.username.as_str(), upload.name.as_str()), ("bert", "song.bin"));
         match upload.state {
-            UploadState::Transferring => sent.push(upload.sent),
+            UploadState::Transferring => {
+                assert_eq!(upload.route, Some(Route::DialBack));
+                sent.push(upload.sent);
+            }
             UploadState::Finished => break,
             UploadState::Queued | UploadState::Dialling => {}
             UploadState::Failed => panic!("{upload:?}"),
@@ -39,7 +42,10 @@ async fn both_sides_watch_a_transfer_from_its_beginning_to_its_end() {
         let seen = taking.next::<Downloads>().await.downloads.remove(0);
         assert_eq!(seen.id, download.id);
         match seen.state {
-            DownloadState::Transferring => received.push(seen.received),
+            DownloadState::Transferring => {
+                assert_eq!(seen.route, Some(Route::DialBack));
+                received.push(seen.received);
+            }
             DownloadState::Finished => break,
             state => assert!(!state.has_ended(), "{seen:?}"),
         }

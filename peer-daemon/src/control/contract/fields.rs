@@ -8,9 +8,10 @@ use protocol::{
     control::{
         Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
         DownloadState, Downloads, FileLink, GuiLogin, IncomingRequest, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, SCHEMA, Search,
-        SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState, Uploads,
-        Why, WhyStep,
+        NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, Route, SCHEMA,
+        Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState,
+        Uploads, Why, WhyStep,
+        doctor::{Check, Examination, Verdict},
     },
     match_rule::MatchClass,
 };
@@ -46,6 +47,7 @@ fn download() -> Download {
         position: Some(1),
         reason: Some("because".to_owned()),
         cause: Some(Cause::Other),
+        route: Some(Route::DialBack),
     }
 }
 
@@ -60,6 +62,7 @@ fn upload() -> Upload {
         bytes_per_second: 1,
         position: Some(1),
         reason: Some("because".to_owned()),
+        route: Some(Route::DialMe),
     }
 }
 
@@ -163,6 +166,7 @@ fn samples() -> BTreeMap<&'static str, Json> {
         shares: Some(vec![share()]),
     };
     let link = FileLink { schema: SCHEMA, link: text(), name: name(), size: 2, root: root() };
+    let check = Check::other(Verdict::Bad, "clock", "it is wrong", "set it");
     let blocks = Blocks { schema: SCHEMA, blocks: vec![Block { username: username() }] };
     BTreeMap::from([
         ("Problem", serde_json::to_value(Problem::new(Code::GuiOff).with_detail("a detail"))),
@@ -183,6 +187,7 @@ fn samples() -> BTreeMap<&'static str, Json> {
             serde_json::to_value(IncomingRequests { schema: SCHEMA, requests: vec![request()] }),
         ),
         ("Blocks", serde_json::to_value(blocks)),
+        ("Examination", serde_json::to_value(Examination { schema: SCHEMA, checks: vec![check] })),
         ("BlockRequest", serde_json::to_value(BlockRequest { username: text() })),
         ("PathRequest", serde_json::to_value(PathRequest { path: text() })),
         ("Shares", serde_json::to_value(Shares { schema: SCHEMA, shares: vec![share()], scanning: true })),

@@ -1,24 +1,58 @@
-//! The process around the server: its limits, its signals, its end.
+//! The program: what its command line asks for, from the first word to the exit code.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
+use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::Cli,
+    cli::{Cli, Command},
     config::Config,
-    process,
+    health, process,
     server::Server,
     signals::Signals,
-    telemetry::{StartError, Word},
+    telemetry::{self, StartError, Word},
 };
 
+/// Bad usage or configuration; clap exits with the same code.
+const EXIT_USAGE: u8 = 2;
 /// Files that are open besides peers' connections, with much room.
 const OWN_FILES: u64 = 64;
 
-/// Serves until a signal says stop.
+/// The whole program; its exit code.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(cli.log_format);
+    let config = match Config::load(&cli) {
+        Ok(config) => config,
+        Err(error) => {
+            Word::BadConfiguration { error: &error }.say();
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match cli.command {
+        None => serve(&cli, config),
+        Some(Command::Healthcheck) => match health::check(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(unhealthy) => {
+                Word::Unhealthy { unhealthy: &unhealthy }.say();
+                ExitCode::FAILURE
+            }
+        },
+        Some(Command::PrintConfig) => {
+            let text = config.to_commented_toml().unwrap_or_default();
+            // Who closes the pipe has read enough.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
-pub async fn run(cli: &Cli, config: Config) -> ExitCode {
+async fn serve(cli: &Cli, config: Config) -> ExitCode {
     let (server, signals) = match start(config) {
         Ok(started) => started,
         Err(error) => {

@@ -1,0 +1,136 @@
+//! Connections that are opened and not used as they should be: an honest peer's search still works, memory stays
+//! within bounds, and all of them are gone when their time is over.
+//!
+//! `cargo xtask flood` runs this with 10,000 idle connections.
+
+use std::{env, fs, net::SocketAddr, time::Duration};
+
+use hearsay_tests::{
+    api_client::{ApiClient, send},
+    coordinator::Coordinator,
+    scripted::ScriptedPeer,
+    session::Session,
+    wait::{PATIENCE, until},
+};
+use protocol::{FileId, Root, SessionToken};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+/// Of the kind that never sends anything.
+const IDLE_VARIABLE: &str = "HEARSAY_TESTS_IDLE";
+const IDLE: usize = 500;
+/// Of each other kind.
+const OF_A_KIND: usize = 50;
+/// Between two bytes of one who sends slowly: soon enough for any time limit on silence, and for none on the whole.
+const DRIP: Duration = Duration::from_millis(100);
+/// What one of them may cost: the buffers of a connection and a request in the making, with much room.
+const BYTES_EACH_MAX: u64 = 64 * 1024;
+/// Memory that the process takes for the honest ones meanwhile.
+const BYTES_BESIDE: u64 = 32 * 1024 * 1024;
+const CONFIGURATION: &str = "
+lifetimes.headers_seconds = 3
+lifetimes.body_seconds = 3
+";
+
+/// Sends `begin`, then the bytes of `drip` one by one for as long as the other side listens.
+async fn misuse(address: SocketAddr, begin: Vec<u8>, drip: &'static [u8]) {
+    let Ok(mut stream) = TcpStream::connect(address).await else { return };
+    if stream.write_all(&begin).await.is_err() {
+        return;
+    }
+    for byte in drip.iter().cycle() {
+        tokio::time::sleep(DRIP).await;
+        if stream.write_all(&[*byte]).await.is_err() {
+            return;
+        }
+    }
+    // Nothing to drip: silence until the other side ends it.
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+/// What each kind begins with, and goes on with.
+fn kinds(session: &str, name_token: &str) -> Vec<(Vec<u8>, &'static [u8])> {
+    let connect = "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let answer = format!(
+        "POST /v1/searches/{}/answer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {session}\r\nHearsay-Name: {name_token}\r\n",
+        "0".repeat(32)
+    );
+    let half = "x".repeat(60 * 1024);
+    vec![
+        // Half a request, and silence.
+        (b"GET /v1/eve".to_vec(), b""),
+        (b"GET /v1/events HTTP/1.1\r\nHost: x\r\n".to_vec(), b""),
+        // Headers that never end.
+        (b"GET /v1/events HTTP/1.1\r\nX-Slow: ".to_vec(), b"a"),
+        (b"GET /v1/events HTTP/1.1\r\n".to_vec(), b"a: b\r\n"),
+        // Headers that are far too large.
+        (format!("GET /v1/events HTTP/1.1\r\nX-Large: {}\r\n\r\n", half.repeat(5)).into_bytes(), b""),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", half.repeat(5)).into_bytes(), b""),
+        // Bodies that never end, of a stranger and of a session.
+        (format!("{connect}Content-Length: 10000\r\n\r\n{{").into_bytes(), b" "),
+        (format!("{answer}Content-Length: 100000\r\n\r\n{half}").into_bytes(), b" "),
+    ]
+}
+
+fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+fn resident_bytes(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+async fn connections(ops: &ApiClient) -> u64 {
+    let metrics = send(ops.get("/metrics")).await.expect(200).body;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("hearsay_connections ")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_search_works_among_connections_that_are_misused() {
+    raise_open_files();
+    let idle = env::var(IDLE_VARIABLE).map_or(IDLE, |text| text.parse().unwrap());
+    let coordinator = Coordinator::configured(CONFIGURATION).await;
+    let (address, ops) = (coordinator.address(), ApiClient::to(&coordinator.ops_url()));
+    let client = || ApiClient::without_proxy(&format!("http://{address}"));
+    let mallory_token = SessionToken::random();
+    let mallory = Session::connect_with(client(), "mallory", mallory_token.clone()).await;
+    let before = resident_bytes(coordinator.process_id());
+
+    let mut misused = JoinSet::new();
+    for _ in 0..idle {
+        misused.spawn(misuse(address, Vec::new(), b""));
+    }
+    let kinds = kinds(&mallory_token.reveal(), mallory.name_token());
+    let others = kinds.len() * OF_A_KIND;
+    for (begin, drip) in kinds.iter().cycle().take(others) {
+        misused.spawn(misuse(address, begin.clone(), drip));
+    }
+    let wanted = u64::try_from(idle / 2).unwrap();
+    until("most of them are connected", PATIENCE, async || (connections(&ops).await >= wanted).then_some(()))
+        .await;
+
+    let mut seeker = ScriptedPeer::in_session(Session::connect_by(client(), "seeker").await);
+    let mut holder = ScriptedPeer::in_session(Session::connect_by(client(), "holder").await);
+    let file = FileId::new(Root::from_bytes([7; 32]), 4_711).unwrap();
+    let (found, ()) = tokio::join!(seeker.find("honest thing"), holder.offer("honest thing.txt", file));
+    assert_eq!(found.file, file);
+    let grown = resident_bytes(coordinator.process_id()).saturating_sub(before);
+    let allowed = u64::try_from(idle + others).unwrap() * BYTES_EACH_MAX + BYTES_BESIDE;
+    assert!(grown < allowed, "{grown} bytes more than before, for {idle} idle and {others} others");
+
+    until("the time of all of them is over", 2 * PATIENCE, async || {
+        while misused.try_join_next().is_some() {}
+        (misused.is_empty() && connections(&ops).await < 20).then_some(())
+    })
+    .await;
+    coordinator.stop().await;
+}

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
     Code, Conflict, Problem, Root, SafeName, Username,
-    control::doctor::{Check, Examination, Verdict},
     control::{
         Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
         DownloadState, Downloads, FileLink, GuiLogin, IncomingRequest, IncomingRequests, NewDownloads,
         NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, Route, SCHEMA,
         Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState,
         Uploads, Why, WhyStep,
+        doctor::{Check, Examination, Verdict},
     },
     match_rule::MatchClass,
 };
@@ -113,13 +113,6 @@ fn search() -> Search {
     Search { schema: SCHEMA, search, query, finished: true, results: vec![result] }
 }
 
-fn examination() -> Examination {
-    Examination {
-        schema: SCHEMA,
-        checks: vec![Check::other(Verdict::Warning, "clock", "it is late", "set it")],
-    }
-}
-
 fn why() -> Why {
     let step = WhyStep {
         at: "2026-11-22T12:00:00Z".parse().unwrap(),
@@ -173,6 +166,7 @@ fn samples() -> BTreeMap<&'static str, Json> {
         shares: Some(vec![share()]),
     };
     let link = FileLink { schema: SCHEMA, link: text(), name: name(), size: 2, root: root() };
+    let check = Check::other(Verdict::Bad, "clock", "it is wrong", "set it");
     let blocks = Blocks { schema: SCHEMA, blocks: vec![Block { username: username() }] };
     BTreeMap::from([
         ("Problem", serde_json::to_value(Problem::new(Code::GuiOff).with_detail("a detail"))),
@@ -193,11 +187,11 @@ fn samples() -> BTreeMap<&'static str, Json> {
             serde_json::to_value(IncomingRequests { schema: SCHEMA, requests: vec![request()] }),
         ),
         ("Blocks", serde_json::to_value(blocks)),
+        ("Examination", serde_json::to_value(Examination { schema: SCHEMA, checks: vec![check] })),
         ("BlockRequest", serde_json::to_value(BlockRequest { username: text() })),
         ("PathRequest", serde_json::to_value(PathRequest { path: text() })),
         ("Shares", serde_json::to_value(Shares { schema: SCHEMA, shares: vec![share()], scanning: true })),
         ("SharePreview", serde_json::to_value(preview())),
-        ("Examination", serde_json::to_value(examination())),
         ("FileLink", serde_json::to_value(link)),
         ("Configuration", serde_json::to_value(configuration())),
         ("NewValue", serde_json::to_value(NewValue { value: text() })),

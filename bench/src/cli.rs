@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{bare_server, introductions, measure, restart, stream, sustained, waves};
+use crate::{bare_server, face, introductions, measure, restart, stream, sustained, waves};
 
 #[derive(Parser)]
 #[command(name = "hearsay-bench", about = "Measurements against named baselines")]
@@ -55,6 +55,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 5)]
         runs: u32,
     },
+    /// `peerctl status` against a bare process, the web page's first paint, and its size
+    Face {
+        #[arg(long, default_value_t = 21)]
+        runs: u32,
+    },
     /// The bare server that the coordinator is compared with
     #[command(hide = true)]
     BareServer {
@@ -69,9 +74,9 @@ pub(crate) fn run(command: Command) -> Result<()> {
     if let Command::BareServer { listen, ready_file } = command {
         return Ok(bare_server::serve(listen, &ready_file)?);
     }
-    if let Command::Stream { mebibytes, runs } = command {
+    if let Command::Stream { .. } | Command::Face { .. } = command {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        return runtime.block_on(stream::measure(mebibytes, runs));
+        return runtime.block_on(with_real_daemons(command));
     }
     measure::raise_open_files()?;
     measure::print_machine();
@@ -87,7 +92,15 @@ pub(crate) fn run(command: Command) -> Result<()> {
             }
             Command::Introductions { rounds } => introductions::run(rounds).await,
             Command::Restart { peers } => restart::run(peers).await,
-            Command::BareServer { .. } | Command::Stream { .. } => Ok(()),
+            Command::BareServer { .. } | Command::Stream { .. } | Command::Face { .. } => Ok(()),
         }
     })
+}
+
+async fn with_real_daemons(command: Command) -> Result<()> {
+    match command {
+        Command::Stream { mebibytes, runs } => stream::measure(mebibytes, runs).await,
+        Command::Face { runs } => face::measure(runs).await,
+        _ => Ok(()),
+    }
 }

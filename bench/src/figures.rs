@@ -23,9 +23,12 @@ impl Times {
         self.seconds.get(self.seconds.len().saturating_sub(1) / 2).copied().unwrap_or_default()
     }
 
-    fn show(&self) {
-        let each: Vec<String> = self.seconds.iter().map(|time| format!("{time:.2}")).collect();
-        println!("{:<40} median {:.2} s  (each, sorted: {})", self.name, self.median(), each.join(" "));
+    /// In seconds, or in milliseconds where these tell more.
+    pub(crate) fn show(&self) {
+        let (factor, unit) = if self.median() < 1.0 { (1_000.0, "ms") } else { (1.0, "s") };
+        let each: Vec<String> = self.seconds.iter().map(|time| format!("{:.2}", time * factor)).collect();
+        let median = self.median() * factor;
+        println!("{:<40} median {median:.2} {unit}  (each, sorted: {})", self.name, each.join(" "));
     }
 }
 

@@ -12,6 +12,7 @@ mod cli;
 mod client;
 mod clock;
 mod crowd;
+mod face;
 mod figures;
 mod introductions;
 mod measure;

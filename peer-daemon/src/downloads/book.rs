@@ -129,19 +129,28 @@ impl Book {
     }
 
     pub(super) fn list(&mut self, now: Instant) -> Vec<Download> {
-        let mut line = HashMap::new();
+        let (busy, mut line) = (self.busy(), HashMap::new());
         let entries = self.entries.values_mut();
-        entries.map(|entry| place_in_line(entry.view(now), &self.asked, &mut line)).collect()
+        entries.map(|entry| place_in_line(entry.view(now), &busy, &mut line)).collect()
     }
 
     /// One of the list.
     pub(super) fn view(&mut self, id: DownloadId, now: Instant) -> Option<Download> {
-        let mut line = HashMap::new();
+        let (busy, mut line) = (self.busy(), HashMap::new());
         let is_before = |entry: &&Entry| entry.state() == DownloadState::Queued;
         for before in self.entries.range(..id).map(|(_, entry)| entry).filter(is_before) {
             *line.entry(before.source.username.clone()).or_default() += 1;
         }
-        Some(place_in_line(self.entries.get_mut(&id)?.view(now), &self.asked, &mut line))
+        Some(place_in_line(self.entries.get_mut(&id)?.view(now), &busy, &mut line))
+    }
+
+    /// Sources that are being asked for something, or give it. One whose task has just begun is none yet.
+    fn busy(&self) -> HashSet<Username> {
+        let is_with_source = |entry: &&Entry| {
+            let is_idle = matches!(entry.state(), DownloadState::Queued | DownloadState::Paused);
+            !is_idle && !entry.state().has_ended() && self.asked.contains(&entry.source.username)
+        };
+        self.entries.values().filter(is_with_source).map(|entry| entry.source.username.clone()).collect()
     }
 
     /// The one that is transferring.
@@ -247,10 +256,10 @@ fn earlier(known: Option<SystemTime>, other: SystemTime) -> SystemTime {
 /// those that wait so. `line` has how many came before, of each source.
 fn place_in_line(
     mut download: Download,
-    asked: &HashSet<Username>,
+    busy: &HashSet<Username>,
     line: &mut HashMap<Username, u32>,
 ) -> Download {
-    if download.state == DownloadState::Queued && asked.contains(&download.username) {
+    if download.state == DownloadState::Queued && busy.contains(&download.username) {
         let place = line.entry(download.username.clone()).or_default();
         *place += 1;
         download.position = Some(*place);

@@ -152,3 +152,21 @@ async fn what_is_far_too_large_is_refused_in_the_coordinators_words_and_nothing_
         proxy.stop().await;
     }
 }
+
+/// Longer than either proxy gives a request to come (15 s), shorter than a call of this harness may take.
+const PARKED_SECONDS: u64 = 17;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_stays_parked_behind_each_proxy() {
+    let coordinator = Coordinator::start().await;
+    let [nginx, caddy] = Proxy::both(&coordinator.address().into()).await;
+    let parked = async |proxy: &Proxy, username: &str| {
+        let mut session = Session::connect_by(proxy.client(), username).await;
+        let answer = session.poll(PARKED_SECONDS).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+    };
+    tokio::join!(parked(&nginx, "by.nginx"), parked(&caddy, "by.caddy"));
+    nginx.stop().await;
+    caddy.stop().await;
+    coordinator.stop().await;
+}

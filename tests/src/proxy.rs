@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -86,6 +86,8 @@ pub async fn free_address() -> SocketAddr {
 pub(crate) fn write_certificates(folder: &Path) {
     let mut authority = CertificateParams::new([]).expect("parameters of an authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // OpenSSL takes a certificate for self-signed whose issuer has the same name.
+    authority.distinguished_name.push(DnType::CommonName, "authority of a test");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key"))
         .expect("a self-signed authority");
     let key = KeyPair::generate().expect("a key");

@@ -9,6 +9,9 @@ use crate::{
     terminal::{CTRL_C, ENTER, ESC, Terminal},
 };
 
+/// What the picker shows once it listens.
+const PICKER: &str = "leaves): |";
+
 #[test]
 fn a_search_gathers_what_comes_and_prints_it_in_fields() {
     let (first, second) = (result(1, "substring", "a song.mp3"), result(2, "exact", "song.mp3"));
@@ -137,7 +140,7 @@ fn a_person_picks_by_typing_and_gets_what_was_picked() {
         .answers("POST /v1/downloads", 201, downloads(&[download("3", "queued", None)]))
         .answers("GET /v1/downloads/3", 200, downloads(&[finished]));
     let mut terminal = Terminal::run(&daemon.command(&["search", "--pick", "song"]), 80);
-    terminal.shows("> ");
+    terminal.shows(PICKER);
     terminal.types("live");
     terminal.shows("leaves): live|");
     terminal.types(ENTER);
@@ -148,12 +151,38 @@ fn a_person_picks_by_typing_and_gets_what_was_picked() {
     assert_eq!(daemon.asked()[1].body, json!({ "targets": ["7.1"] }));
 }
 
+/// The picker's screen, with or without `NO_COLOR`: its lines, and whether they are adorned.
+fn picker(no_color: bool) -> (Vec<String>, bool) {
+    let daemon = found_two();
+    let mut command = daemon.command(&["search", "--pick", "song"]);
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let mut terminal = Terminal::run(&command, 80);
+    terminal.shows(PICKER);
+    terminal.types("live");
+    let lines = terminal.shows("leaves): live|");
+    let is_adorned = terminal.is_adorned();
+    terminal.types(ESC);
+    terminal.exits(0);
+    (lines, is_adorned)
+}
+
+#[test]
+fn without_colours_the_screen_says_the_same() {
+    let ((coloured, is_adorned), (plain, is_adorned_without)) = (picker(false), picker(true));
+    assert!(is_adorned, "nothing is coloured: {coloured:#?}");
+    assert!(!is_adorned_without, "NO_COLOR is passed over: {plain:#?}");
+    assert_eq!(coloured, plain);
+}
+
 #[test]
 fn esc_and_ctrl_c_leave_the_choice_and_fetch_nothing() {
     for (key, code, words) in [(ESC, 0, "nothing is fetched"), (CTRL_C, 130, "given up")] {
         let daemon = found_two();
         let mut terminal = Terminal::run(&daemon.command(&["search", "--pick", "song"]), 80);
-        terminal.shows("song (live).mp3");
+        // The names are on the screen before the picker listens.
+        terminal.shows(PICKER);
         terminal.types(key);
         terminal.shows(words);
         assert!(!terminal.hides_its_cursor());

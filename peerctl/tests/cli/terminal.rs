@@ -84,6 +84,17 @@ impl Terminal {
         self.display.shown.lock().unwrap().screen.screen().hide_cursor()
     }
 
+    /// Whether anything on the screen is more than plain: coloured, bold, underlined.
+    pub(crate) fn is_adorned(&self) -> bool {
+        let shown = self.display.shown.lock().unwrap();
+        let screen = shown.screen.screen();
+        let (rows, columns) = screen.size();
+        let cells = (0..rows).flat_map(|row| (0..columns).filter_map(move |column| screen.cell(row, column)));
+        cells.into_iter().any(|cell| {
+            cell.bold() || cell.underline() || cell.inverse() || cell.fgcolor() != vt100::Color::Default
+        })
+    }
+
     /// For a program that does not catch Ctrl-C.
     #[track_caller]
     pub(crate) fn ends_by_the_signal(mut self) {

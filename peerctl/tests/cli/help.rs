@@ -1,6 +1,6 @@
 //! Help, suggestions, completions and man pages: all from the same definitions, and none with a daemon.
 
-use crate::fake_daemon::FakeDaemon;
+use crate::{fake_daemon::FakeDaemon, terminal::Terminal};
 
 /// The verbs that the help lists.
 fn verbs(daemon: &FakeDaemon) -> Vec<String> {
@@ -56,4 +56,27 @@ fn every_verb_has_a_man_page_with_its_examples() {
     assert!(page.contains("Exit codes: 0 done") && page.contains("peerctl\\-search"), "{page}");
     let of_share = std::fs::read_to_string(dir.join("peerctl-share-add.1")).unwrap();
     assert!(of_share.contains("peerctl share add ~/Music"), "{of_share}");
+}
+
+/// The help of a verb on a terminal, with or without `NO_COLOR`: its lines, and whether they are adorned.
+fn help_on_a_terminal(no_color: bool) -> (Vec<String>, bool) {
+    let daemon = FakeDaemon::absent();
+    let mut command = daemon.command(&["status", "--help"]);
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let terminal = Terminal::run(&command, 80);
+    let lines = terminal.shows("Print help");
+    let is_adorned = terminal.is_adorned();
+    terminal.exits(0);
+    (lines, is_adorned)
+}
+
+#[test]
+fn what_is_adorned_is_plain_with_no_color() {
+    let ((adorned, is_adorned), (plain, is_adorned_without)) =
+        (help_on_a_terminal(false), help_on_a_terminal(true));
+    assert!(is_adorned, "nothing is adorned: {adorned:#?}");
+    assert!(!is_adorned_without, "NO_COLOR is passed over: {plain:#?}");
+    assert_eq!(adorned, plain);
 }

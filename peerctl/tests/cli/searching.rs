@@ -151,31 +151,6 @@ fn a_person_picks_by_typing_and_gets_what_was_picked() {
     assert_eq!(daemon.asked()[1].body, json!({ "targets": ["7.1"] }));
 }
 
-/// The picker's screen, with or without `NO_COLOR`: its lines, and whether they are adorned.
-fn picker(no_color: bool) -> (Vec<String>, bool) {
-    let daemon = found_two();
-    let mut command = daemon.command(&["search", "--pick", "song"]);
-    if no_color {
-        command.env("NO_COLOR", "1");
-    }
-    let mut terminal = Terminal::run(&command, 80);
-    terminal.shows(PICKER);
-    terminal.types("live");
-    let lines = terminal.shows("leaves): live|");
-    let is_adorned = terminal.is_adorned();
-    terminal.types(ESC);
-    terminal.exits(0);
-    (lines, is_adorned)
-}
-
-#[test]
-fn without_colours_the_screen_says_the_same() {
-    let ((coloured, is_adorned), (plain, is_adorned_without)) = (picker(false), picker(true));
-    assert!(is_adorned, "nothing is coloured: {coloured:#?}");
-    assert!(!is_adorned_without, "NO_COLOR is passed over: {plain:#?}");
-    assert_eq!(coloured, plain);
-}
-
 #[test]
 fn esc_and_ctrl_c_leave_the_choice_and_fetch_nothing() {
     for (key, code, words) in [(ESC, 0, "nothing is fetched"), (CTRL_C, 130, "given up")] {

@@ -150,6 +150,7 @@ impl Peer {
                 name: SafeName::parse(name)?,
                 size: 4_711,
                 root: Root::from_bytes(rand::random()),
+                folder: None,
             }],
         };
         let body = serde_json::to_string(&answer)?;

@@ -1,9 +1,14 @@
 //! Numbers in words that people read.
 
-use protocol::{byte_size::ByteSize, control::Origin};
+use protocol::{SafeName, byte_size::ByteSize, control::Origin};
 
 pub(crate) fn size(bytes: u64) -> String {
     ByteSize(bytes).to_string()
+}
+
+/// A folder among files, with how many it holds.
+pub(crate) fn folder(name: &SafeName, files: u64) -> String {
+    format!("{name}/ ({files} {})", if files == 1 { "file" } else { "files" })
 }
 
 /// Where a value comes from.

@@ -15,7 +15,9 @@ pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::why::{Upcoming, Why, WhyStep};
-use crate::{Conflict, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug};
+use crate::{
+    Conflict, FolderSummary, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug,
+};
 
 /// The version of these documents, at the top of each.
 pub const SCHEMA: u32 = 1;
@@ -93,6 +95,9 @@ pub struct SearchResult {
     pub name: SafeName,
     pub size: u64,
     pub root: Root,
+    /// How much is in it, if it is a folder; size and root are its listing's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSummary>,
     #[serde(rename = "match")]
     pub class: MatchClass,
 }
@@ -120,6 +125,7 @@ pub struct Downloads {
 pub struct Download {
     pub id: String,
     pub name: SafeName,
+    /// Of a folder, of all its files.
     pub size: u64,
     /// Bytes verified.
     pub received: u64,
@@ -141,6 +147,17 @@ pub struct Download {
     /// While there is a stream.
     #[serde(default)]
     pub route: Option<Route>,
+    /// How many of its files are there, if it is a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderProgress>,
+}
+
+/// How far a folder has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderProgress {
+    pub files: u64,
+    /// Those that are whole and in their place.
+    pub finished: u64,
 }
 
 /// Who dialled whom for a stream.
@@ -231,6 +248,9 @@ pub struct Upload {
     /// While there is a stream.
     #[serde(default)]
     pub route: Option<Route>,
+    /// How much is in it, if it is a folder; its size is that of all files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSummary>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -264,6 +284,9 @@ pub struct RequestedFile {
     pub name: SafeName,
     pub size: u64,
     pub root: Root,
+    /// How much is in it, if it is a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSummary>,
 }
 
 /// Where a share or the value of a setting comes from; what is further down goes before what is further up.
@@ -296,9 +319,23 @@ pub struct Share {
     pub bytes: u64,
     /// Why nothing of it is offered, in a sentence.
     pub problem: Option<String>,
+    /// Its folders are offered as a whole, too.
+    #[serde(default)]
+    pub folders: bool,
 }
 
-/// Body of `POST /v1/shares` and `POST /v1/shares/preview`, query of `DELETE /v1/shares` and `GET /v1/link`: an
+/// Body of `POST /v1/shares`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewShare {
+    /// Absolute.
+    pub path: String,
+    /// Whether its folders are offered as a whole, too. Without it, that stays as it is, which is no for a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folders: Option<bool>,
+}
+
+/// Body of `POST /v1/shares/preview`, query of `DELETE /v1/shares` and `GET /v1/link`: an
 /// absolute path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

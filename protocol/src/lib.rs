@@ -14,6 +14,7 @@ pub mod conflict;
 pub mod control;
 pub mod event;
 mod fold;
+pub mod folder;
 mod hex_bytes;
 pub mod id;
 pub mod introduction;
@@ -32,6 +33,7 @@ pub mod username;
 
 pub use conflict::Conflict;
 pub use event::{Event, EventBatch};
+pub use folder::FolderSummary;
 pub use id::{CertificateSha256, IntroductionId, MessageKey, ReplyKey, SearchId, SessionToken};
 pub use problem::{Code, Problem};
 pub use root::{FileId, Root};

@@ -13,6 +13,14 @@ pub const QUERY_CHARS_MAX: usize = 128;
 pub const NAME_BYTES_MAX: usize = 255;
 /// Files in one introduction: its seal still fits a request body.
 pub const FILES_PER_INTRODUCTION_MAX: usize = 1_000;
+/// Files in a folder that is offered as a whole: an album, a season, a photo archive of years; more are several folders.
+pub const FOLDER_FILES_MAX: usize = 10_000;
+/// Folders within folders, the file's own name counted: deeper trees are made by programs.
+pub const FOLDER_DEPTH_MAX: usize = 32;
+/// Bytes of all files of a folder together: as of one file, a sum that is exact everywhere.
+pub const FOLDER_BYTES_MAX: u64 = FILE_SIZE_MAX;
+/// Bytes of a folder's listing: 10,000 files with paths of some 280 bytes. It is held in memory as it is read.
+pub const LISTING_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A file's size: what a JSON number carries exactly everywhere (2^53 - 1).
 pub const FILE_SIZE_MAX: u64 = (1 << 53) - 1;
 /// A seal's plain text is padded to a multiple of this, so that its length tells little.

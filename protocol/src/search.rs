@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CertificateSha256, FileId, ReplyKey, Root, SafeName,
+    CertificateSha256, FileId, FolderSummary, ReplyKey, Root, SafeName,
+    limits::LISTING_BYTES_MAX,
     match_rule::{FoldedName, MatchClass, Query},
 };
 
@@ -74,13 +75,25 @@ pub struct AnswerRequest {
     pub matches: Vec<Match>,
 }
 
-/// A file that a peer offers in answer to a search.
+/// A file, or a whole folder, that a peer offers in answer to a search.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
     pub name: SafeName,
+    /// With the root the identity; of a folder, that of its [listing](crate::folder).
     pub size: u64,
     pub root: Root,
+    /// How much is in it, if it is a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSummary>,
+}
+
+impl Match {
+    /// What it identifies; `None` where no file, or no listing of a folder, has that size.
+    pub fn file(&self) -> Option<FileId> {
+        let is_possible = self.folder.is_none() || self.size <= LISTING_BYTES_MAX;
+        FileId::new(self.root, self.size).ok().filter(|_| is_possible)
+    }
 }
 
 /// A match with the class that the coordinator gave it.
@@ -89,6 +102,8 @@ pub struct ClassedMatch {
     pub name: SafeName,
     pub size: u64,
     pub root: Root,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSummary>,
     #[serde(rename = "match")]
     pub class: MatchClass,
 }

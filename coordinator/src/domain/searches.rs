@@ -12,7 +12,7 @@ use std::{
 };
 
 use protocol::{
-    FileId, SearchId,
+    SearchId,
     match_rule::{FoldedName, MatchClass},
     search::{ClassedMatch, Match, Subject},
 };
@@ -230,10 +230,10 @@ pub(crate) fn classify(subject: &Subject, matches: Vec<Match>) -> Vec<ClassedMat
     let mut classed: Vec<ClassedMatch> = matches
         .into_iter()
         .filter(|found| seen.insert(found.clone()))
-        .filter_map(|Match { name, size, root }| {
-            let file = FileId::new(root, size).ok()?;
-            let class = subject.classify(&FoldedName::new(name.as_str()), &file)?;
-            Some(ClassedMatch { name, size, root, class })
+        .filter_map(|found| {
+            let class = subject.classify(&FoldedName::new(found.name.as_str()), &found.file()?)?;
+            let Match { name, size, root, folder } = found;
+            Some(ClassedMatch { name, size, root, folder, class })
         })
         .collect();
     classed.sort_by_key(|found| found.class);

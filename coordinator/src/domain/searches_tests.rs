@@ -1,4 +1,4 @@
-use protocol::{Root, SafeName, match_rule::Query};
+use protocol::{FileId, Root, SafeName, match_rule::Query};
 
 use super::*;
 
@@ -23,7 +23,12 @@ fn name(number: u8) -> HashedName {
 }
 
 fn found(name: &str, number: u8) -> Match {
-    Match { name: SafeName::parse(name).unwrap(), size: 1, root: Root::from_bytes([number; 32]) }
+    Match {
+        name: SafeName::parse(name).unwrap(),
+        size: 1,
+        root: Root::from_bytes([number; 32]),
+        folder: None,
+    }
 }
 
 fn substrings(count: u8) -> Vec<ClassedMatch> {

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
-    CertificateSha256, Code, Event, EventBatch, IntroductionId, Problem, ReplyKey, Root, SearchId,
-    SessionToken,
+    CertificateSha256, Code, Event, EventBatch, FolderSummary, IntroductionId, Problem, ReplyKey, Root,
+    SearchId, SessionToken,
     introduction::{Accepted, DeclineReason, HeardReply, IntroductionRequest, QueueReason, Reply, Sealed},
     match_rule::MatchClass,
     search::{ClassedMatch, Subject},
@@ -104,6 +104,7 @@ fn events() -> Vec<Event> {
             name: harness::file("holiday.jpg", 1).name,
             size: 1,
             root: Root::from_bytes([3; 32]),
+            folder: Some(FolderSummary { files: 1, bytes: 1 }),
             class: MatchClass::Exact,
         }],
     };
@@ -134,13 +135,14 @@ fn introduction_request() -> IntroductionRequest {
 /// Every schema that is a type of ours, with samples of it.
 fn samples() -> BTreeMap<&'static str, Vec<Json>> {
     let batch = EventBatch { cursor: "1.1".to_owned(), events: Vec::new() };
-    let answer = harness::answer(vec![harness::file("holiday.jpg", 1)]);
+    let answer = harness::answer(vec![harness::file("holiday.jpg", 1), harness::folder("Holidays", 1)]);
     let mut samples = BTreeMap::from([
         ("ConnectRequest", vec![json(&connect_request())]),
         ("ConnectResponse", vec![json(&connect_response())]),
         ("Accepted", vec![json(&Accepted { deadline_seconds: 10 })]),
         ("SearchRequest", subjects().iter().map(json).collect()),
-        ("Match", vec![json(&harness::file("holiday.jpg", 1))]),
+        ("Match", vec![json(&harness::file("holiday.jpg", 1)), json(&harness::folder("Holidays", 1))]),
+        ("FolderSummary", vec![json(&FolderSummary { files: 1, bytes: 1 })]),
         ("AnswerRequest", vec![json(&answer)]),
         ("IntroductionRequest", vec![json(&introduction_request())]),
         ("Reply", replies().iter().map(json).collect()),

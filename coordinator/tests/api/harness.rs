@@ -8,8 +8,8 @@ use coordinator::{
     server::{ServeError, Server},
 };
 use protocol::{
-    CertificateSha256, Event, EventBatch, IntroductionId, Problem, ReplyKey, Root, SafeName, SearchId,
-    SessionToken,
+    CertificateSha256, Event, EventBatch, FolderSummary, IntroductionId, Problem, ReplyKey, Root, SafeName,
+    SearchId, SessionToken,
     introduction::Sealed,
     search::{AnswerRequest, Match},
     session::ConnectResponse,
@@ -239,7 +239,17 @@ pub(crate) fn answer(matches: Vec<Match>) -> AnswerRequest {
 }
 
 pub(crate) fn file(name: &str, number: u8) -> Match {
-    Match { name: SafeName::parse(name).unwrap(), size: 1000, root: Root::from_bytes([number; 32]) }
+    Match {
+        name: SafeName::parse(name).unwrap(),
+        size: 1000,
+        root: Root::from_bytes([number; 32]),
+        folder: None,
+    }
+}
+
+/// A whole folder.
+pub(crate) fn folder(name: &str, number: u8) -> Match {
+    Match { folder: Some(FolderSummary { files: 12, bytes: 1 << 30 }), ..file(name, number) }
 }
 
 /// The body of an answer with the given status.

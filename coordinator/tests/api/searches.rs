@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use protocol::{Code, Event, SearchId, match_rule::MatchClass, search::ClassedMatch};
+use protocol::{
+    Code, Event, FolderSummary, SearchId,
+    limits::{FOLDER_BYTES_MAX, FOLDER_FILES_MAX, LISTING_BYTES_MAX},
+    match_rule::MatchClass,
+    search::ClassedMatch,
+};
 use serde_json::json;
 
-use crate::harness::{TestApp, TestPeer, file, refused};
+use crate::harness::{TestApp, TestPeer, file, folder, refused};
 
 async fn results(searcher: &mut TestPeer<'_>) -> (String, Vec<ClassedMatch>) {
     match searcher.event().await {
@@ -49,6 +54,56 @@ async fn a_search_by_root_finds_exact_pairs_only() {
     let (_, matches) = results(&mut alice).await;
     assert_eq!(matches.len(), 1);
     assert_eq!(matches[0].name.as_str(), "any name");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_is_found_by_name_and_by_root_and_told_as_one() {
+    let app = TestApp::start();
+    let mut alice = app.connect("alice").await;
+    let bobby = app.connect("bobby").await;
+    let mut beyond = folder("holidays beyond all limits", 2);
+    beyond.size = LISTING_BYTES_MAX + 1;
+    let offered = vec![folder("holidays", 1), file("holidays", 1), beyond];
+
+    let by_name = alice.search("holidays").await;
+    assert_eq!(bobby.answer(by_name, offered.clone()).await.status(), 204);
+    let (_, matches) = results(&mut alice).await;
+    let found: Vec<_> = matches.iter().map(|found| (found.root, found.folder)).collect();
+    let (root, summary) = (offered[0].root, offered[0].folder);
+    assert_eq!(
+        found,
+        [(root, summary), (root, None)],
+        "a folder and a file are two, and no listing is so long"
+    );
+
+    let by_root = SearchId::random();
+    let body = json!({ "root": root, "size": 1000 });
+    assert_eq!(alice.put_search(&by_root.to_string(), &body).await.status(), 202);
+    assert_eq!(bobby.answer(by_root, offered[..1].to_vec()).await.status(), 204);
+    loop {
+        match alice.event().await {
+            Event::SearchResults { id, matches, .. } if id == by_root => {
+                break assert_eq!(matches[0].folder, summary);
+            }
+            Event::SearchResults { .. } | Event::SearchFinished { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_of_nothing_is_no_folder() {
+    let app = TestApp::start();
+    let alice = app.connect("alice").await;
+    let bobby = app.connect("bobby").await;
+    let id = alice.search("holidays").await;
+    for (files, bytes) in [(0, 0), (FOLDER_FILES_MAX as u64 + 1, 1), (1, FOLDER_BYTES_MAX + 1)] {
+        let mut found = folder("holidays", 1);
+        found.folder = Some(FolderSummary { files, bytes });
+        refused(bobby.answer(id, vec![found]).await, Code::RequestInvalid).await;
+    }
     app.stop().await;
 }
 

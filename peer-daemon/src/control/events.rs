@@ -174,7 +174,14 @@ mod tests {
     use super::*;
 
     fn share(files: u64) -> Share {
-        Share { path: "/music".to_owned(), origin: Origin::RunTime, files, bytes: 1, problem: None }
+        Share {
+            path: "/music".to_owned(),
+            origin: Origin::RunTime,
+            files,
+            bytes: 1,
+            problem: None,
+            folders: false,
+        }
     }
 
     #[test]

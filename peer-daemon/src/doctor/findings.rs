@@ -282,6 +282,7 @@ mod tests {
             files: 0,
             bytes: 0,
             problem: Some("the folder is not there".to_owned()),
+            folders: false,
         };
         for (facts, verdict, part) in [
             (Facts { coordinator: None, ..healthy() }, Verdict::Bad, "no coordinator"),

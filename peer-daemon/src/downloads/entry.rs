@@ -295,6 +295,7 @@ impl Entry {
             reason: self.life.reason(clock::time_of_day),
             cause: self.life.cause(),
             route: self.way.filter(|_| self.has_stream()).map(Into::into),
+            folder: None,
         }
     }
 

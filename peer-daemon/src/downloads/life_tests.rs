@@ -14,6 +14,7 @@ fn source(name: u8) -> Source {
         username: format!("peer{name}").parse().unwrap(),
         name: SafeName::parse("song.flac").unwrap(),
         file: FileId::new(Root::from_bytes([1; 32]), 1).unwrap(),
+        folder: None,
         reply_key: ReplyKey::from_bytes([name; 32]),
         certificate_sha256: CertificateSha256::from_bytes([name; 32]),
     }

@@ -150,7 +150,7 @@ impl DownloadStore {
 }
 
 fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
-    let Source { username, name, file, reply_key, certificate_sha256 } = &record.source;
+    let Source { username, name, file, folder: _, reply_key, certificate_sha256 } = &record.source;
     transaction
         .prepare_cached(
             "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, life, path,
@@ -192,6 +192,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
             username,
             name,
             file,
+            folder: None,
             reply_key: ReplyKey::from_bytes(reply_key),
             certificate_sha256: CertificateSha256::from_bytes(certificate),
         },
@@ -254,6 +255,7 @@ pub(super) mod tests {
                 username: "alice".parse().unwrap(),
                 name: SafeName::parse("song.flac").unwrap(),
                 file: FileId::new(Root::from_bytes([3; 32]), 5 << 20).unwrap(),
+                folder: None,
                 reply_key: ReplyKey::from_bytes([4; 32]),
                 certificate_sha256: CertificateSha256::from_bytes([5; 32]),
             },

@@ -71,6 +71,7 @@ mod tests {
             reason: None,
             cause: None,
             route: None,
+            folder: None,
         }
     }
 

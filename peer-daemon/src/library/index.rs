@@ -39,7 +39,7 @@ impl Entry {
     }
 
     fn to_match(&self) -> Match {
-        Match { name: self.name.clone(), size: self.file.size, root: self.file.root }
+        Match { name: self.name.clone(), size: self.file.size, root: self.file.root, folder: None }
     }
 }
 

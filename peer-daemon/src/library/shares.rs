@@ -125,7 +125,7 @@ fn document(share: &Share) -> control::Share {
         _ => format!("the folder can't be read: {error}"),
     });
     let path = share.folder.to_string_lossy().into_owned();
-    control::Share { path, origin: share.origin, files: 0, bytes: 0, problem }
+    control::Share { path, origin: share.origin, files: 0, bytes: 0, problem, folders: false }
 }
 
 fn find(shares: &[Share], folder: &Path) -> Option<usize> {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use protocol::{
-    CertificateSha256, Event, FileId, ReplyKey, SafeName, SearchId, Username,
+    CertificateSha256, Event, FileId, FolderSummary, ReplyKey, SafeName, SearchId, Username,
     control::Search,
     match_rule::{Query, QueryError},
     search::{Match, Subject},
@@ -64,7 +64,9 @@ pub struct AnswerKeys {
 pub struct Source {
     pub username: Username,
     pub name: SafeName,
+    /// Of a folder, its listing's.
     pub file: FileId,
+    pub folder: Option<FolderSummary>,
     pub reply_key: ReplyKey,
     pub certificate_sha256: CertificateSha256,
 }

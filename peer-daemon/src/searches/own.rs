@@ -126,6 +126,7 @@ impl Book {
                 username: heard.username.clone(),
                 name: found.name.clone(),
                 file,
+                folder: found.folder,
                 reply_key: heard.reply_key,
                 certificate_sha256: heard.certificate_sha256,
             };
@@ -193,6 +194,7 @@ fn result(number: u32, source: &Source, class: MatchClass) -> SearchResult {
         name: source.name.clone(),
         size: source.file.size,
         root: source.file.root,
+        folder: source.folder,
         class,
     }
 }
@@ -231,7 +233,13 @@ mod tests {
         SearchId::from_bytes([number; 16])
     }
     fn classed(name: &str, size: u64, class: MatchClass) -> ClassedMatch {
-        ClassedMatch { name: SafeName::parse(name).unwrap(), size, root: Root::from_bytes([1; 32]), class }
+        ClassedMatch {
+            name: SafeName::parse(name).unwrap(),
+            size,
+            root: Root::from_bytes([1; 32]),
+            folder: None,
+            class,
+        }
     }
     fn hear(book: &mut Book, id: SearchId, user: &str, matches: &[ClassedMatch], now: Instant) -> bool {
         let username = &Username::parse(user).unwrap();

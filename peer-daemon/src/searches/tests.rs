@@ -58,7 +58,8 @@ impl Catalogue for Shelf {
         let gate = self.opened.wait_while(self.is_closed.lock().unwrap(), |is_closed| *is_closed);
         drop(gate.unwrap());
         let is_wanted = matches!(subject, Subject::Query(query) if query.as_str() == "manual");
-        let file = |size| Match { name: safe("manual.pdf"), size, root: Root::from_bytes([1; 32]) };
+        let file =
+            |size| Match { name: safe("manual.pdf"), size, root: Root::from_bytes([1; 32]), folder: None };
         (1..=5).map(file).filter(|_| is_wanted).take(limit).collect()
     }
 }
@@ -117,6 +118,7 @@ fn results(id: SearchId, user: &str, matches: &[(&str, u64, MatchClass)]) -> Eve
         name: safe(name),
         size,
         root: Root::from_bytes([1; 32]),
+        folder: None,
         class,
     };
     Event::SearchResults {

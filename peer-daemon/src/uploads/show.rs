@@ -18,7 +18,7 @@ pub(super) fn waiting_sentence(is_approved: bool, aside: Option<Aside>, is_on: b
 }
 
 pub(super) fn requested(file: &FileId, library: &Library) -> RequestedFile {
-    RequestedFile { name: name_of(file, library), size: file.size, root: file.root }
+    RequestedFile { name: name_of(file, library), size: file.size, root: file.root, folder: None }
 }
 
 /// A waiting upload of this file. A file that is not shared any more is shown without its name, and so is one
@@ -40,6 +40,7 @@ pub(super) fn upload(
         position: None,
         reason: None,
         route: None,
+        folder: None,
     }
 }
 

@@ -88,6 +88,7 @@ mod tests {
             reason: None,
             cause,
             route: None,
+            folder: None,
         }
     }
 

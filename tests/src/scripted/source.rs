@@ -114,7 +114,12 @@ impl ScriptedPeer {
         let matches: Vec<_> = offers
             .iter()
             .filter(is_wanted)
-            .map(|offer| Match { name: offer.name.clone(), size: offer.file.size, root: offer.file.root })
+            .map(|offer| Match {
+                name: offer.name.clone(),
+                size: offer.file.size,
+                root: offer.file.root,
+                folder: None,
+            })
             .collect();
         if !matches.is_empty() {
             let answer = AnswerRequest {

@@ -50,6 +50,7 @@ impl ScriptedPeer {
                 name: SafeName::parse(name).expect("a safe name"),
                 size: file.size,
                 root: file.root,
+                folder: None,
             }],
         };
         let _ = self.session.answer(search, &answer).await.expect(204);

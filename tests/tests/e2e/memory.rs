@@ -112,7 +112,7 @@ async fn seen_while_there(coordinator: &Coordinator, client: ApiClient) -> (Traf
     let answer = AnswerRequest {
         reply_key,
         certificate_sha256: CertificateSha256::from_bytes([3; 32]),
-        matches: vec![Match { name: SafeName::parse(&name).unwrap(), size: 4_711, root }],
+        matches: vec![Match { name: SafeName::parse(&name).unwrap(), size: 4_711, root, folder: None }],
     };
     let introduction =
         IntroductionRequest { to: holder.username().clone(), port: 4_821, sealed: Sealed::new(vec![7; 40]) };

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
-    Code, Conflict, Problem, Root, SafeName, Username,
+    Code, Conflict, FolderSummary, Problem, Root, SafeName, Username,
     control::{
         Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
-        DownloadState, Downloads, FileLink, GuiLogin, IncomingRequest, IncomingRequests, NewDownloads,
-        NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile, Route, SCHEMA,
-        Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload, UploadState,
-        Uploads, Why, WhyStep,
+        DownloadState, Downloads, FileLink, FolderProgress, GuiLogin, IncomingRequest, IncomingRequests,
+        NewDownloads, NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile,
+        Route, SCHEMA, Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload,
+        UploadState, Uploads, Why, WhyStep,
         doctor::{Check, Examination, Verdict},
     },
     match_rule::MatchClass,
@@ -32,6 +32,10 @@ fn root() -> Root {
     Root::from_bytes([1; 32])
 }
 
+fn summary() -> FolderSummary {
+    FolderSummary { files: 2, bytes: 3 }
+}
+
 fn download() -> Download {
     Download {
         id: "1".to_owned(),
@@ -48,6 +52,7 @@ fn download() -> Download {
         reason: Some("because".to_owned()),
         cause: Some(Cause::Other),
         route: Some(Route::DialBack),
+        folder: Some(FolderProgress { files: 2, finished: 1 }),
     }
 }
 
@@ -63,6 +68,7 @@ fn upload() -> Upload {
         position: Some(1),
         reason: Some("because".to_owned()),
         route: Some(Route::DialMe),
+        folder: Some(summary()),
     }
 }
 
@@ -91,13 +97,20 @@ fn status() -> Status {
 }
 
 fn request() -> IncomingRequest {
-    let file = RequestedFile { name: name(), size: 2, root: root() };
+    let file = RequestedFile { name: name(), size: 2, root: root(), folder: Some(summary()) };
     IncomingRequest { id: "1".to_owned(), username: username(), files: vec![file] }
 }
 
 fn share() -> Share {
     let path = "/music".to_owned();
-    Share { path, origin: Origin::RunTime, files: 1, bytes: 2, problem: Some("because".to_owned()) }
+    Share {
+        path,
+        origin: Origin::RunTime,
+        files: 1,
+        bytes: 2,
+        problem: Some("because".to_owned()),
+        folders: true,
+    }
 }
 
 fn search() -> Search {
@@ -107,6 +120,7 @@ fn search() -> Search {
         name: name(),
         size: 2,
         root: root(),
+        folder: Some(summary()),
         class: MatchClass::Exact,
     };
     let (search, query) = ("1".to_owned(), "song".to_owned());

@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 
-use protocol::{Root, SafeName, Username, control::SearchResult, match_rule::MatchClass};
+use protocol::{FolderSummary, Root, SafeName, Username, control::SearchResult, match_rule::MatchClass};
 
 use crate::{
     format,
     table::{Align, Table},
 };
 
-/// A file that was found; the same root and size is the same file, whatever it is called.
+/// A file, or a whole folder, that was found; the same root and size is the same file, whatever it is called.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct File<'a> {
     /// Of the best of its results: what `get` takes.
     pub(super) number: u32,
     class: MatchClass,
     size: u64,
+    folder: Option<FolderSummary>,
     name: &'a SafeName,
     sources: Vec<&'a Username>,
 }
@@ -24,10 +25,11 @@ pub(super) struct File<'a> {
 pub(super) fn by_file(results: &[SearchResult]) -> Vec<File<'_>> {
     let mut files: Vec<File<'_>> = Vec::new();
     let mut places: HashMap<(Root, u64), usize> = HashMap::new();
-    for SearchResult { number, username, name, size, root, class } in results {
+    for SearchResult { number, username, name, size, root, folder, class } in results {
         let place = *places.entry((*root, *size)).or_insert(files.len());
         if place == files.len() {
-            files.push(File { number: *number, class: *class, size: *size, name, sources: Vec::new() });
+            let (number, class, size, folder) = (*number, *class, *size, *folder);
+            files.push(File { number, class, size, folder, name, sources: Vec::new() });
         }
         let sources = &mut files[place].sources;
         if !sources.contains(&username) {
@@ -50,10 +52,13 @@ pub(super) fn table(files: &[File<'_>]) -> Table {
         table.row(vec![
             file.number.to_string(),
             class(file.class).to_owned(),
-            format::size(file.size),
+            format::size(file.folder.map_or(file.size, |folder| folder.bytes)),
             file.sources.len().to_string(),
             file.sources.first().map(ToString::to_string).unwrap_or_default(),
-            file.name.to_string(),
+            match file.folder {
+                Some(folder) => format::folder(file.name, folder.files),
+                None => file.name.to_string(),
+            },
         ]);
     }
     table
@@ -69,7 +74,7 @@ pub(super) fn class(class: MatchClass) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{by_file, table};
-    use protocol::{Root, SafeName, Username, control::SearchResult, match_rule::MatchClass};
+    use protocol::{FolderSummary, Root, SafeName, Username, control::SearchResult, match_rule::MatchClass};
 
     fn result(number: u32, username: &str, name: &str, root: u8, class: MatchClass) -> SearchResult {
         SearchResult {
@@ -78,6 +83,7 @@ mod tests {
             name: SafeName::sanitise(name),
             size: 3 << 20,
             root: Root::from_bytes([root; 32]),
+            folder: None,
             class,
         }
     }
@@ -99,6 +105,14 @@ mod tests {
                 "     1  substring  3.0 MiB        1  bert  a song.mp3",
             ]
         );
+    }
+
+    #[test]
+    fn a_folder_is_shown_with_what_is_in_it_and_not_with_the_size_of_its_listing() {
+        let mut found = result(1, "anna", "Album", 1, MatchClass::Exact);
+        (found.size, found.folder) = (812, Some(FolderSummary { files: 12, bytes: 3 << 20 }));
+        let row = table(&by_file(&[found])).lines(true).last().unwrap();
+        assert_eq!(row, "     1  exact  3.0 MiB        1  anna  Album/ (12 files)");
     }
 
     #[test]

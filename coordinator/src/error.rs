@@ -77,6 +77,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut problem = Problem::new(self.code);
         problem.detail = self.detail.map(str::to_owned);
+        problem.version = (self.code == Code::VersionUnsupported).then_some(protocol::VERSION);
         let mut response = HttpResponseBuilder::new(self.status_code());
         response.insert_header((header::CONTENT_TYPE, Problem::CONTENT_TYPE));
         if let Some(wait) = self.retry_after {

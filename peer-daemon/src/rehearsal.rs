@@ -41,7 +41,7 @@ impl RehearsalError {
                 ConnectError::UsernameTaken => ExitCode::Conflict,
                 ConnectError::UsernameInvalid => ExitCode::Usage,
                 ConnectError::JoinKeyWrong => ExitCode::Permission,
-                ConnectError::VersionUnsupported => ExitCode::VersionMismatch,
+                ConnectError::VersionUnsupported { .. } => ExitCode::VersionMismatch,
                 ConnectError::RateLimited { .. } => ExitCode::RateLimited,
                 ConnectError::Unreachable(_) => ExitCode::Unreachable,
                 ConnectError::Refused(_) | ConnectError::GivenUp => ExitCode::Other,

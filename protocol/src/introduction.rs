@@ -128,10 +128,13 @@ impl Invitation {
     }
 }
 
-/// HPKE `info`: binds a seal to the protocol version, the introduction and both usernames, so that it opens
-/// nowhere else.
+/// Of the seal alone. The protocol's version is inside, so that a target of another one can open the seal and say
+/// that it is of another one, rather than be silent like a target that is not there.
+const SEAL_VERSION: u32 = 1;
+
+/// HPKE `info`: binds a seal to its form, the introduction and both usernames, so that it opens nowhere else.
 pub fn seal_info(id: IntroductionId, requester: &Username, target: &Username) -> Vec<u8> {
-    format!("hearsay introduction v{}\n{id}\n{}\n{}", crate::VERSION, requester.as_str(), target.as_str())
+    format!("hearsay introduction v{SEAL_VERSION}\n{id}\n{}\n{}", requester.as_str(), target.as_str())
         .into_bytes()
 }
 
@@ -145,8 +148,19 @@ pub enum Reply {
     Accepted {},
     /// The dial-back failed; the requester may dial the target's observed address at this port.
     DialMe { port: u16 },
-    /// No, and why.
-    Declined { reason: DeclineReason },
+    /// No, and why; with the target's protocol version, where that is why.
+    Declined {
+        reason: DeclineReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
+}
+
+impl Reply {
+    pub fn declined(reason: DeclineReason) -> Self {
+        let version = (reason == DeclineReason::VersionUnsupported).then_some(crate::VERSION);
+        Self::Declined { reason, version }
+    }
 }
 
 /// The same word as the requester hears it, with the address that the coordinator observed.
@@ -163,6 +177,8 @@ pub enum HeardReply {
     },
     Declined {
         reason: DeclineReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
     },
     /// A word of a later version; the requester waits on.
     #[serde(other)]

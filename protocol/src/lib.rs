@@ -30,6 +30,7 @@ pub mod safe_name;
 pub mod search;
 pub mod session;
 pub mod username;
+mod version;
 
 pub use conflict::Conflict;
 pub use event::{Event, EventBatch};
@@ -39,6 +40,4 @@ pub use problem::{Code, Problem};
 pub use root::{FileId, Root};
 pub use safe_name::SafeName;
 pub use username::Username;
-
-/// The version of the protocol between all parts. A coordinator refuses others with `version_unsupported`.
-pub const VERSION: u32 = 1;
+pub use version::{Mismatch, VERSION};

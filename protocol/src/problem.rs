@@ -14,13 +14,16 @@ pub struct Problem {
     /// What to do about it, where the title does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The protocol version that the server speaks, where the caller's is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
 }
 
 impl Problem {
     pub const CONTENT_TYPE: &'static str = "application/problem+json";
 
     pub fn new(code: Code) -> Self {
-        Self { code, status: code.status(), title: code.title().to_owned(), detail: None }
+        Self { code, status: code.status(), title: code.title().to_owned(), detail: None, version: None }
     }
 
     #[must_use]

@@ -1,6 +1,9 @@
 //! Connecting to the coordinator.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::{SessionToken, Username};
@@ -32,6 +35,47 @@ impl ConnectRequest {
             name_token,
             join_key: None,
         }
+    }
+}
+
+/// The same of any version. What a later one asks for may be in fields that this one doesn't know, so the version is
+/// looked at first, and the rest, strictly, only if it is ours.
+#[derive(Debug, Clone)]
+pub enum AnyConnect {
+    Ours(ConnectRequest),
+    OfOtherVersion,
+}
+
+impl<'de> Deserialize<'de> for AnyConnect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = deserializer.deserialize_map(FieldsVisitor)?;
+        match fields.get("version").and_then(Value::as_u64) {
+            Some(version) if version != u64::from(crate::VERSION) => Ok(Self::OfOtherVersion),
+            _ => {
+                ConnectRequest::deserialize(Value::Object(fields)).map(Self::Ours).map_err(de::Error::custom)
+            }
+        }
+    }
+}
+
+/// An object whose fields come once each.
+struct FieldsVisitor;
+
+impl<'de> de::Visitor<'de> for FieldsVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, value)) = entries.next_entry()? {
+            if fields.insert(name, value).is_some() {
+                return Err(de::Error::custom("a field comes twice"));
+            }
+        }
+        Ok(fields)
     }
 }
 
@@ -75,8 +119,8 @@ impl NameToken {
     }
 }
 
-impl std::fmt::Debug for NameToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for NameToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NameToken(…)")
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn reply(
         Reply::Queued { position, reason } => HeardReply::Queued { position, reason },
         Reply::Accepted {} => HeardReply::Accepted {},
         Reply::DialMe { port } => HeardReply::DialMe { endpoint: observed_endpoint(&request, port)? },
-        Reply::Declined { reason } => HeardReply::Declined { reason },
+        Reply::Declined { reason, version } => HeardReply::Declined { reason, version },
     };
     app.exchange.reply(*caller, *id, reply, heard).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use protocol::{
     Code, Username,
-    session::{ConnectRequest, ConnectResponse, NameToken, SessionLimits},
+    session::{AnyConnect, ConnectResponse, NameToken, SessionLimits},
 };
 use subtle::ConstantTimeEq as _;
 
@@ -22,12 +22,11 @@ use crate::{
 pub(crate) async fn connect(
     app: web::Data<App>,
     request: HttpRequest,
-    body: Body<ConnectRequest>,
+    body: Body<AnyConnect>,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body.into_inner();
-    if body.version != protocol::VERSION {
+    let AnyConnect::Ours(body) = body.into_inner() else {
         return Err(ApiError::new(Code::VersionUnsupported));
-    }
+    };
     let config = app.config();
     check_join_key(&config, body.join_key.as_deref())?;
     let username = Username::parse(&body.username)?;

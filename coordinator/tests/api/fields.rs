@@ -66,7 +66,7 @@ fn replies() -> [Reply; 4] {
         Reply::Queued { position: 1, reason: QueueReason::Busy },
         Reply::Accepted {},
         Reply::DialMe { port: 4822 },
-        Reply::Declined { reason: DeclineReason::Refused },
+        Reply::declined(DeclineReason::VersionUnsupported),
     ]
 }
 
@@ -75,7 +75,7 @@ fn heard_replies() -> [HeardReply; 4] {
         HeardReply::Queued { position: 1, reason: QueueReason::Busy },
         HeardReply::Accepted {},
         HeardReply::DialMe { endpoint: ([192, 0, 2, 1], 4822).into() },
-        HeardReply::Declined { reason: DeclineReason::Refused },
+        HeardReply::Declined { reason: DeclineReason::VersionUnsupported, version: Some(1) },
     ]
 }
 
@@ -147,7 +147,10 @@ fn samples() -> BTreeMap<&'static str, Vec<Json>> {
         ("IntroductionRequest", vec![json(&introduction_request())]),
         ("Reply", replies().iter().map(json).collect()),
         ("EventBatch", vec![json(&batch)]),
-        ("Problem", vec![json(&Problem::new(Code::Draining).with_detail("a detail"))]),
+        (
+            "Problem",
+            vec![json(&Problem { version: Some(1), ..Problem::new(Code::Draining).with_detail("a detail") })],
+        ),
     ]);
     for event in events() {
         samples.entry(schema_of(&event)).or_default().push(json(&event));

@@ -47,7 +47,7 @@ async fn an_introduction_and_the_words_on_it_reach_the_other() {
         ),
         (
             json!({ "state": "declined", "reason": "file_gone" }),
-            HeardReply::Declined { reason: DeclineReason::FileGone },
+            HeardReply::Declined { reason: DeclineReason::FileGone, version: None },
         ),
     ];
     for (word, wanted) in words {

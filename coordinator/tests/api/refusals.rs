@@ -166,12 +166,36 @@ async fn a_connect_is_checked_part_by_part() {
         let body = json!({ "username": username, "token": token, "version": version });
         send(app.request(Method::POST, "/v1/sessions").json(&body))
     };
-    refused(connect("alice", 2).await, Code::VersionUnsupported).await;
+    let problem = refused(connect("alice", 2).await, Code::VersionUnsupported).await;
+    assert_eq!(problem.version, Some(1));
     for username in ["", "al", "a b", "-alice", "alice.", "alic\u{202e}e", "аlice", &"x".repeat(33)] {
         let problem = refused(connect(username, 1).await, Code::UsernameInvalid).await;
         assert!(problem.detail.is_some());
     }
     assert_eq!(connect("alice", 1).await.status(), StatusCode::CREATED);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_later_version_is_told_ours_whatever_else_it_asks_for() {
+    let app = TestApp::start();
+    let connect = |body: serde_json::Value| send(app.request(Method::POST, "/v1/sessions").json(&body));
+    let later = json!({ "version": 7, "username": ["alice"], "of_a_later_version": {} });
+    let problem = refused(connect(later).await, Code::VersionUnsupported).await;
+    assert_eq!(problem.version, Some(protocol::VERSION));
+    // Ours is read as strictly as ever.
+    for body in [
+        json!({ "username": "alice", "token": "0".repeat(64), "version": 1, "of_a_later_version": 1 }),
+        json!({ "username": "alice", "token": "0".repeat(64), "version": "2" }),
+        json!({ "username": "alice", "token": "0".repeat(64) }),
+        json!(["alice"]),
+    ] {
+        refused(connect(body).await, Code::RequestInvalid).await;
+    }
+    let twice =
+        format!(r#"{{"username":"alice","username":"bobby","token":"{}","version":1}}"#, "0".repeat(64));
+    let request = app.request(Method::POST, "/v1/sessions").header("content-type", "application/json");
+    refused(send(request.body(twice)).await, Code::RequestInvalid).await;
     app.stop().await;
 }
 

@@ -63,7 +63,7 @@ impl From<ConnectError> for ControlError {
             ConnectError::JoinKeyWrong => {
                 Self::new(Code::JoinKeyWrong, "set join_key in the configuration file and start again")
             }
-            ConnectError::VersionUnsupported => Code::VersionUnsupported.into(),
+            ConnectError::VersionUnsupported { .. } => Self::new(Code::VersionUnsupported, error),
             ConnectError::RateLimited { .. } => Self::new(Code::RateLimited, error),
             ConnectError::Unreachable(reason) => {
                 let on = "it is tried again in the background";

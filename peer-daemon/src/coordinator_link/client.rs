@@ -304,10 +304,13 @@ fn tidied(problem: &Problem) -> Problem {
     };
     let detail = problem.detail.as_deref().map(tidy);
     match problem.code {
-        Code::Unknown => {
-            Problem { code: Code::Unknown, status: problem.status, title: tidy(&problem.title), detail }
-        }
-        code => Problem { detail, ..Problem::new(code) },
+        Code::Unknown => Problem {
+            status: problem.status,
+            title: tidy(&problem.title),
+            detail,
+            ..Problem::new(Code::Unknown)
+        },
+        code => Problem { detail, version: problem.version, ..Problem::new(code) },
     }
 }
 

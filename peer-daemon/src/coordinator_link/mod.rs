@@ -39,7 +39,7 @@ use std::{
 };
 
 use protocol::{
-    Event, Problem, Username,
+    Event, Mismatch, Problem, Username,
     session::{NameToken, SessionLimits},
 };
 use thiserror::Error;
@@ -114,8 +114,9 @@ pub enum ConnectError {
     UsernameInvalid,
     #[error("this coordinator wants a join key, and another than is configured")]
     JoinKeyWrong,
-    #[error("the coordinator speaks another protocol version; update the older of the two")]
-    VersionUnsupported,
+    /// With the coordinator's version, where it tells.
+    #[error("{}", other_version(*theirs))]
+    VersionUnsupported { theirs: Option<u32> },
     #[error("the coordinator wants fewer connects; wait {} s", retry_after.as_secs().max(1))]
     RateLimited { retry_after: Duration },
     /// With the reason, in a sentence.
@@ -140,6 +141,20 @@ impl ConnectError {
             _ => None,
         }
     }
+}
+
+fn other_version(theirs: Option<u32>) -> String {
+    let Some(theirs) = theirs else {
+        return "the coordinator speaks another protocol version; update the older of the two".to_owned();
+    };
+    let mismatch = Mismatch {
+        us: "this peer-daemon",
+        them: "the coordinator",
+        theirs,
+        if_we_are_older: "update peer-daemon, and start it again",
+        if_they_are_older: "ask whoever runs the coordinator to update it",
+    };
+    mismatch.to_string()
 }
 
 /// Why a call failed, after its repeats.

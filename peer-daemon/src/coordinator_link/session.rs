@@ -324,7 +324,7 @@ impl From<Failure> for ConnectError {
             Code::UsernameTaken => Self::UsernameTaken,
             Code::UsernameInvalid => Self::UsernameInvalid,
             Code::JoinKeyWrong => Self::JoinKeyWrong,
-            Code::VersionUnsupported => Self::VersionUnsupported,
+            Code::VersionUnsupported => Self::VersionUnsupported { theirs: problem.version },
             Code::RateLimited => {
                 Self::RateLimited { retry_after: retry_after.unwrap_or(RETRY_AFTER_DEFAULT) }
             }

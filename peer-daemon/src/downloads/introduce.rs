@@ -187,8 +187,8 @@ impl<'a> Introducing<'a> {
                     let source = self.batch.source().ok_or(Failure::Cancelled)?;
                     dial_target(self.downloads, self.ticket.id(), endpoint, source.certificate_sha256);
                 }
-                News::Word(HeardReply::Declined { reason }) => {
-                    return Err(Setback::Declined { reason }.into());
+                News::Word(HeardReply::Declined { reason, version }) => {
+                    return Err(Setback::Declined { reason, version }.into());
                 }
                 News::Word(HeardReply::Unknown) => {}
             }

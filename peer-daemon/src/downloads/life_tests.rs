@@ -25,7 +25,7 @@ fn at(now: SystemTime, random: f64) -> Circumstances {
 }
 
 fn declined() -> Setback {
-    Setback::Declined { reason: DeclineReason::Refused }
+    Setback::Declined { reason: DeclineReason::Refused, version: None }
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl SourceTask {
 
     /// What becomes of a batch whose introduction or stream failed.
     async fn settle(&self, batch: &Batch, failure: &Failure, has_progress: bool) {
-        if let Failure::Setback(Setback::Declined { reason }) = failure
+        if let Failure::Setback(Setback::Declined { reason, .. }) = failure
             && matches!(reason, DeclineReason::FileGone | DeclineReason::SourceChanged)
             && batch.wanted().count() > 1
         {

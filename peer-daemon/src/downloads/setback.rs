@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use protocol::{
+    Mismatch,
     control::Cause,
     introduction::DeclineReason,
     limits::{INTRODUCTION_WORD, ROUTE_HOLD, STREAM_IDLE},
@@ -42,8 +43,13 @@ pub(crate) enum Setback {
     NeitherReachable { download_port: u16, dial: DialTrouble },
     #[error("a dial-back showed a wrong message-key: it is not from the source, or someone stands between")]
     WrongKey,
-    #[error("the source declined: {}", decline_sentence(*reason))]
-    Declined { reason: DeclineReason },
+    #[error("the source declined: {}", decline_sentence(*reason, *version))]
+    Declined {
+        reason: DeclineReason,
+        /// The source's, where it is another one than ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
     #[error("the file is not at the source any more; search again")]
     FileGone,
     #[error("the file has changed at the source; search again for its new version")]
@@ -133,11 +139,11 @@ impl Setback {
         match self {
             Self::NoWord | Self::NoDialBack => Cause::SourceGone,
             Self::NeitherReachable { .. } => Cause::NeitherReachable,
-            Self::Declined { reason: DeclineReason::FileGone } | Self::FileGone => Cause::FileGone,
-            Self::Declined { reason: DeclineReason::SourceChanged } | Self::SourceChanged => {
+            Self::Declined { reason: DeclineReason::FileGone, .. } | Self::FileGone => Cause::FileGone,
+            Self::Declined { reason: DeclineReason::SourceChanged, .. } | Self::SourceChanged => {
                 Cause::SourceChanged
             }
-            Self::Declined { reason: DeclineReason::VersionUnsupported } => Cause::VersionMismatch,
+            Self::Declined { reason: DeclineReason::VersionUnsupported, .. } => Cause::VersionMismatch,
             Self::Declined { .. } | Self::Refused { .. } | Self::NotAccepted => Cause::Declined,
             Self::StreamEnded | Self::StreamLost | Self::StreamSilent => Cause::StreamLost,
             Self::WrongKey | Self::WrongPiece | Self::ProtocolBroken { .. } | Self::KeyNotValid => {
@@ -158,7 +164,7 @@ impl Setback {
             | Self::NoDialBack
             | Self::StreamSilent
             | Self::NotAccepted
-            | Self::Declined { reason: DeclineReason::QueueFull } => Remedy::Elsewhere(Verdict::NotNow),
+            | Self::Declined { reason: DeclineReason::QueueFull, .. } => Remedy::Elsewhere(Verdict::NotNow),
             // What came before a crash of this peer may still be answered.
             Self::NeitherReachable { .. } | Self::WrongKey if had_stream => {
                 Remedy::Elsewhere(Verdict::NotNow)
@@ -239,16 +245,56 @@ impl From<CallError> for Setback {
     }
 }
 
-fn decline_sentence(reason: DeclineReason) -> &'static str {
-    match reason {
+fn decline_sentence(reason: DeclineReason, version: Option<u32>) -> String {
+    let sentence = match reason {
         DeclineReason::Refused => "it does not give this file to you",
         DeclineReason::FileGone => "the file is not there any more; search again",
         DeclineReason::SourceChanged => "the file has changed there; search again",
         DeclineReason::QueueFull => "its queue is full; try again later",
         DeclineReason::AddressRefused => "it does not dial addresses like yours",
-        DeclineReason::VersionUnsupported => {
-            "it speaks another protocol version; update the older of the two"
-        }
+        DeclineReason::VersionUnsupported => match version {
+            Some(theirs) => return other_version(theirs),
+            None => "it speaks another protocol version; update the older of the two",
+        },
         DeclineReason::Other => "for a reason that this version does not know",
+    };
+    sentence.to_owned()
+}
+
+fn other_version(theirs: u32) -> String {
+    let mismatch = Mismatch {
+        us: "this peer-daemon",
+        them: "it",
+        theirs,
+        if_we_are_older: "update this one, and start it again",
+        if_they_are_older: "it can be asked once it is updated",
+    };
+    mismatch.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{VERSION, introduction::DeclineReason};
+
+    use super::Setback;
+
+    #[test]
+    fn a_source_of_another_version_is_told_with_both_where_it_says_its_own() {
+        for (version, told) in [
+            (Some(VERSION + 1), "it speaks protocol version 2, this peer-daemon version 1: update this one"),
+            (
+                Some(VERSION - 1),
+                "it speaks protocol version 0, this peer-daemon version 1: it can be asked once",
+            ),
+            (None, "it speaks another protocol version; update the older of the two"),
+        ] {
+            let sentence =
+                Setback::Declined { reason: DeclineReason::VersionUnsupported, version }.to_string();
+            assert!(sentence.contains(told), "{sentence}");
+        }
+        // As it was kept before the version was told.
+        let kept = r#"{"setback":"declined","reason":"version_unsupported"}"#;
+        let declined = Setback::Declined { reason: DeclineReason::VersionUnsupported, version: None };
+        assert_eq!(serde_json::from_str::<Setback>(kept).unwrap(), declined);
     }
 }

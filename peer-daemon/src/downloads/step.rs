@@ -280,7 +280,10 @@ mod tests {
             (Step::Asked, "asked"),
             (Step::Queued { position: 3, reason: QueueReason::Asking }, "queued"),
             (Step::DialFailed { how: DialTrouble::TimedOut }, "dial_failed"),
-            (Step::Setback(Setback::Declined { reason: DeclineReason::QueueFull }), "declined"),
+            (
+                Step::Setback(Setback::Declined { reason: DeclineReason::QueueFull, version: None }),
+                "declined",
+            ),
             (Step::Setback(Setback::NoWord), "no_word"),
             (Step::Told { sentence: None, cause: None }, "told"),
         ] {

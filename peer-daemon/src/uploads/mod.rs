@@ -167,7 +167,7 @@ impl Uploads {
         let opened = match self.shared.identities.open(sealed, id, from) {
             Ok(opened) => opened,
             Err(OpenError::Invitation(InvitationError::Version(_))) => {
-                return self.reply(id, Reply::Declined { reason: DeclineReason::VersionUnsupported });
+                return self.reply(id, Reply::declined(DeclineReason::VersionUnsupported));
             }
             Err(error) => return debug!(%error, "an introduction was passed over"),
         };
@@ -176,7 +176,7 @@ impl Uploads {
             let has_changed = library.has_changed(file);
             let reason = if has_changed { DeclineReason::SourceChanged } else { DeclineReason::FileGone };
             self.change(|desk| desk.refuse(id, Some(from)));
-            return self.reply(id, Reply::Declined { reason });
+            return self.reply(id, Reply::declined(reason));
         }
         let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
         let is_approved = self.shared.giving.borrow().policy == Policy::Auto;
@@ -188,7 +188,7 @@ impl Uploads {
                 self.reply(id, self.queued(standing));
                 self.shared.wake.notify_one();
             }
-            Sent::Full => self.reply(id, Reply::Declined { reason: DeclineReason::QueueFull }),
+            Sent::Full => self.reply(id, Reply::declined(DeclineReason::QueueFull)),
         }
     }
 
@@ -224,7 +224,7 @@ impl Uploads {
     pub(crate) fn decline(&self, id: IntroductionId) -> bool {
         let was_there = self.change(|desk| desk.refuse(id, None));
         if was_there {
-            self.reply(id, Reply::Declined { reason: DeclineReason::Refused });
+            self.reply(id, Reply::declined(DeclineReason::Refused));
         }
         was_there
     }

@@ -64,14 +64,29 @@ impl ScriptedPeer {
         self.invite_as(IntroductionId::random(), source, listener).await
     }
 
+    /// The same as a peer of another protocol version.
+    pub async fn invite_of_version(&self, version: u32, source: &Found, listener: &TcpListener) -> Invited {
+        self.send_invitation(version, IntroductionId::random(), source, listener).await
+    }
+
     /// The same under a given id: asks again, with a fresh message-key.
     pub async fn invite_as(&self, id: IntroductionId, source: &Found, listener: &TcpListener) -> Invited {
+        self.send_invitation(protocol::VERSION, id, source, listener).await
+    }
+
+    async fn send_invitation(
+        &self,
+        version: u32,
+        id: IntroductionId,
+        source: &Found,
+        listener: &TcpListener,
+    ) -> Invited {
         let message_key = MessageKey::random();
         let invitation = Invitation {
             message_key: message_key.clone(),
             files: vec![source.file],
             certificate_sha256: self.identity.certificate_sha256(),
-            version: protocol::VERSION,
+            version,
         };
         let request = IntroductionRequest {
             to: source.username.clone(),

@@ -27,6 +27,8 @@ pub enum Manner {
     /// No word.
     Mute,
     Declines(DeclineReason),
+    /// Declines as a target of this protocol version.
+    IsOfVersion(u32),
     /// Could not dial, it says, and wants to be dialled at this port.
     WantsToBeDialled(u16),
     /// Dials back, and shows another key.
@@ -165,7 +167,10 @@ async fn respond(
     let manner = offers.iter().find(|offer| offer.file == *first).expect("a file that was offered").manner;
     let reply = match manner {
         Manner::Mute => return,
-        Manner::Declines(reason) => Reply::Declined { reason },
+        Manner::Declines(reason) => Reply::Declined { reason, version: None },
+        Manner::IsOfVersion(version) => {
+            Reply::Declined { reason: DeclineReason::VersionUnsupported, version: Some(version) }
+        }
         Manner::WantsToBeDialled(port) => Reply::DialMe { port },
         _ => Reply::Accepted {},
     };

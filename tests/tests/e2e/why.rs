@@ -71,7 +71,11 @@ async fn each_failure_is_told_by_its_cause() {
         (Manner::ShowsAnotherKey, Cause::Integrity, "a dial-back showed a wrong message-key"),
         (declines(DeclineReason::Refused), Cause::Declined, "does not give this file to you"),
         (declines(DeclineReason::SourceChanged), Cause::SourceChanged, "the file has changed there"),
-        (declines(DeclineReason::VersionUnsupported), Cause::VersionMismatch, "another protocol version"),
+        (
+            Manner::IsOfVersion(2),
+            Cause::VersionMismatch,
+            "version 2, this peer-daemon version 1: update this one",
+        ),
     ];
     let mut sources = Vec::new();
     let mut downloads = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::Code;
+use protocol::{Code, Problem};
 
 use super::{Daemon, MemoryNames, is_connected, name};
 use crate::coordinator_link::{
@@ -43,7 +43,7 @@ async fn a_refusal_is_told_by_its_kind_and_ends_the_attempts() {
         (Code::UsernameTaken, ConnectError::UsernameTaken),
         (Code::UsernameInvalid, ConnectError::UsernameInvalid),
         (Code::JoinKeyWrong, ConnectError::JoinKeyWrong),
-        (Code::VersionUnsupported, ConnectError::VersionUnsupported),
+        (Code::VersionUnsupported, ConnectError::VersionUnsupported { theirs: None }),
     ];
     for (number, (code, expected)) in refusals.into_iter().enumerate() {
         fake.fault(CONNECT, Fault::Problem(code, None));
@@ -56,6 +56,27 @@ async fn a_refusal_is_told_by_its_kind_and_ends_the_attempts() {
     daemon.link.disconnect().await;
     assert_eq!(*daemon.link.status().borrow(), LinkStatus::Idle);
     daemon.link.connect(name("alice")).await.unwrap();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_coordinator_of_another_version_is_told_with_both_and_with_who_is_to_update() {
+    let fake = FakeCoordinator::start().await;
+    let daemon = Daemon::start(fake.config());
+    for (theirs, remedy) in
+        [(2, "version 1: update peer-daemon"), (0, "version 1: ask whoever runs the coordinator")]
+    {
+        let problem = Problem { version: Some(theirs), ..Problem::new(Code::VersionUnsupported) };
+        fake.fault(CONNECT, Fault::Foreign(426, serde_json::to_string(&problem).unwrap()));
+        let refused = daemon.link.connect(name("alice")).await.unwrap_err();
+        assert_eq!(refused, ConnectError::VersionUnsupported { theirs: Some(theirs) });
+        let sentence = refused.to_string();
+        assert!(sentence.contains(&format!("speaks protocol version {theirs}")), "{sentence}");
+        assert!(sentence.contains(remedy), "{sentence}");
+        assert!(
+            matches!(&*daemon.link.status().borrow(), LinkStatus::Refused { problem, .. } if *problem == sentence)
+        );
+    }
     daemon.stop().await;
 }
 

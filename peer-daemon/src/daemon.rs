@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use protocol::{Event, Username};
+use protocol::{Event, Username, control::ExitCode};
 use reqwest::Url;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -71,12 +71,14 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the configuration is what must change.
-    pub fn is_configuration(&self) -> bool {
+    /// As peerctl has them: it hands them on.
+    pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Library(error) => !matches!(error, LibraryError::State(_)),
-            Self::Config(_) | Self::Link(_) => true,
-            _ => false,
+            // The configuration is what must change.
+            Self::Library(error) if !matches!(error, LibraryError::State(_)) => ExitCode::Usage,
+            Self::Config(_) | Self::Link(_) => ExitCode::Usage,
+            Self::State(StateError::Newer { .. }) => ExitCode::VersionMismatch,
+            _ => ExitCode::Other,
         }
     }
 }

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!("{problem}");
-            ExitCode::from(if problem.is_configuration() { EXIT_USAGE } else { 1 })
+            ExitCode::from(problem.exit_code() as u8)
         }
     }
 }

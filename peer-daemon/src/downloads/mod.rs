@@ -19,6 +19,8 @@ mod book;
 mod commands;
 mod dial_me;
 mod disk_trouble;
+#[cfg(test)]
+mod earlier_versions;
 mod entry;
 mod failure;
 mod fetch;

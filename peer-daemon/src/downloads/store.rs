@@ -243,8 +243,6 @@ pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
 pub(super) mod tests {
     use std::time::SystemTime;
 
-    use protocol::control::{Cause, DownloadState};
-
     use super::*;
     use crate::downloads::step::Step;
 
@@ -305,35 +303,5 @@ pub(super) mod tests {
         assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains.clone()))]);
         assert_eq!(store.remains(DownloadId(1)).unwrap(), Some(remains));
         assert_eq!(store.remains(DownloadId(2)).unwrap(), None);
-    }
-
-    /// The version that kept sentences and no steps.
-    const BEFORE_STEPS: usize = 3;
-
-    #[test]
-    fn downloads_of_an_earlier_version_go_on_with_what_was_told_of_them() {
-        let dir = tempfile::tempdir().unwrap();
-        State::leave_earlier_version(
-            dir.path(),
-            BEFORE_STEPS,
-            "INSERT INTO downloads VALUES (1, 'song.flac', zeroblob(32), 5, 'alice', zeroblob(32), zeroblob(32),
-                 'failed', 'it''s \"gone\"', 'file_gone', CAST('/x/song.flac' AS BLOB), 0, NULL, NULL, NULL, NULL,
-                 NULL);
-             INSERT INTO downloads VALUES (4, 'song.flac', zeroblob(32), 5, 'alice', zeroblob(32), zeroblob(32),
-                 'waiting', NULL, NULL, CAST('/x/song.flac' AS BLOB), 2, 'song.flac.part', 7, x'01', 'b', NULL);
-             INSERT INTO download_changes VALUES (1, 1000, 'queued', NULL);
-             INSERT INTO download_changes VALUES (1, 2000, 'failed', 'it''s \"gone\"');",
-        );
-        let store = DownloadStore::new(State::open(dir.path()).unwrap());
-        let Loaded { records, last_id } = store.load().unwrap();
-        let [(failed, None), (waiting, Some(remains))] = &records[..] else { panic!("{records:?}") };
-        assert_eq!((last_id, failed.life.state()), (4, DownloadState::Failed));
-        assert_eq!(failed.life.step().reason().as_deref(), Some("it's \"gone\""));
-        assert_eq!(failed.life.cause(), Some(Cause::FileGone));
-        assert_eq!((waiting.life.state(), remains.inode), (DownloadState::Waiting, 7));
-        assert!(format!("{waiting:?}").contains("had_stream: true"), "{waiting:?}");
-        let told: Vec<_> =
-            store.changes(DownloadId(1)).unwrap().iter().map(|change| change.step.reason()).collect();
-        assert_eq!(told, [None, Some("it's \"gone\"".to_owned())]);
     }
 }

@@ -12,7 +12,10 @@
 //! lost one costs a file hashed or a few pieces fetched again, or a new identity, and no more. `FULL` would pay
 //! a sync for each of thousands of hashed files.
 
+#[cfg(test)]
+mod earlier_versions;
 mod schema;
+mod version;
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError},
@@ -43,8 +46,12 @@ pub enum StateError {
          shared files are then hashed again, and settings and the identity made anew", path.display()
     )]
     Damaged { path: PathBuf },
-    #[error("the state database {} was written by a newer version: start that one, or name another directory with --state-dir", path.display())]
-    Newer { path: PathBuf },
+    #[error(
+        "the state database {} was written by a newer peer-daemon (its schema is {version}, and this one knows \
+         those up to {}): start that one, or name another directory with --state-dir",
+        path.display(), schema::KNOWN
+    )]
+    Newer { path: PathBuf, version: u32 },
     #[error("there is no space left for the state database {}", path.display())]
     NoSpace { path: PathBuf },
     #[error("the state database {} can't be used: {source}", path.display())]
@@ -79,12 +86,14 @@ impl State {
             TryLockError::Error(source) => unusable(source),
         })?;
         let path = dir.join(DATABASE);
+        let version = version::of(&path).map_err(|error| classify(&path, error))?;
+        if let Some(version) = version.filter(|version| *version > schema::KNOWN) {
+            return Err(StateError::Newer { path, version });
+        }
         // SQLite gives its other files the mode of this one.
         open_private(&path).map_err(unusable)?;
         let mut connection = connect(&path).map_err(|error| classify(&path, error))?;
-        if schema::migrate(&mut connection).map_err(|error| classify(&path, error))?.is_err() {
-            return Err(StateError::Newer { path });
-        }
+        schema::migrate(&mut connection).map_err(|error| classify(&path, error))?;
         let shared = Shared { connection: Mutex::new(connection), path, _lock: lock };
         Ok(Self { shared: Arc::new(shared) })
     }

@@ -42,5 +42,6 @@ mod start_up;
 mod terminal;
 mod transfer;
 mod usernames;
+mod versions;
 mod watching;
 mod why;

@@ -17,7 +17,7 @@ use protocol::{
     paths::control,
 };
 use reqwest::{Method, Url};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{cli::SettingName, error::Error};
 
@@ -34,6 +34,13 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) struct Reply<T> {
     pub(crate) text: String,
     pub(crate) value: T,
+}
+
+/// Of a daemon.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Versions {
+    pub(crate) version: String,
+    pub(crate) protocol_version: u32,
 }
 
 /// What a person does to a download.
@@ -70,6 +77,11 @@ impl Client {
 
     pub(crate) async fn status(&self) -> Result<Reply<Status>, Error> {
         self.get(control::STATUS, Duration::ZERO).await
+    }
+
+    /// What a daemon says of itself, whatever else its status holds in another version.
+    pub(crate) async fn versions(&self) -> Result<Versions, Error> {
+        self.get(control::STATUS, Duration::ZERO).await.map(|reply| reply.value)
     }
 
     pub(crate) async fn connect(&self, username: &str) -> Result<Reply<Status>, Error> {

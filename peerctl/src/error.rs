@@ -23,6 +23,9 @@ pub(crate) enum Error {
     NoAnswer,
     #[error("peer-daemon's answer can't be read ({0}); is it of another version? compare: peerctl version")]
     Unreadable(String),
+    /// Both versions, and what to update.
+    #[error("{0}")]
+    VersionsDiffer(String),
     #[error("{}", problem_sentence(.0))]
     Problem(Problem),
     #[error("nothing found")]
@@ -90,6 +93,17 @@ impl Error {
         }
     }
 
+    /// Whether a daemon of another version may be the cause.
+    pub(crate) fn may_be_of_versions(&self) -> bool {
+        match self {
+            Self::Unreadable(_) => true,
+            Self::Problem(problem) => {
+                matches!(problem.code, Code::RouteUnknown | Code::MethodNotAllowed | Code::RequestInvalid)
+            }
+            _ => false,
+        }
+    }
+
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
@@ -100,6 +114,7 @@ impl Error {
                 ExitCode::TimedOut
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
+            Self::VersionsDiffer(_) => ExitCode::VersionMismatch,
             Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) | Self::NobodyToAsk(_) => {
                 ExitCode::Usage
             }

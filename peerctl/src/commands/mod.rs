@@ -44,7 +44,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         _ => {}
     }
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
-    match cli.command {
+    let outcome = match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
         Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
@@ -78,5 +78,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Version => version::run(&client, output).await,
         Command::Completions { shell } => completions::run(shell, output),
         Command::Man { dir } => man::run(&dir),
+    };
+    match outcome {
+        Err(error) if error.may_be_of_versions() => Err(version::explain(&client, error).await),
+        outcome => outcome,
     }
 }

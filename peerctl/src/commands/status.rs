@@ -2,6 +2,7 @@
 
 use protocol::control::Status;
 
+use super::version;
 use crate::{
     client::{Client, Reply},
     error::Error,
@@ -41,6 +42,7 @@ fn table(status: &Status) -> Table {
         rows.push(("refused", format!("{} connections without the right key", status.refused_dial_backs)));
     }
     rows.push(("version", format!("peer-daemon {}", status.version)));
+    rows.extend(version::mismatch(status.protocol_version).map(|sentence| ("mismatch", sentence)));
     Table::of_pairs(rows)
 }
 

@@ -13,6 +13,7 @@ mod searching;
 mod shares;
 mod start;
 mod terminal;
+mod versions;
 mod watching;
 mod why;
 

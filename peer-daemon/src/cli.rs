@@ -58,6 +58,9 @@ pub struct Cli {
     /// Further CA certificate to trust for the coordinator (PEM)
     #[arg(long, value_name = "FILE", env = "HEARSAY_CA")]
     pub ca: Option<PathBuf>,
+    /// Write the log there instead of to stderr, and keep it within bounds
+    #[arg(long, value_name = "FILE", env = "HEARSAY_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
     /// Configuration file (TOML) [default: ~/.config/hearsay/peer-daemon.toml, when it is there]
     #[arg(long, value_name = "FILE", env = "HEARSAY_CONFIG")]
     pub config: Option<PathBuf>,

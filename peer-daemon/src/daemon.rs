@@ -74,6 +74,9 @@ impl StartError {
     /// As peerctl has them: it hands them on.
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            Self::State(StateError::InUse { .. }) | Self::Socket(SocketError::InUse { .. }) => {
+                ExitCode::Conflict
+            }
             // The configuration is what must change.
             Self::Library(error) if !matches!(error, LibraryError::State(_)) => ExitCode::Usage,
             Self::Config(_) | Self::Link(_) => ExitCode::Usage,

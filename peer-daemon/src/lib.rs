@@ -15,6 +15,7 @@ pub mod downloads;
 mod gui;
 pub mod introductions;
 pub mod library;
+mod log_file;
 mod name_tokens;
 pub mod peer_stream;
 pub mod rehearsal;

@@ -13,7 +13,6 @@ use peer_daemon::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 /// The exit code for bad usage or configuration; clap uses the same.
 const EXIT_USAGE: u8 = 2;
@@ -21,7 +20,6 @@ const EXIT_USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
-    telemetry::init();
     let sources = match Sources::gather(&matches, DataDirs::from_env()) {
         // The answer is for a person, so it goes out without the log's time and level.
         Err(problem) if matches.get_flag("check_config") => {
@@ -29,17 +27,24 @@ async fn main() -> ExitCode {
         }
         Ok(sources) => sources,
         Err(problem) => {
-            error!("{problem}");
+            telemetry::to_stderr().last_words(&problem);
             return ExitCode::from(EXIT_USAGE);
         }
     };
     if let Some(code) = rehearse(&matches, &sources).await {
         return code;
     }
+    let log = match telemetry::init(sources.log().as_ref()) {
+        Ok(log) => log,
+        Err(problem) => {
+            telemetry::to_stderr().last_words(&problem);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     match run(sources).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            error!("{problem}");
+            log.last_words(&problem);
             ExitCode::from(problem.exit_code() as u8)
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     config::{Config, ConfigError, Sources, settings::RunTime},
     coordinator_link::{ConnectError, LinkConfig, LinkConfigError, could_connect},
     library::{self, PreviewError},
+    telemetry,
 };
 
 #[derive(Debug, Error)]
@@ -56,6 +57,9 @@ pub async fn rehearse(matches: &ArgMatches, sources: &Sources) -> Option<process
     if matches.get_flag("check_config") {
         // Read without a mistake.
         return Some(process::ExitCode::SUCCESS);
+    }
+    if matches.get_flag("check_coordinator") {
+        telemetry::to_stderr();
     }
     let answer = if let Some(folder) = matches.get_one::<PathBuf>("preview") {
         preview(folder, sources).map(|preview| serde_json::to_string(&preview).unwrap_or_default())

@@ -22,6 +22,18 @@ pub fn config_file(config_home: Option<&Path>, home: &Path) -> PathBuf {
     base.join("hearsay").join("peer-daemon.toml")
 }
 
+/// The log of a daemon in the background, in its state directory, where nobody names another file.
+pub const LOG_FILE: &str = "daemon.log";
+/// Logs that are kept besides the one that is written.
+pub const LOGS_SET_ASIDE: u32 = 3;
+
+/// Where a full log is set aside; 1 is the youngest.
+pub fn log_set_aside(log: &Path, number: u32) -> PathBuf {
+    let mut path = log.as_os_str().to_owned();
+    path.push(format!(".{number}"));
+    path.into()
+}
+
 /// The XDG Base Directory Specification has relative paths, and so empty ones, ignored.
 fn absolute(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| path.is_absolute())

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, Port, PublicPort, Switch, TimeSpan},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, LogBytes, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
 
@@ -47,6 +47,8 @@ pub(super) struct Layer {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
     pub(super) dial_allow: Option<Vec<IpNet>>,
+    pub(super) log_file: Option<PathBuf>,
+    pub(super) log_file_bytes: Option<LogBytes>,
 }
 
 /// What can be set while the daemon runs; some of it counts at once ([`super::live`]), the rest from the next
@@ -159,6 +161,8 @@ impl From<Cli> for Layer {
             state_dir: cli.state_dir,
             socket: cli.socket,
             dial_allow: None,
+            log_file: cli.log_file,
+            log_file_bytes: None,
         }
     }
 }

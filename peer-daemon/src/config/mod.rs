@@ -30,12 +30,13 @@ use self::{
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
-    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, Port, PublicPort, TimeSpan},
+    values::{CoordinatorUrl, GuiAddress, GuiHost, GuiListen, LogBytes, Port, PublicPort, TimeSpan},
 };
 use crate::{
     cli::Cli,
     data_dirs::{DataDirs, NoHome},
     peer_stream::limits::Patience,
+    telemetry::LogTarget,
 };
 
 const DOWNLOAD_PORT: u16 = 4821;
@@ -144,6 +145,13 @@ impl Sources {
         }
     }
 
+    /// Where the log goes instead of to stderr. It is begun before the state is open, so as to tell of that, too.
+    pub fn log(&self) -> Option<LogTarget> {
+        let path = self.given.log_file.clone().or_else(|| self.file.log_file.clone())?;
+        let bytes_max = self.file.log_file_bytes.unwrap_or(LogBytes::DEFAULT).bytes();
+        Some(LogTarget { path, bytes_max })
+    }
+
     /// Merges all that is known.
     pub(crate) fn resolve(&self, run_time: &RunTime) -> Result<Config, ConfigError> {
         let mut pick = Picker { sources: self, run_time: run_time.layer(), told: Vec::new() };
@@ -203,6 +211,8 @@ impl Sources {
         config.state_dir =
             pick.path("state_dir", |layer| layer.state_dir.clone(), || self.dirs.state_dir())?;
         config.socket = pick.path("socket", |layer| layer.socket.clone(), || self.dirs.control_socket())?;
+        pick.one("log_file", |layer| layer.log_file.clone(), None, |file| Some(path(file)));
+        pick.plain("log_file_bytes", |layer| layer.log_file_bytes, Some(LogBytes::DEFAULT));
         config.told = pick.told;
         Ok(config)
     }

@@ -24,6 +24,10 @@ pub struct PublicPort(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeSpan(Duration);
 
+/// Bytes of one file of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBytes(u64);
+
 /// Where the web page listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuiAddress {
@@ -153,6 +157,34 @@ impl fmt::Display for TimeSpan {
 impl<'de> Deserialize<'de> for TimeSpan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl LogBytes {
+    /// Weeks of a daemon that says what a person would want to know; with those set aside, 32 MiB.
+    pub(super) const DEFAULT: Self = Self(8 << 20);
+    /// A line of the log, however long, is shorter.
+    const MIN: u64 = 4096;
+
+    pub(super) fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for LogBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for LogBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            bytes if bytes < Self::MIN => {
+                Err(de::Error::custom(format!("expected a number of bytes, {} or more", Self::MIN)))
+            }
+            bytes => Ok(Self(bytes)),
+        }
     }
 }
 

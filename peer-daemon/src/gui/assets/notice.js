@@ -11,7 +11,7 @@ export const UNREACHABLE = {
 export const NO_COORDINATOR = {
   title: "No coordinator is configured",
   text: "Others are found through one. Name it, and start the daemon again:",
-  command: "peerctl config set coordinator URL; peerctl stop; peerctl start",
+  command: "peerctl config set coordinator URL; peerctl restart",
 };
 
 /** Shows a notice, or takes it away. */

@@ -71,6 +71,13 @@ pub(crate) enum Command {
     /// Stop the peer-daemon; downloads go on when it is started again
     #[command(before_help = "Example:\n  peerctl stop\n")]
     Stop,
+    /// Stop the peer-daemon and start it again with what it was started with; start it where none runs
+    #[command(before_help = "Examples:\n  peerctl restart\n  peerctl restart -- --share ~/Music\n")]
+    Restart {
+        /// Other arguments for peer-daemon than those it has now, after `--`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Show the end of the log of a daemon that `peerctl start` has started
     #[command(
         before_help = "Examples:\n  peerctl logs\n  peerctl logs --lines 1000\n  peerctl logs --follow\n"

@@ -50,6 +50,14 @@ pub(crate) enum Error {
     StartTimedOut(PathBuf),
     #[error("peer-daemon is still finishing; see: peerctl status")]
     StopTimedOut,
+    #[error(
+        "systemd runs this peer-daemon; restart it there: systemctl restart {0}, with --user where it is your own"
+    )]
+    RunByService(String),
+    #[error(
+        "it can't be seen how this peer-daemon was started; say it: peerctl restart -- ARGUMENTS, or start it again where it was started"
+    )]
+    LaunchUnknown,
     #[error("give the socket to peerctl instead: peerctl --socket PATH start")]
     SocketToDaemon,
     #[error("{0}")]
@@ -108,6 +116,7 @@ impl Error {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
+            Self::RunByService(_) => ExitCode::Conflict,
             Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
             Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
@@ -129,6 +138,7 @@ impl Error {
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome
+            | Self::LaunchUnknown
             | Self::Log { .. }
             | Self::NotWritten { .. }
             | Self::System(_) => ExitCode::Other,
@@ -192,7 +202,7 @@ fn problem_exit_code(code: Code) -> ExitCode {
 fn way_out(code: Code) -> Option<&'static str> {
     match code {
         Code::NotConnected | Code::NoUsername => Some("connect with: peerctl connect USERNAME"),
-        Code::NoCoordinator => Some("name one: peerctl stop; peerctl start -- --coordinator URL"),
+        Code::NoCoordinator => Some("name one: peerctl config set coordinator URL; peerctl restart"),
         Code::UsernameTaken => Some("choose another: peerctl connect USERNAME"),
         Code::SearchUnknown | Code::ResultUnknown => Some("search again: peerctl search QUERY"),
         Code::DownloadUnknown => Some("for the list: peerctl downloads"),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{client::Client, error::Error};
+use crate::error::Error;
 
 /// The control socket where nothing else is said.
 pub(crate) fn default_socket() -> Result<PathBuf, Error> {
@@ -12,25 +12,6 @@ pub(crate) fn default_socket() -> Result<PathBuf, Error> {
         variable("XDG_STATE_HOME").as_deref(),
         &home()?,
     ))
-}
-
-/// The daemon's state directory where its arguments don't name one; it reads the same variable.
-pub(crate) fn default_state_dir() -> Result<PathBuf, Error> {
-    if let Some(dir) = variable("HEARSAY_STATE_DIR") {
-        return Ok(dir);
-    }
-    Ok(protocol::paths::state_dir(variable("XDG_STATE_HOME").as_deref(), &home()?))
-}
-
-/// The state directory of the daemon that runs, else of one that would be started.
-pub(crate) async fn state_dir_of(client: &Client) -> Result<PathBuf, Error> {
-    let configuration = match client.configuration().await {
-        Ok(reply) => reply.value,
-        Err(Error::NotRunning) => return default_state_dir(),
-        Err(error) => return Err(error),
-    };
-    let setting = configuration.settings.into_iter().find(|setting| setting.name == "state_dir");
-    setting.and_then(|setting| setting.value).map_or_else(default_state_dir, |dir| Ok(PathBuf::from(dir)))
 }
 
 /// The configuration file that a daemon reads which is told of no other.

@@ -95,8 +95,8 @@ fn sentence(setting: &Setting, value: Option<&str>) -> String {
     let name = &setting.name;
     match (&setting.at_next_start, setting.origin) {
         (Some(next), _) => match &next.value {
-            Some(next) => format!("{name} is {next} from the next start on: peerctl stop; peerctl start"),
-            None => format!("{name} is not set from the next start on: peerctl stop; peerctl start"),
+            Some(next) => format!("{name} is {next} from the next start on: peerctl restart"),
+            None => format!("{name} is not set from the next start on: peerctl restart"),
         },
         (None, origin @ (Origin::Environment | Origin::Flag)) if setting.value.as_deref() != value => {
             format!(

@@ -39,7 +39,7 @@ fn versions(status: &Status) -> Check {
     if (status.version.as_str(), status.protocol_version) == (OWN, VERSION) {
         return Check::good(NAME, format!("{own}, {daemon}"));
     }
-    let remedy = "start the daemon again after an update: peerctl stop; peerctl start";
+    let remedy = "start the daemon again after an update: peerctl restart";
     Check::other(Verdict::Warning, NAME, format!("{own}, but {daemon}"), remedy)
 }
 

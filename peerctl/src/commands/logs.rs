@@ -1,16 +1,23 @@
 //! `peerctl logs`.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, path::PathBuf, time::Duration};
 
-use protocol::control::SCHEMA;
+use protocol::{control::SCHEMA, paths::LOG_FILE};
 
-use crate::{client::Client, error::Error, interrupt::Interrupt, log::Log, output::Output, paths};
+use crate::{
+    client::Client,
+    error::Error,
+    interrupt::Interrupt,
+    launch::Launch,
+    log::{Log, Place},
+    output::Output,
+};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(client: &Client, lines: usize, follow: bool, output: &Output) -> Result<(), Error> {
     let mut interrupt = Interrupt::listen()?;
-    let log = Log::of(&paths::state_dir_of(client).await?)?;
+    let log = Log::at(log_file(client).await?);
     let (lines, mut place) = log.tail(lines)?;
     if output.json() {
         let document = serde_json::json!({ "schema": SCHEMA, "file": log.path, "lines": lines });
@@ -26,11 +33,26 @@ pub(super) async fn run(client: &Client, lines: usize, follow: bool, output: &Ou
     }
 }
 
-async fn go_on(log: &Log, place: &mut u64, output: &Output) -> Result<Infallible, Error> {
+/// That of the daemon that runs, else that of one that would be started.
+async fn log_file(client: &Client) -> Result<PathBuf, Error> {
+    let configuration = match client.configuration().await {
+        Ok(reply) => reply.value,
+        Err(Error::NotRunning) => return Launch::with(&[])?.log_file(),
+        Err(error) => return Err(error),
+    };
+    let value = |name: &str| {
+        let setting = configuration.settings.iter().find(|setting| setting.name == name)?;
+        setting.value.as_ref().map(PathBuf::from)
+    };
+    match value("log_file").or_else(|| Some(value("state_dir")?.join(LOG_FILE))) {
+        Some(file) => Ok(file),
+        None => Launch::with(&[])?.log_file(),
+    }
+}
+
+async fn go_on(log: &Log, place: &mut Place, output: &Output) -> Result<Infallible, Error> {
     loop {
-        let (lines, end) = log.since(*place)?;
-        lines.iter().try_for_each(|line| output.line(line))?;
-        *place = end;
+        log.since(place)?.iter().try_for_each(|line| output.line(line))?;
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

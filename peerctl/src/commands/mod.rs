@@ -16,6 +16,7 @@ mod list;
 mod logs;
 mod man;
 mod requests;
+mod restart;
 mod search;
 mod setup;
 pub(crate) mod share;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
     let outcome = match cli.command {
         Command::Start { arguments } => start::run(&client, &arguments, output).await,
+        Command::Restart { arguments } => restart::run(&client, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
         Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,

@@ -2,9 +2,8 @@
 
 use std::{
     ffi::OsString,
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, ExitStatus},
     time::Duration,
 };
 
@@ -15,12 +14,11 @@ use crate::{
     client::{Client, Reply},
     clock,
     error::Error,
-    log::Log,
+    launch::Launch,
+    log::{Log, Place},
     output::Output,
-    paths,
 };
 
-const PROGRAM: &str = "peer-daemon";
 /// The daemon answers before it scans its shares; what takes longer is a disk that sleeps.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
@@ -28,9 +26,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 const LOG_TAIL_LINES: usize = 10;
 
 pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output) -> Result<(), Error> {
-    if option(arguments, "--socket").is_some() {
-        return Err(Error::SocketToDaemon);
-    }
+    let launch = Launch::with(arguments)?;
     match client.status().await {
         Ok(reply) => {
             output.note("peer-daemon is already running");
@@ -39,55 +35,32 @@ pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output
         Err(Error::NotRunning) => {}
         Err(error) => return Err(error),
     }
-    status::print(&start(client, arguments).await?, output)
+    status::print(&start(client, &launch).await?, output)
 }
 
 /// Starts a daemon, and returns when it answers.
-pub(super) async fn start(client: &Client, arguments: &[OsString]) -> Result<Reply<Status>, Error> {
-    let log = Log::open(&option(arguments, "--state-dir").map_or_else(paths::default_state_dir, Ok)?)?;
-    let daemon = spawn(client.socket(), arguments, &log)?;
-    until_it_answers(client, daemon, &log).await
+pub(super) async fn start(client: &Client, launch: &Launch) -> Result<Reply<Status>, Error> {
+    let log = Log::at(launch.log_file()?);
+    // The daemon writes its log itself; what else it has to say, such as a mistake in its arguments, goes there too.
+    let (stderr, begin) = log.begin()?;
+    let mut command = launch.command(client.socket())?;
+    let stdout = stderr.try_clone().map_err(Error::System)?;
+    let daemon = command.stdout(stdout).stderr(stderr).spawn().map_err(Error::StartFailed)?;
+    until_it_answers(client, daemon, &log, begin).await
 }
 
-/// The value of `--name VALUE` or `--name=VALUE` among the daemon's arguments.
-fn option(arguments: &[OsString], name: &str) -> Option<PathBuf> {
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        if argument == name {
-            return arguments.next().map(PathBuf::from);
-        }
-        let value = argument.to_str().and_then(|argument| argument.strip_prefix(name)?.strip_prefix('='));
-        if let Some(value) = value {
-            return Some(PathBuf::from(value));
-        }
-    }
-    None
-}
-
-/// In a process group of its own, so that Ctrl-C in this terminal does not reach it.
-fn spawn(socket: &Path, arguments: &[OsString], log: &Log) -> Result<Child, Error> {
-    Command::new(paths::program_beside(PROGRAM))
-        .arg("--socket")
-        .arg(socket)
-        .args(arguments)
-        // What it writes goes to a file.
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(log.writer()?)
-        .stderr(log.writer()?)
-        .process_group(0)
-        .spawn()
-        .map_err(Error::StartFailed)
-}
-
-async fn until_it_answers(client: &Client, mut daemon: Child, log: &Log) -> Result<Reply<Status>, Error> {
+async fn until_it_answers(
+    client: &Client,
+    mut daemon: Child,
+    log: &Log,
+    mut begin: Place,
+) -> Result<Reply<Status>, Error> {
     let deadline = clock::now() + START_TIMEOUT;
     loop {
         if let Some(status) = daemon.try_wait().map_err(Error::System)? {
-            return Err(Error::DaemonEnded {
-                status: exit_status(status),
-                log: log.tail(LOG_TAIL_LINES)?.0.join("\n"),
-            });
+            let words = log.rest(&mut begin)?;
+            let last = &words[words.len().saturating_sub(LOG_TAIL_LINES)..];
+            return Err(Error::DaemonEnded { status: exit_status(status), log: last.join("\n") });
         }
         match client.status().await {
             Ok(reply) => return Ok(reply),
@@ -109,16 +82,8 @@ fn exit_status(status: ExitStatus) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{exit_status, option};
-    use std::{ffi::OsString, os::unix::process::ExitStatusExt as _, path::PathBuf, process::ExitStatus};
-
-    #[test]
-    fn an_option_is_found_in_both_spellings() {
-        let arguments: Vec<OsString> = ["--share", "a", "--state-dir", "/s"].map(OsString::from).into();
-        assert_eq!(option(&arguments, "--state-dir"), Some(PathBuf::from("/s")));
-        assert_eq!(option(&["--state-dir=/t".into()], "--state-dir"), Some(PathBuf::from("/t")));
-        assert_eq!(option(&["--state-directory=/t".into()], "--state-dir"), None);
-    }
+    use super::exit_status;
+    use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
     #[test]
     fn a_daemon_that_ended_at_once_never_counts_as_started() {

@@ -47,9 +47,15 @@ fn a_log_is_followed_until_ctrl_c() {
     let mut stdout = std::io::BufReader::new(peerctl.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    std::fs::File::options().append(true).open(path).unwrap().write_all(b"two\n").unwrap();
+    std::fs::File::options().append(true).open(&path).unwrap().write_all(b"two\n").unwrap();
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "one\ntwo\n");
+    // As the daemon does when the file is full.
+    std::fs::rename(&path, path.with_extension("log.1")).unwrap();
+    std::fs::write(&path, "three\n").unwrap();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "one\ntwo\nthree\n");
+    daemon.peerctl(&["logs", "--lines", "2"]).exits(0).prints("two\nthree\n");
     let pid = rustix::process::Pid::from_child(&peerctl);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     Ran::of(peerctl.wait_with_output().unwrap()).exits(0);

@@ -50,7 +50,9 @@ fn a_started_daemon_is_waited_for_and_outlives_peerctl_in_a_group_of_its_own() {
     assert!(ran.stdout.contains("connected as alice"), "{ran:?}");
 
     let (pid, arguments) = line.trim_end().split_once(' ').unwrap();
-    assert_eq!(arguments, format!("--socket {} --share /s", daemon.socket().display()));
+    let log = daemon.folder().join(".local/state/hearsay/daemon.log");
+    let (socket, log) = (daemon.socket().display().to_string(), log.display().to_string());
+    assert_eq!(arguments, format!("--socket {socket} --share /s --log-file {log}"));
     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
     assert_eq!(rustix::process::getpgid(Some(pid)).unwrap(), pid);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -87,6 +89,13 @@ fn only_the_words_of_this_start_are_told() {
     .exits(1)
     .says("of today");
     assert!(!ran.stderr.contains("of last week"), "{ran:?}");
+}
+
+#[test]
+fn who_can_not_be_seen_is_not_restarted_blindly() {
+    let daemon = FakeDaemon::start().answers("GET /v1/status", 200, status("alice"));
+    daemon.peerctl(&["restart"]).exits(1).prints("").says("peerctl restart -- ARGUMENTS");
+    assert!(daemon.asked().iter().all(|asked| asked.line.starts_with("GET")), "it was stopped");
 }
 
 #[test]

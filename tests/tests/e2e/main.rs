@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
+mod background;
 mod bad_requests;
 mod blocks;
 mod changes;

@@ -97,7 +97,7 @@ async fn a_second_daemon_does_not_take_a_socket_that_is_in_use() {
     let first = Peer::named("first", &format!("http://{}", coordinator.address())).start().await;
     let socket = first.socket().display().to_string();
     let told = failure("peer-daemon", &mut peer::command_with(home.path(), "--socket", &socket)).await;
-    assert_told(&told, 1, &["peer.sock", "another peer-daemon", "peerctl stop"]);
+    assert_told(&told, ExitCode::Conflict as i32, &["peer.sock", "another peer-daemon", "peerctl stop"]);
     let _ = first.status().await;
     first.stop().await;
     coordinator.stop().await;

@@ -16,6 +16,7 @@ use crate::{
     client::{Client, Reply},
     clock,
     error::Error,
+    launch::Launch,
     output::Output,
     paths,
     prompt::Person,
@@ -63,15 +64,14 @@ async fn ask(questions: &Questions<'_>) -> Result<Answers, Error> {
 
 async fn offer_to_start(client: &Client, person: &Person, file: &Path, output: &Output) -> Result<(), Error> {
     if client.status().await.is_ok() {
-        output
-            .note("peer-daemon runs already, and reads the file when it starts: peerctl stop; peerctl start");
+        output.note("peer-daemon runs already, and reads the file when it starts: peerctl restart");
         return Ok(());
     }
     if !person.confirms("Start the daemon now?", true)? {
         output.note(&format!("to start it: peerctl start; to change what it is told: {}", file.display()));
         return Ok(());
     }
-    start::start(client, &[]).await?;
+    start::start(client, &Launch::with(&[])?).await?;
     status::print(&until_connected(client).await?, output)?;
     output.note("what next: peerctl search WORDS; if something does not work: peerctl doctor");
     Ok(())

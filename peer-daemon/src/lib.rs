@@ -18,6 +18,7 @@ pub mod library;
 mod log_file;
 mod name_tokens;
 pub mod peer_stream;
+pub mod program;
 pub mod rehearsal;
 pub mod searches;
 pub mod state;

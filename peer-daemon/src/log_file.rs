@@ -127,11 +127,11 @@ mod tests {
             let path = dir.path().join("daemon.log");
             let mut written = String::new();
             let mut log = LogFile::open(&path, bytes_max).unwrap();
-            for (number, length) in lengths.iter().enumerate() {
+            for (number, (length, letter)) in lengths.iter().zip(('a'..='z').cycle()).enumerate() {
                 if number % reopened_every == 0 {
                     log = LogFile::open(&path, bytes_max).unwrap();
                 }
-                let line = format!("{}\n", char::from(b'a' + (number % 26) as u8).to_string().repeat(*length));
+                let line = format!("{}\n", letter.to_string().repeat(*length));
                 log.write_all(line.as_bytes()).unwrap();
                 written.push_str(&line);
             }
@@ -143,7 +143,7 @@ mod tests {
                 prop_assert!(text.len() as u64 <= bytes_max || text.matches('\n').count() == 1, "{name:?}");
                 prop_assert!(text.is_empty() || text.ends_with('\n'), "{name:?}");
             }
-            prop_assert!(kept == written || files.len() as u32 == LOGS_SET_ASIDE + 1);
+            prop_assert!(kept == written || files.len() > LOGS_SET_ASIDE as usize);
         }
     }
 

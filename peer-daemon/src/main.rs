@@ -1,65 +1,7 @@
-//! Wiring: arguments, logs, signals.
+//! Wiring.
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Error, error::ErrorKind};
-use peer_daemon::{
-    cli::Cli,
-    config::Sources,
-    daemon::{Daemon, StartError},
-    data_dirs::DataDirs,
-    rehearsal::rehearse,
-    telemetry,
-};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-
-/// The exit code for bad usage or configuration; clap uses the same.
-const EXIT_USAGE: u8 = 2;
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let sources = match Sources::gather(&matches, DataDirs::from_env()) {
-        // The answer is for a person, so it goes out without the log's time and level.
-        Err(problem) if matches.get_flag("check_config") => {
-            Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit()
-        }
-        Ok(sources) => sources,
-        Err(problem) => {
-            telemetry::to_stderr().last_words(&problem);
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    if let Some(code) = rehearse(&matches, &sources).await {
-        return code;
-    }
-    let log = match telemetry::init(sources.log().as_ref()) {
-        Ok(log) => log,
-        Err(problem) => {
-            telemetry::to_stderr().last_words(&problem);
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    match run(sources).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            log.last_words(&problem);
-            ExitCode::from(problem.exit_code() as u8)
-        }
-    }
-}
-
-async fn run(sources: Sources) -> Result<(), StartError> {
-    let token = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-    let mut running = std::pin::pin!(Daemon::bind(sources)?.run_until(token.clone()));
-    tokio::select! {
-        result = &mut running => return result,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    token.cancel();
-    running.await
+fn main() -> ExitCode {
+    peer_daemon::program::run()
 }

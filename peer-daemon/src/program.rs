@@ -1,0 +1,69 @@
+//! The program: what its command line asks for, from the first word to the exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Error, error::ErrorKind};
+use protocol::control::ExitCode as Code;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::Cli,
+    config::Sources,
+    daemon::{Daemon, StartError},
+    data_dirs::DataDirs,
+    rehearsal::rehearse,
+    telemetry,
+};
+
+/// The whole program; its exit code.
+#[tokio::main]
+pub async fn run() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let sources = match Sources::gather(&matches, DataDirs::from_env()) {
+        // The answer is for a person, so it goes out without the log's time and level.
+        Err(problem) if matches.get_flag("check_config") => {
+            Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit()
+        }
+        Ok(sources) => sources,
+        Err(problem) => {
+            telemetry::to_stderr().last_words(&problem);
+            return ExitCode::from(Code::Usage as u8);
+        }
+    };
+    match rehearse(&matches, &sources).await {
+        Some(code) => code,
+        None => serve(sources).await,
+    }
+}
+
+async fn serve(sources: Sources) -> ExitCode {
+    let log = match telemetry::init(sources.log().as_ref()) {
+        Ok(log) => log,
+        Err(problem) => {
+            telemetry::to_stderr().last_words(&problem);
+            return ExitCode::from(Code::Usage as u8);
+        }
+    };
+    match run_until_told(sources).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            log.last_words(&problem);
+            ExitCode::from(problem.exit_code() as u8)
+        }
+    }
+}
+
+async fn run_until_told(sources: Sources) -> Result<(), StartError> {
+    let token = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let mut running = std::pin::pin!(Daemon::bind(sources)?.run_until(token.clone()));
+    tokio::select! {
+        result = &mut running => return result,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    token.cancel();
+    running.await
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use hearsay_tests::nginx::FileServer;
+use hearsay_tests::file_server::FileServer;
 use tempfile::TempDir;
 
 /// nginx that serves a folder.

@@ -1,6 +1,7 @@
 //! A program that a test started: its last words, its end.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -43,6 +44,13 @@ impl Program {
     /// Its number at the operating system.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The numbers of the processes that it has started itself and that have not ended.
+    pub(crate) fn children(&self) -> BTreeSet<u32> {
+        let id = self.id();
+        let listed = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        listed.split_whitespace().filter_map(|id| id.parse().ok()).collect()
     }
 
     /// All that it wrote to stderr, also before a restart in the same folder.

@@ -3,16 +3,15 @@
 use crate::{
     api_client::ApiClient,
     coordinator::Coordinator,
-    nginx::Nginx,
     peer::{Peer, PeerBuilder},
-    proxy::Scheme,
+    proxy::{Kind, Proxy, Scheme},
     scripted::ScriptedPeer,
     session::Session,
 };
 
 pub struct Scene {
     pub coordinator: Coordinator,
-    pub nginx: Nginx,
+    pub nginx: Proxy,
 }
 
 impl Scene {
@@ -23,7 +22,7 @@ impl Scene {
     /// With more lines of TOML for the coordinator.
     pub async fn configured(lines: &str, scheme: Scheme) -> Self {
         let coordinator = Coordinator::configured(lines).await;
-        let nginx = Nginx::in_front_of(coordinator.address(), scheme).await;
+        let nginx = Proxy::in_front_of(Kind::Nginx, coordinator.address(), scheme).await;
         Self { coordinator, nginx }
     }
 
@@ -61,8 +60,6 @@ impl Scene {
     pub async fn stop(self) {
         let Self { coordinator, nginx } = self;
         coordinator.stop().await;
-        let log = nginx.log();
-        nginx.stop().await;
-        assert_eq!(log, "", "the shipped nginx.conf logs");
+        nginx.stop_in_silence().await;
     }
 }

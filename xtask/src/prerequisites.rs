@@ -23,7 +23,7 @@ const NEEDED: &[Prerequisite] = &[
     Prerequisite {
         program: "nginx",
         package: "nginx",
-        reason: "the end-to-end tests put the shipped proxy configuration before the coordinator",
+        reason: "the end-to-end tests put the shipped nginx.conf before the coordinator",
     },
     Prerequisite {
         program: "ip",
@@ -33,7 +33,12 @@ const NEEDED: &[Prerequisite] = &[
     Prerequisite {
         program: "caddy",
         package: "caddy",
-        reason: "the end-to-end tests put the other shipped proxy configuration before the coordinator",
+        reason: "the end-to-end tests put the shipped Caddyfile before the coordinator",
+    },
+    Prerequisite {
+        program: "haproxy",
+        package: "haproxy",
+        reason: "the end-to-end tests put the shipped haproxy.cfg before the coordinator",
     },
     Prerequisite {
         program: "chromium",

@@ -14,8 +14,7 @@ use hearsay_tests::{
     clock,
     coordinator::Coordinator,
     memory::{Canary, Sighting, look, look_into_files, look_into_text, may_look},
-    nginx::Nginx,
-    proxy::Scheme,
+    proxy::{Kind, Proxy, Scheme},
     scripted::ScriptedPeer,
     session::{Session, claim},
     wait::{PATIENCE, until},
@@ -149,7 +148,7 @@ async fn seen_while_there(coordinator: &Coordinator, client: ApiClient) -> (Traf
 /// Nothing that anyone can read tells any of the words.
 async fn nothing_is_written(
     coordinator: &Coordinator,
-    nginx: &Nginx,
+    nginx: &Proxy,
     refusals: &[Answer],
     canaries: &[Canary],
 ) {
@@ -188,7 +187,7 @@ async fn a_minute_after_traffic_its_words_are_not_in_the_coordinators_memory() {
         skipped(&error);
         return coordinator.stop().await;
     }
-    let nginx = Nginx::in_front_of(coordinator.address(), Scheme::Http).await;
+    let nginx = Proxy::in_front_of(Kind::Nginx, coordinator.address(), Scheme::Http).await;
     let direct = format!("http://{}", coordinator.address());
     let by_proxy = nginx.url();
     // One after the other, so that no holder takes the other way's search for its own.

@@ -5,53 +5,26 @@ use std::{fs, path::PathBuf};
 
 use hearsay_tests::{
     api_client::{ApiClient, send},
-    caddy::Caddy,
     coordinator::{self, Coordinator},
-    nginx::Nginx,
     process::Program,
-    proxy::{Scheme, Upstream, free_address},
+    proxy::{Kind, Pace, Proxy, Scheme, Upstream, free_address},
     session::Session,
     wait::{PATIENCE, until},
 };
 use protocol::{
     Code, Event, IntroductionId,
     introduction::{IntroductionRequest, Sealed},
+    limits,
 };
 use tempfile::TempDir;
 
-/// One of the two, by TLS.
-enum Proxy {
-    Nginx(Nginx),
-    Caddy(Caddy),
-}
-
-impl Proxy {
-    async fn both(upstream: &Upstream) -> [Self; 2] {
-        [
-            Self::Nginx(Nginx::in_front_of(upstream.clone(), Scheme::Https).await),
-            Self::Caddy(Caddy::in_front_of(upstream.clone()).await),
-        ]
+/// One of each kind, by TLS.
+async fn one_of_each(upstream: &Upstream) -> Vec<Proxy> {
+    let mut proxies = Vec::new();
+    for kind in Kind::ALL {
+        proxies.push(Proxy::in_front_of(kind, upstream.clone(), Scheme::Https).await);
     }
-
-    fn client(&self) -> ApiClient {
-        match self {
-            Self::Nginx(nginx) => ApiClient::trusting(&nginx.url(), &nginx.authority()),
-            Self::Caddy(caddy) => ApiClient::trusting(&caddy.url(), &caddy.authority()),
-        }
-    }
-
-    /// Asserts that it had nothing to tell about anyone.
-    async fn stop(self) {
-        let log = match &self {
-            Self::Nginx(nginx) => nginx.log(),
-            Self::Caddy(caddy) => caddy.log(),
-        };
-        match self {
-            Self::Nginx(nginx) => nginx.stop().await,
-            Self::Caddy(caddy) => caddy.stop().await,
-        }
-        assert_eq!(log, "", "the shipped configuration logs");
-    }
+    proxies
 }
 
 /// Claims that a client may make about its address, and how it may cut them.
@@ -102,9 +75,9 @@ async fn claims_count_for_nothing(client: ApiClient, tag: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_each_proxy_no_claim_about_an_address_counts() {
     let coordinator = Coordinator::start().await;
-    for (number, proxy) in Proxy::both(&coordinator.address().into()).await.into_iter().enumerate() {
+    for (number, proxy) in one_of_each(&coordinator.address().into()).await.into_iter().enumerate() {
         claims_count_for_nothing(proxy.client(), &format!("tcp.{number}")).await;
-        proxy.stop().await;
+        proxy.stop_in_silence().await;
     }
     coordinator.stop().await;
 }
@@ -130,9 +103,9 @@ async fn on_a_socket(folder: &TempDir) -> (Program, PathBuf) {
 async fn the_same_over_a_unix_socket() {
     let folder = TempDir::with_prefix("hearsay-socket-").unwrap();
     let (coordinator, socket) = on_a_socket(&folder).await;
-    for (number, proxy) in Proxy::both(&Upstream::Unix(socket)).await.into_iter().enumerate() {
+    for (number, proxy) in one_of_each(&Upstream::Unix(socket)).await.into_iter().enumerate() {
         claims_count_for_nothing(proxy.client(), &format!("unix.{number}")).await;
-        proxy.stop().await;
+        proxy.stop_in_silence().await;
     }
     coordinator.stop().await;
 }
@@ -140,33 +113,38 @@ async fn the_same_over_a_unix_socket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_far_too_large_is_refused_in_the_coordinators_words_and_nothing_is_logged() {
     let coordinator = Coordinator::start().await;
-    for proxy in Proxy::both(&coordinator.address().into()).await {
+    for proxy in one_of_each(&coordinator.address().into()).await {
         let large = proxy.client().post("/v1/sessions").json(&"x".repeat(300 * 1024));
         send(large).await.expect(413).expect_problem(Code::BodyTooLarge);
-        proxy.stop().await;
+        proxy.stop_in_silence().await;
     }
     coordinator.stop().await;
     let nobody = Upstream::Tcp(free_address().await);
-    for proxy in Proxy::both(&nobody).await {
-        let _ = send(proxy.client().get("/")).await.expect(502);
-        proxy.stop().await;
+    for proxy in one_of_each(&nobody).await {
+        let answer = send(proxy.client().get("/")).await;
+        assert!(matches!(answer.status, 502 | 503), "{answer:?}");
+        proxy.stop_in_silence().await;
     }
 }
 
-/// Longer than either proxy gives a request to come (15 s), shorter than a call of this harness may take.
-const PARKED_SECONDS: u64 = 17;
+/// The proxies' time limits are divided by this, and with them the longest wait of a poll.
+const HURRY: u64 = 5;
+/// As a daemon that asks for all that it may get: 11 s. Of the limits, those on a request's arrival are over by then
+/// (15 s, here 3), and those on the answer must not be (75 s, here 15).
+const PARKED_SECONDS: u64 = limits::WAIT_MAX.as_secs() / HURRY;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_stays_parked_behind_each_proxy() {
+async fn the_longest_poll_stays_parked_behind_each_proxy() {
     let coordinator = Coordinator::start().await;
-    let [nginx, caddy] = Proxy::both(&coordinator.address().into()).await;
-    let parked = async |proxy: &Proxy, username: &str| {
-        let mut session = Session::connect_by(proxy.client(), username).await;
+    let address = coordinator.address();
+    let stays_parked = async |kind: Kind| {
+        let proxy = Proxy::at_pace(kind, address, Scheme::Https, Pace::Hurried { times: HURRY }).await;
+        let mut session = Session::connect_by(proxy.client(), &format!("by.{kind:?}")).await;
         let answer = session.poll(PARKED_SECONDS).await;
-        assert_eq!(answer.status, 204, "{answer:?}");
+        assert_eq!(answer.status, 204, "behind {kind:?}: {answer:?}");
+        proxy.stop_in_silence().await;
     };
-    tokio::join!(parked(&nginx, "by.nginx"), parked(&caddy, "by.caddy"));
-    nginx.stop().await;
-    caddy.stop().await;
+    let [nginx, caddy, haproxy] = Kind::ALL.map(stays_parked);
+    tokio::join!(nginx, caddy, haproxy);
     coordinator.stop().await;
 }

@@ -34,6 +34,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(55);
 
 /// Time for the target's word on an introduction; without one the source counts as gone.
 pub const INTRODUCTION_WORD: Duration = Duration::from_secs(10);
+/// Peers that a draining coordinator sends away come back within this long, spread, so that they don't come all at
+/// once. An operator may choose another time; whoever has just come back takes this one for the others.
+pub const RETURN_SPREAD: Duration = Duration::from_secs(10);
 /// Time for a TCP connection to the other peer.
 pub const DIAL_CONNECT: Duration = Duration::from_secs(5);
 /// Time, on a fresh peer connection, until its first bytes have come and its handshake is done.

@@ -41,7 +41,7 @@ settings! {
         drain ["drain_seconds"]: Duration = Duration::from_millis(500);
         /// Peers that are sent away by a drain come back within this long, spread.
         #[serde(with = "seconds")]
-        drain_spread ["drain_spread_seconds"]: Duration = Duration::from_secs(10);
+        drain_spread ["drain_spread_seconds"]: Duration = limits::RETURN_SPREAD;
         /// For a request's headers to arrive; a connection that sends nothing at all ends after it too.
         #[serde(with = "seconds")]
         headers ["headers_seconds"]: Duration = Duration::from_secs(5);

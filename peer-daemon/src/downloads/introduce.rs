@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::{
     Username,
     introduction::{HeardReply, IntroductionRequest, Invitation},
-    limits::{INTRODUCTION_WORD, PLACE_RENEWAL, ROUTE_HOLD},
+    limits::{PLACE_RENEWAL, ROUTE_HOLD},
 };
 use tokio::{
     sync::{SemaphorePermit, watch},
@@ -18,7 +18,9 @@ use super::{
     dial_me::dial_target,
     failure::Failure,
     pending::{News, Ticket},
+    sessions::Sessions,
     setback::{DialTrouble, Setback},
+    silence::{Silence, Then},
     step::Step,
 };
 use crate::{
@@ -35,8 +37,9 @@ const RATE_PATIENCE: Duration = Duration::from_mins(2);
 /// target dial once more in vain, so it is not done more often than is safe.
 const PLACE_RENEWAL_DEFERRED: Duration = Duration::from_mins(2);
 
-/// How often it is looked whether one that waits for the coordinator has waited for too long.
-const PATIENCE_CHECK: Duration = Duration::from_mins(1);
+/// How often one that the coordinator did not take is sent again. A new session is a reason to do it at once; but a
+/// call can fail while the session goes on, and then nothing tells when the next one would do better.
+const COORDINATOR_RETRY: Duration = Duration::from_secs(5);
 
 /// An introduction under way.
 pub(super) struct Introducing<'a> {
@@ -57,11 +60,12 @@ impl<'a> Introducing<'a> {
     pub(super) async fn run(mut self) -> Result<(Requester, SemaphorePermit<'a>), Failure> {
         let downloads = self.downloads;
         let mut sessions = downloads.shared.sessions.subscribe();
+        let mut silence = Silence::default();
         self.batch.take_all(&Step::Asked);
         loop {
             sessions.borrow_and_update();
             self.send(&mut sessions).await?;
-            let stream = match self.await_stream(&mut sessions).await? {
+            let stream = match self.await_stream(&mut sessions, &mut silence).await? {
                 Next::Stream(stream) => *stream,
                 Next::SendAgain => continue,
             };
@@ -78,9 +82,10 @@ impl<'a> Introducing<'a> {
     }
 
     /// Seals and sends. A coordinator that is away is waited for, until it is back or the download is stopped.
-    async fn send(&self, sessions: &mut watch::Receiver<u64>) -> Result<(), Failure> {
+    async fn send(&self, sessions: &mut watch::Receiver<Sessions>) -> Result<(), Failure> {
         let parts = &self.downloads.shared.parts;
         let give_up = Instant::from_std(clock::now() + RATE_PATIENCE);
+        let mut was_away = false;
         loop {
             let sent = match parts.identities.current() {
                 Some((requester, identity)) => {
@@ -91,8 +96,14 @@ impl<'a> Introducing<'a> {
                 None => Err(CallError::NotConnected),
             };
             match sent {
-                Ok(_lifetime) => return Ok(()),
+                Ok(_lifetime) => {
+                    if was_away {
+                        self.batch.take_all(&Step::Asked);
+                    }
+                    return Ok(());
+                }
                 Err(error @ (CallError::NotConnected | CallError::Unreachable(_))) => {
+                    was_away = true;
                     self.await_coordinator(&error.into(), sessions).await?;
                 }
                 Err(CallError::RateLimited { retry_after })
@@ -105,22 +116,19 @@ impl<'a> Introducing<'a> {
         }
     }
 
-    /// Until the coordinator is back, the download is stopped, or it has waited for too long.
+    /// Until the coordinator may be back, the download is stopped, or it has waited for too long.
     async fn await_coordinator(
         &self,
         setback: &Setback,
-        sessions: &mut watch::Receiver<u64>,
+        sessions: &mut watch::Receiver<Sessions>,
     ) -> Result<(), Failure> {
-        while self.batch.lack_coordinator(setback) {
-            tokio::select! {
-                changed = sessions.changed() => {
-                    self.batch.take_all(&Step::Asked);
-                    return changed.map_err(|_| Failure::Worker);
-                }
-                () = tokio::time::sleep(PATIENCE_CHECK) => {}
-            }
+        if !self.batch.lack_coordinator(setback) {
+            return Err(Failure::Cancelled);
         }
-        Err(Failure::Cancelled)
+        tokio::select! {
+            changed = sessions.changed() => changed.map_err(|_| Failure::Worker),
+            () = tokio::time::sleep(COORDINATOR_RETRY) => Ok(()),
+        }
     }
 
     fn seal_request(
@@ -145,10 +153,16 @@ impl<'a> Introducing<'a> {
     }
 
     /// Waits for the target's words and a stream.
-    async fn await_stream(&mut self, sessions: &mut watch::Receiver<u64>) -> Result<Next, Failure> {
+    async fn await_stream(
+        &mut self,
+        sessions: &mut watch::Receiver<Sessions>,
+        silence: &mut Silence,
+    ) -> Result<Next, Failure> {
         let sent = Instant::from_std(clock::now());
+        silence.sent(sent);
+        let returned = sessions.borrow().returned();
+        let (mut deadline, then) = silence.wait(sent, returned);
         let mut waiting_for = WaitingFor::Word;
-        let mut deadline = sent + INTRODUCTION_WORD;
         let mut shown_wrong = false;
         loop {
             let news = tokio::select! {
@@ -158,12 +172,16 @@ impl<'a> Introducing<'a> {
                 }
                 () = tokio::time::sleep_until(deadline) => match waiting_for {
                     WaitingFor::Place => return Ok(Next::SendAgain),
+                    WaitingFor::Word if then == Then::SendAgain => return Ok(Next::SendAgain),
                     WaitingFor::Word => return Err(Setback::NoWord.into()),
                     WaitingFor::DialBack | WaitingFor::Dialled if shown_wrong => return Err(Setback::WrongKey.into()),
                     WaitingFor::DialBack => return Err(Setback::NoDialBack.into()),
                     WaitingFor::Dialled => return Err(self.neither_reachable(DialTrouble::TimedOut)),
                 },
             };
+            if let News::Word(_) = news {
+                silence.heard();
+            }
             match news {
                 News::Stream(stream, way) => {
                     self.batch.take_all(&Step::Connected { way });

@@ -39,7 +39,9 @@ mod receive;
 mod recorder;
 mod requesting;
 mod revive;
+mod sessions;
 mod setback;
+mod silence;
 mod step;
 mod store;
 mod tried;
@@ -66,6 +68,7 @@ use self::{
     folder::DownloadFolder,
     pending::PendingIntroductions,
     requesting::SourceTask,
+    sessions::Sessions,
     store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
@@ -128,8 +131,7 @@ struct Shared {
     asking: Semaphore,
     /// Counts changes of state, for those who wait for one.
     changes: watch::Sender<u64>,
-    /// Counts sessions: pending introductions are sent again with each new one.
-    sessions: watch::Sender<u64>,
+    sessions: watch::Sender<Sessions>,
 }
 
 /// Downloads can't be started.
@@ -172,7 +174,7 @@ impl Downloads {
             slot: Semaphore::new(1),
             asking: Semaphore::new(SOURCES_ASKED_MAX),
             changes: watch::Sender::new(0),
-            sessions: watch::Sender::new(0),
+            sessions: watch::Sender::default(),
         };
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
@@ -254,7 +256,7 @@ impl Downloads {
 
     /// A new session is held: pending introductions are sent again.
     pub(crate) fn on_connected(&self) {
-        self.shared.sessions.send_modify(|sessions| *sessions += 1);
+        self.shared.sessions.send_modify(|sessions| sessions.begin(clock::now().into()));
     }
 
     /// Whether a source has dialled this peer since the start.

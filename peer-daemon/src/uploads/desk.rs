@@ -70,10 +70,11 @@ impl Desk {
         is_approved: bool,
     ) -> Sent {
         if let Some(active) = self.active.as_mut().filter(|active| active.is_of(id, username)) {
-            if !active.is_in_use() && active.shows(&request.invitation.message_key) {
+            // A key that was shown is not sent again. So this was sent before, and came twice or late.
+            if active.shows(&request.invitation.message_key) {
                 return Sent::BeingServed;
             }
-            // Whoever has a working stream does not send again: the old one is lost to the requester. And one that
+            // Whoever has a working stream asks for no other: the old one is lost to the requester. And one that
             // was started anew has another key: what shows the old one would be refused.
             active.end(Ending::MadeWay(Aside::Lost));
         }

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use rustix::process::Signal;
 
 use super::{
-    Place, Scheme, Shipped, Upstream,
+    Scheme, Shipped, Site, Upstream,
     certificates::{CERTIFICATE, KEY},
 };
 
@@ -35,13 +35,13 @@ impl Shipped for Caddy {
         command
     }
 
-    fn placed(&self, setting: &str, place: &Place) -> Option<String> {
-        let (folder, port) = (place.folder.display(), place.listen.port());
-        let upstream = match place.upstream {
+    fn placed(&self, setting: &str, site: &Site) -> Option<String> {
+        let (folder, port) = (site.folder.display(), site.listen.port());
+        let upstream = match site.upstream {
             Upstream::Tcp(address) => address.to_string(),
             Upstream::Unix(path) => format!("unix/{}", path.display()),
         };
-        let site = match place.scheme {
+        let block = match site.scheme {
             Scheme::Http => format!("http://localhost:{port} {{"),
             Scheme::Https => {
                 format!("https://localhost:{port} {{\ntls {folder}/{CERTIFICATE} {folder}/{KEY}")
@@ -51,7 +51,7 @@ impl Shipped for Caddy {
             setting
                 .replace("admin off", "admin off\nauto_https off")
                 .replace("coordinator:4820", &upstream)
-                .replace("hearsay.example.org {", &site),
+                .replace("hearsay.example.org {", &block),
         )
     }
 

@@ -4,12 +4,19 @@ use std::{path::Path, process::Command};
 
 use rustix::process::Signal;
 
-use super::{Place, Scheme, Shipped, Upstream, certificates::CERTIFICATE_AND_KEY};
+use super::{Scheme, Shipped, Site, Upstream, certificates::CERTIFICATE_AND_KEY};
 
 pub(super) struct Haproxy;
 
-/// What it says of its own processes, and of its configuration when the last one leaves.
-const ABOUT_ITSELF: [&str; 4] = ["[NOTICE]", "stopped (cumulated conns", "Former worker", "Exiting Master"];
+/// What it says of its own processes and their ends.
+const ABOUT_ITSELF: [&str; 6] = [
+    "[NOTICE]",
+    "stopped (cumulated conns",
+    "Former worker",
+    "Current worker",
+    "Exiting Master",
+    "All workers exited",
+];
 
 impl Shipped for Haproxy {
     fn name(&self) -> &'static str {
@@ -30,19 +37,19 @@ impl Shipped for Haproxy {
         command
     }
 
-    fn placed(&self, setting: &str, place: &Place) -> Option<String> {
-        let upstream = match place.upstream {
+    fn placed(&self, setting: &str, site: &Site) -> Option<String> {
+        let upstream = match site.upstream {
             Upstream::Tcp(address) => address.to_string(),
             Upstream::Unix(path) => format!("unix@{}", path.display()),
         };
-        let tls = format!("ssl crt {}/{CERTIFICATE_AND_KEY}", place.folder.display());
-        let tls = match place.scheme {
+        let tls = format!("ssl crt {}/{CERTIFICATE_AND_KEY}", site.folder.display());
+        let tls = match site.scheme {
             Scheme::Http => "",
             Scheme::Https => &tls,
         };
         Some(
             setting
-                .replace(":443 ssl crt /etc/haproxy/tls/hearsay.pem", &format!("{} {tls}", place.listen))
+                .replace(":443 ssl crt /etc/haproxy/tls/hearsay.pem", &format!("{} {tls}", site.listen))
                 .replace("coordinator:4820", &upstream),
         )
     }

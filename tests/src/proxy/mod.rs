@@ -73,7 +73,7 @@ impl From<SocketAddr> for Upstream {
 }
 
 /// What a configuration's lines marked `[place]` are made for.
-struct Place<'a> {
+struct Site<'a> {
     folder: &'a Path,
     listen: SocketAddr,
     upstream: &'a Upstream,
@@ -94,7 +94,7 @@ trait Shipped: Sync {
     fn command(&self, folder: &Path, configuration: &Path) -> Command;
 
     /// A setting marked `[place]` as it is for a test; none where the test has no use for it.
-    fn placed(&self, setting: &str, place: &Place) -> Option<String>;
+    fn placed(&self, setting: &str, site: &Site) -> Option<String>;
 
     /// What has it read its configuration again; none where it must be restarted for that.
     fn reload(&self) -> Option<Signal>;
@@ -129,8 +129,8 @@ impl Proxy {
         }
         let configuration = pace.of(shipped.configuration());
         let (program, listen) = start(shipped.name(), path, shipped.in_use(), |listen| {
-            let place = Place { folder: path, listen, upstream: &upstream, scheme };
-            fs::write(file_in(path, shipped), placed(shipped, &configuration, &place))
+            let site = Site { folder: path, listen, upstream: &upstream, scheme };
+            fs::write(file_in(path, shipped), placed(shipped, &configuration, &site))
                 .expect("a file for a proxy's configuration");
             shipped.command(path, &file_in(path, shipped))
         })
@@ -181,15 +181,11 @@ impl Proxy {
         true
     }
 
-    /// SIGTERM, and `meanwhile` before it is started again with the same configuration.
-    pub async fn restart(self, meanwhile: impl Future<Output = ()>) -> Self {
+    /// SIGTERM; [`Stopped::start_again`] brings it back with the same configuration.
+    pub async fn stop_for_a_while(self) -> Stopped {
         let Self { shipped, program, listen, scheme, folder } = self;
         program.stop().await;
-        meanwhile.await;
-        let mut command = shipped.command(folder.path(), &file_in(folder.path(), shipped));
-        let program = start_at(shipped.name(), folder.path(), listen, &mut command).await;
-        let program = program.unwrap_or_else(|words| panic!("{} is not back:\n{words}", shipped.name()));
-        Self { shipped, program, listen, scheme, folder }
+        Stopped { shipped, listen, scheme, folder }
     }
 
     pub async fn stop(self) {
@@ -204,18 +200,36 @@ impl Proxy {
     }
 }
 
+/// A proxy between two lives.
+pub struct Stopped {
+    shipped: &'static dyn Shipped,
+    listen: SocketAddr,
+    scheme: Scheme,
+    folder: TempDir,
+}
+
+impl Stopped {
+    pub async fn start_again(self) -> Proxy {
+        let Self { shipped, listen, scheme, folder } = self;
+        let mut command = shipped.command(folder.path(), &file_in(folder.path(), shipped));
+        let program = start_at(shipped.name(), folder.path(), listen, &mut command).await;
+        let program = program.unwrap_or_else(|words| panic!("{} is not back:\n{words}", shipped.name()));
+        Proxy { shipped, program, listen, scheme, folder }
+    }
+}
+
 fn file_in(folder: &Path, shipped: &dyn Shipped) -> PathBuf {
     folder.join(format!("{}.conf", shipped.name()))
 }
 
 /// The configuration with its `[place]` lines made a test's own.
-fn placed(shipped: &dyn Shipped, configuration: &str, place: &Place) -> String {
+fn placed(shipped: &dyn Shipped, configuration: &str, site: &Site) -> String {
     let line = |line: &str| {
         let Some((setting, _)) = line.split_once("# [place]") else {
             return format!("{line}\n");
         };
         let setting = setting.trim();
-        let Some(own) = shipped.placed(setting, place) else { return String::new() };
+        let Some(own) = shipped.placed(setting, site) else { return String::new() };
         assert_ne!(own, setting, "a line marked [place] has nothing to replace for {}", shipped.name());
         format!("{own}\n")
     };
@@ -283,7 +297,7 @@ mod tests {
     #[test]
     fn the_shipped_files_keep_their_promises_when_they_are_placed() {
         let upstream = Upstream::Tcp("127.0.0.1:2".parse().unwrap());
-        let place = Place {
+        let site = Site {
             folder: Path::new("/elsewhere"),
             listen: "127.0.0.1:1".parse().unwrap(),
             upstream: &upstream,
@@ -303,7 +317,7 @@ mod tests {
         ];
         for (kind, promises) in promises {
             let shipped = kind.shipped();
-            let placed = placed(shipped, shipped.configuration(), &place);
+            let placed = placed(shipped, shipped.configuration(), &site);
             assert!(placed.contains("127.0.0.1:2"), "{placed}");
             let code: Vec<&str> = placed.lines().filter_map(|line| line.split('#').next()).collect();
             assert!(!code.iter().any(|line| line.contains("/tmp/") || line.contains("/etc/")), "{placed}");

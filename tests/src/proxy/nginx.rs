@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use rustix::process::Signal;
 
-use super::{Place, Scheme, Shipped, Upstream};
+use super::{Scheme, Shipped, Site, Upstream};
 
 /// Debian's nginx is not in every user's `PATH`.
 const PATHS: [&str; 4] =
@@ -30,16 +30,16 @@ impl Shipped for Nginx {
         command(folder, configuration)
     }
 
-    fn placed(&self, setting: &str, place: &Place) -> Option<String> {
-        let (folder, listen) = (place.folder.display().to_string(), place.listen);
-        if setting.starts_with("ssl_") && place.scheme == Scheme::Http {
+    fn placed(&self, setting: &str, site: &Site) -> Option<String> {
+        let (folder, listen) = (site.folder.display().to_string(), site.listen);
+        if setting.starts_with("ssl_") && site.scheme == Scheme::Http {
             return None;
         }
-        let upstream = match place.upstream {
+        let upstream = match site.upstream {
             Upstream::Tcp(address) => address.to_string(),
             Upstream::Unix(path) => format!("unix:{}", path.display()),
         };
-        let listen = match place.scheme {
+        let listen = match site.scheme {
             Scheme::Http => listen.to_string(),
             Scheme::Https => format!("{listen} ssl"),
         };

@@ -34,6 +34,7 @@ pub struct Found {
 pub struct Invited {
     pub id: IntroductionId,
     pub message_key: MessageKey,
+    request: IntroductionRequest,
 }
 
 impl ScriptedPeer {
@@ -74,6 +75,11 @@ impl ScriptedPeer {
         self.send_invitation(protocol::VERSION, id, source, listener).await
     }
 
+    /// The very same call once more, as by a client that has got no answer.
+    pub async fn repeat(&self, invited: &Invited) {
+        let _ = self.session.introduce(invited.id, &invited.request).await.expect(202);
+    }
+
     async fn send_invitation(
         &self,
         version: u32,
@@ -94,7 +100,7 @@ impl ScriptedPeer {
             sealed: seal(source, &invitation, id, self.session.username()),
         };
         let _ = self.session.introduce(id, &request).await.expect(202);
-        Invited { id, message_key }
+        Invited { id, message_key, request }
     }
 }
 

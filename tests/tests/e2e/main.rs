@@ -28,6 +28,7 @@ mod message_key;
 mod operations;
 mod pause;
 mod proxies;
+mod proxy_restarts;
 mod queue;
 mod restart;
 mod routes;

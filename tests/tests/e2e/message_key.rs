@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 
 /// A target that shows a wrong key may yet show the right one, in 15 s; then others are looked for.
 const VERDICT: Duration = Duration::from_secs(30);
+/// More than the buffers between two peers hold.
+const LARGE: usize = 40 << 20;
 
 /// A file that nobody has; whoever is asked for it has been believed.
 fn wanted() -> FileId {
@@ -130,6 +132,32 @@ async fn a_requester_that_sends_again_with_another_key_is_shown_that_one() {
     let after = requester.invite_as(before.id, &source, &listener).await;
     let heard = requester.ask_for_proof(&source, &listener, false).await;
     assert!(heard.contains(after.message_key.reveal().as_str()), "{heard}");
+
+    target.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_comes_twice_does_not_disturb_the_stream_that_it_led_to() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with_random("wanted file.bin", LARGE, 61);
+    let target = scene.peer("target").sharing(files.path()).connected().await;
+    let mut requester = scene.scripted_peer("requester").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = requester.find("wanted file").await;
+
+    let invited = requester.invite(&source, &listener).await;
+    let mut stream = requester.meet(&source, &listener).await;
+    stream.ask_for(&source.file).await;
+    let mut received = stream.read(1).await;
+    assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
+    requester.repeat(&invited).await;
+    assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
+    while received < LARGE {
+        let more = stream.read(1 << 20).await;
+        assert!(more > 0, "the stream ended after {received} bytes");
+        received += more;
+    }
 
     target.stop().await;
     scene.stop().await;

@@ -5,7 +5,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::Parser;
-use protocol::Username;
+use protocol::{Profile, Username};
 
 use crate::config::values::{CoordinatorUrl, GuiAddress, Port, PublicPort};
 
@@ -49,6 +49,9 @@ pub struct Cli {
     /// Loopback address of the web page, or `off`; port 0 picks a free one [default: 127.0.0.1:4823]
     #[arg(long, value_name = "ADDR|off", env = "HEARSAY_GUI")]
     pub gui: Option<GuiAddress>,
+    /// One of several daemons side by side: a state directory, a socket, a configuration file and ports of its own
+    #[arg(long, value_name = "NAME", env = "HEARSAY_PROFILE")]
+    pub profile: Option<Profile>,
     /// Where the daemon keeps its state [default: ~/.local/state/hearsay]
     #[arg(long, value_name = "DIR", env = "HEARSAY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,

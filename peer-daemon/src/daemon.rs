@@ -14,6 +14,7 @@ use crate::{
     config::{
         Config, ConfigError, Sources,
         live::Live,
+        profile::settle_ports,
         settings::{RunTime, Settings},
     },
     control::{self, ControlSocket, Controls, Network, SocketError},
@@ -102,6 +103,7 @@ impl Daemon {
     /// Takes what another process could hold: state directory, socket, ports.
     pub fn bind(sources: Sources) -> Result<Self, StartError> {
         let state = State::open(&sources.state_dir().map_err(ConfigError::from)?)?;
+        settle_ports(&sources, &state)?;
         let config = sources.resolve(&RunTime::load(&state)?)?;
         let settings = Settings::new(state.clone(), sources, config.clone());
         let blocks = Blocks::load(state.clone())?;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use protocol::{Profile, paths};
 use thiserror::Error;
 
 /// The environment's word on where a user's files go.
@@ -14,6 +15,8 @@ pub struct DataDirs {
     runtime: Option<PathBuf>,
     state: Option<PathBuf>,
     config: Option<PathBuf>,
+    /// Of several daemons side by side; each has folders of its own, but for downloads.
+    profile: Option<Profile>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -28,7 +31,17 @@ impl DataDirs {
             runtime: dir("XDG_RUNTIME_DIR"),
             state: dir("XDG_STATE_HOME"),
             config: dir("XDG_CONFIG_HOME"),
+            profile: None,
         }
+    }
+
+    #[must_use]
+    pub(crate) fn of_profile(self, profile: Option<Profile>) -> Self {
+        Self { profile, ..self }
+    }
+
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 
     /// All below one folder, as for a user whose home it is.
@@ -37,11 +50,12 @@ impl DataDirs {
     }
 
     pub fn state_dir(&self) -> Result<PathBuf, NoHome> {
-        Ok(protocol::paths::state_dir(self.state.as_deref(), self.home()?))
+        Ok(paths::state_dir(self.state.as_deref(), self.home()?, self.profile()))
     }
 
     pub fn control_socket(&self) -> Result<PathBuf, NoHome> {
-        Ok(protocol::paths::control_socket(self.runtime.as_deref(), self.state.as_deref(), self.home()?))
+        let (runtime, state) = (self.runtime.as_deref(), self.state.as_deref());
+        Ok(paths::control_socket(runtime, state, self.home()?, self.profile()))
     }
 
     pub fn download_dir(&self) -> Result<PathBuf, NoHome> {
@@ -52,7 +66,7 @@ impl DataDirs {
     pub fn config_file(&self) -> Option<PathBuf> {
         // Where the variable is set, the home does not matter.
         let home = self.home.as_deref().or(self.config.as_deref())?;
-        Some(protocol::paths::config_file(self.config.as_deref(), home))
+        Some(paths::config_file(self.config.as_deref(), home, self.profile()))
     }
 
     fn home(&self) -> Result<&Path, NoHome> {

@@ -4,13 +4,16 @@ mod values;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
-use protocol::Conflict;
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource,
+};
+use protocol::{Conflict, Profile};
 
 pub(crate) use self::values::{Id, SettingName, Target};
 use crate::{
     commands::{block::BlockCommand, config::ConfigCommand, share::ShareCommand},
     output::Format,
+    whose::Whose,
 };
 
 const EXAMPLES: &str = "\
@@ -33,7 +36,13 @@ Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found, 5 confl
 pub(crate) struct Cli {
     /// The daemon's control socket [default: hearsay/control.sock in $XDG_RUNTIME_DIR]
     #[arg(long, global = true, env = "HEARSAY_SOCKET", value_name = "PATH", hide_env_values = true)]
-    pub(crate) socket: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    /// What the two above come to.
+    #[arg(skip)]
+    pub(crate) whose: Whose,
+    /// One of several daemons side by side, each with a state, a socket and a configuration file of its own
+    #[arg(long, global = true, env = "HEARSAY_PROFILE", value_name = "NAME", hide_env_values = true)]
+    profile: Option<Profile>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -45,6 +54,21 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// Of this process; ends it where they are wrong.
+    pub(crate) fn from_arguments() -> Self {
+        Self::read(&Self::command().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(matches)?;
+        let is_flag = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        cli.whose = Whose::of(
+            cli.profile.take().map(|profile| (profile, is_flag("profile"))),
+            cli.socket.take().map(|socket| (socket, is_flag("socket"))),
+        );
+        Ok(cli)
+    }
+
     pub(crate) fn format(&self) -> Format {
         match (self.json, self.ndjson) {
             (_, true) => Format::Documents,

@@ -58,6 +58,8 @@ pub(crate) enum Error {
         "it can't be seen how this peer-daemon was started; say it: peerctl restart -- ARGUMENTS, or start it again where it was started"
     )]
     LaunchUnknown,
+    #[error("give the profile to peerctl instead: peerctl --profile NAME start")]
+    ProfileToDaemon,
     #[error("give the socket to peerctl instead: peerctl --socket PATH start")]
     SocketToDaemon,
     #[error("{0}")]
@@ -124,9 +126,11 @@ impl Error {
             }
             Self::NotConnected(_) => ExitCode::Unreachable,
             Self::VersionsDiffer(_) => ExitCode::VersionMismatch,
-            Self::SocketToDaemon | Self::ConfigWrong(_) | Self::PathUnspeakable(_) | Self::NobodyToAsk(_) => {
-                ExitCode::Usage
-            }
+            Self::SocketToDaemon
+            | Self::ProfileToDaemon
+            | Self::ConfigWrong(_)
+            | Self::PathUnspeakable(_)
+            | Self::NobodyToAsk(_) => ExitCode::Usage,
             Self::Problem(problem) => problem_exit_code(problem.code),
             Self::DownloadsFailed(code) => *code,
             Self::OutputClosed => ExitCode::Done,

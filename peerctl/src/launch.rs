@@ -8,7 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use protocol::paths::{self as defaults, LOG_FILE};
+use protocol::{
+    Profile,
+    paths::{self as defaults, LOG_FILE},
+};
 
 use crate::{error::Error, paths};
 
@@ -30,9 +33,15 @@ pub(crate) struct Surroundings {
 
 impl Launch {
     /// By this process, as the person says.
-    pub(crate) fn with(arguments: &[OsString]) -> Result<Self, Error> {
-        let launch = Self { arguments: arguments.to_vec(), surroundings: None };
-        if launch.option("--socket").is_some() { Err(Error::SocketToDaemon) } else { Ok(launch) }
+    pub(crate) fn with(profile: Option<&Profile>, arguments: &[OsString]) -> Result<Self, Error> {
+        for (flag, error) in [("--socket", Error::SocketToDaemon), ("--profile", Error::ProfileToDaemon)] {
+            if find(arguments, flag).is_some() {
+                return Err(error);
+            }
+        }
+        let profile = profile.map(|profile| ["--profile".into(), profile.as_str().into()]);
+        let arguments = profile.into_iter().flatten().chain(arguments.iter().cloned()).collect();
+        Ok(Self { arguments, surroundings: None })
     }
 
     /// As another one was. Where its socket is is known better by now.
@@ -67,10 +76,29 @@ impl Launch {
     }
 
     fn state_dir(&self) -> Result<PathBuf, Error> {
-        if let Some(dir) = self.told("--state-dir", "HEARSAY_STATE_DIR", "state_dir") {
+        if let Some(dir) = self.option("--state-dir").or_else(|| self.place("HEARSAY_STATE_DIR")) {
             return Ok(dir);
         }
-        Ok(defaults::state_dir(self.variable("XDG_STATE_HOME").as_deref().map(Path::new), &self.home()?))
+        let profile = self.profile();
+        // A profile stands for the directory as if it were named where the profile is.
+        let setting = if profile.is_none() { self.setting("state_dir") } else { None };
+        let state_home = self.variable("XDG_STATE_HOME").map(PathBuf::from);
+        setting.map_or_else(
+            || Ok(defaults::state_dir(state_home.as_deref(), &self.home()?, profile.as_ref())),
+            Ok,
+        )
+    }
+
+    /// By a flag, else by a variable.
+    fn profile(&self) -> Option<Profile> {
+        let variable = || self.variable("HEARSAY_PROFILE").map(PathBuf::from);
+        self.option("--profile").or_else(variable)?.to_str()?.parse().ok()
+    }
+
+    /// A variable that names a place of a daemon. Named by a flag, a profile goes over it.
+    fn place(&self, variable: &str) -> Option<PathBuf> {
+        let is_passed_over = self.option("--profile").is_some();
+        self.variable(variable).filter(|_| !is_passed_over).map(PathBuf::from)
     }
 
     /// As the daemon will be told: by a flag, else by a variable, else in its configuration file.
@@ -80,10 +108,10 @@ impl Launch {
 
     /// A path in the configuration file. What is wrong with the file, the daemon will say.
     fn setting(&self, key: &str) -> Option<PathBuf> {
-        let file = self.option("--config").or_else(|| self.variable("HEARSAY_CONFIG").map(PathBuf::from));
-        let file = file.or_else(|| {
+        let file = self.option("--config").or_else(|| self.place("HEARSAY_CONFIG")).or_else(|| {
             let config_home = self.variable("XDG_CONFIG_HOME").map(PathBuf::from);
-            Some(defaults::config_file(config_home.as_deref(), &self.home().ok()?))
+            let home = self.home().ok()?;
+            Some(defaults::config_file(config_home.as_deref(), &home, self.profile().as_ref()))
         })?;
         let table: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
         table.get(key)?.as_str().map(PathBuf::from)
@@ -165,6 +193,11 @@ mod tests {
             PathBuf::from("/at/s/daemon.log")
         );
         assert_eq!(log(&["--log-file=l"], &[]), PathBuf::from("/at/l"));
+        let work = home.path().join(".local/state/hearsay/profiles/work/daemon.log");
+        let elsewhere = ("HEARSAY_STATE_DIR", "/e");
+        assert_eq!(log(&["--profile", "work"], &[elsewhere]), work);
+        assert_eq!(log(&[], &[("HEARSAY_PROFILE", "work")]), work);
+        assert_eq!(log(&[], &[("HEARSAY_PROFILE", "work"), elsewhere]), PathBuf::from("/e/daemon.log"));
         std::fs::write(&config, "not toml").unwrap();
         assert_eq!(log(&[], &[]), home.path().join(".local/state/hearsay/daemon.log"));
     }

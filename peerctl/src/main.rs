@@ -22,16 +22,15 @@ mod prompt;
 mod table;
 mod transfer;
 mod view;
+mod whose;
 mod width;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::{cli::Cli, error::Error, output::Output};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments();
     let output = Output::new(cli.format());
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,24 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::{Profile, paths as defaults};
+
 use crate::error::Error;
 
 /// The control socket where nothing else is said.
-pub(crate) fn default_socket() -> Result<PathBuf, Error> {
-    let runtime_dir = variable("XDG_RUNTIME_DIR");
-    Ok(protocol::paths::control_socket(
-        runtime_dir.as_deref(),
-        variable("XDG_STATE_HOME").as_deref(),
-        &home()?,
-    ))
+pub(crate) fn default_socket(profile: Option<&Profile>) -> Result<PathBuf, Error> {
+    let (runtime_dir, state_home) = (variable("XDG_RUNTIME_DIR"), variable("XDG_STATE_HOME"));
+    Ok(defaults::control_socket(runtime_dir.as_deref(), state_home.as_deref(), &home()?, profile))
 }
 
-/// The configuration file that a daemon reads which is told of no other.
-pub(crate) fn default_config_file() -> Result<PathBuf, Error> {
-    if let Some(file) = variable("HEARSAY_CONFIG") {
-        return Ok(file);
-    }
-    Ok(protocol::paths::config_file(variable("XDG_CONFIG_HOME").as_deref(), &home()?))
+/// The configuration file where nobody names another.
+pub(crate) fn default_config_file(profile: Option<&Profile>) -> Result<PathBuf, Error> {
+    Ok(defaults::config_file(variable("XDG_CONFIG_HOME").as_deref(), &home()?, profile))
 }
 
 /// The whole path of what a person has typed where no shell was: `~` is the home.
@@ -41,7 +36,7 @@ pub(crate) fn home() -> Result<PathBuf, Error> {
     variable("HOME").filter(|home| home.is_absolute()).ok_or(Error::NoHome)
 }
 
-fn variable(name: &str) -> Option<PathBuf> {
+pub(crate) fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 

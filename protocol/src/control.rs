@@ -56,6 +56,9 @@ pub struct Status {
     /// Nothing is given for now, and nothing offered.
     #[serde(default)]
     pub uploads_off: bool,
+    /// That of several daemons side by side.
+    #[serde(default)]
+    pub profile: Option<String>,
 }
 
 /// Body of `PUT /v1/connection`.

@@ -2,24 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::profile::Profile;
+
 /// The folder of the daemon's state: `$XDG_STATE_HOME/hearsay`, by default `~/.local/state/hearsay`.
-pub fn state_dir(state_home: Option<&Path>, home: &Path) -> PathBuf {
-    absolute(state_home).map_or_else(|| home.join(".local/state"), Path::to_path_buf).join("hearsay")
+pub fn state_dir(state_home: Option<&Path>, home: &Path, profile: Option<&Profile>) -> PathBuf {
+    let base = absolute(state_home).map_or_else(|| home.join(".local/state"), Path::to_path_buf);
+    own(&base, profile)
 }
 
 /// Where daemon and peerctl meet unless told otherwise: `$XDG_RUNTIME_DIR/hearsay/control.sock`, and in the
 /// state directory where a system has no runtime directory.
-pub fn control_socket(runtime_dir: Option<&Path>, state_home: Option<&Path>, home: &Path) -> PathBuf {
+pub fn control_socket(
+    runtime_dir: Option<&Path>,
+    state_home: Option<&Path>,
+    home: &Path,
+    profile: Option<&Profile>,
+) -> PathBuf {
     absolute(runtime_dir)
-        .map_or_else(|| state_dir(state_home, home), |dir| dir.join("hearsay"))
+        .map_or_else(|| state_dir(state_home, home, profile), |dir| own(dir, profile))
         .join("control.sock")
 }
 
 /// The daemon's configuration file where nobody names another: `$XDG_CONFIG_HOME/hearsay/peer-daemon.toml`, by
 /// default in `~/.config`.
-pub fn config_file(config_home: Option<&Path>, home: &Path) -> PathBuf {
+pub fn config_file(config_home: Option<&Path>, home: &Path, profile: Option<&Profile>) -> PathBuf {
     let base = absolute(config_home).map_or_else(|| home.join(".config"), Path::to_path_buf);
-    base.join("hearsay").join("peer-daemon.toml")
+    own(&base, profile).join("peer-daemon.toml")
+}
+
+/// The folder of a profile is within that of the daemon without one.
+fn own(base: &Path, profile: Option<&Profile>) -> PathBuf {
+    let folder = base.join("hearsay");
+    profile.map_or(folder.clone(), |profile| folder.join("profiles").join(profile.as_str()))
 }
 
 /// The log of a daemon in the background, in its state directory, where nobody names another file.
@@ -112,10 +126,10 @@ mod tests {
     #[test]
     fn the_socket_is_in_the_runtime_directory_or_beside_the_state() {
         let (home, relative, run) = (Path::new("/users/ann"), Path::new("x"), Path::new("/run/user/7"));
-        let socket = |runtime, state| control_socket(runtime, state, home).display().to_string();
+        let socket = |runtime, state| control_socket(runtime, state, home, None).display().to_string();
         assert_eq!(socket(Some(run), Some(Path::new("/s"))), "/run/user/7/hearsay/control.sock");
         assert_eq!(socket(None, Some(Path::new("/s"))), "/s/hearsay/control.sock");
         assert_eq!(socket(Some(relative), None), "/users/ann/.local/state/hearsay/control.sock");
-        assert_eq!(state_dir(Some(Path::new("")), home), home.join(".local/state/hearsay"));
+        assert_eq!(state_dir(Some(Path::new("")), home, None), home.join(".local/state/hearsay"));
     }
 }

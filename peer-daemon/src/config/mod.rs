@@ -10,6 +10,7 @@
 pub mod byte_rate;
 mod layer;
 pub(crate) mod live;
+pub(crate) mod profile;
 pub(crate) mod settings;
 pub mod values;
 
@@ -23,7 +24,7 @@ use std::{
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Conflict, Username, control::Origin};
+use protocol::{Conflict, Profile, Username, control::Origin};
 use thiserror::Error;
 
 use self::{
@@ -123,10 +124,14 @@ impl Sources {
     /// Takes the command line, which holds the environment's variables too, and reads the file. A file that is
     /// named must be there; the default one may be.
     pub fn gather(matches: &ArgMatches, dirs: DataDirs) -> Result<Self, ConfigError> {
-        let cli = Cli::from_arg_matches(matches)?;
+        let mut cli = Cli::from_arg_matches(matches)?;
         let is_from_environment = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
-        let from_environment =
+        let mut from_environment: BTreeSet<_> =
             matches.ids().map(|id| id.as_str().to_owned()).filter(|id| is_from_environment(id)).collect();
+        let dirs = dirs.of_profile(cli.profile.clone());
+        if cli.profile.is_some() {
+            profile::take_its_place(&mut cli, &mut from_environment, &dirs)?;
+        }
         let file_path = cli.config.clone().or_else(|| dirs.config_file().filter(|path| path.exists()));
         let file = file_path.as_deref().map(Layer::read).transpose()?.unwrap_or_default();
         Ok(Self { given: cli.into(), from_environment, file, file_path, dirs })
@@ -150,6 +155,10 @@ impl Sources {
         let path = self.given.log_file.clone().or_else(|| self.file.log_file.clone())?;
         let bytes_max = self.file.log_file_bytes.unwrap_or(LogBytes::DEFAULT).bytes();
         Some(LogTarget { path, bytes_max })
+    }
+
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.dirs.profile()
     }
 
     /// Merges all that is known.

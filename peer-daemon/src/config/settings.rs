@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use protocol::control::{Configuration, NextValue, SCHEMA, Setting};
+use protocol::{
+    Profile,
+    control::{Configuration, NextValue, SCHEMA, Setting},
+};
 use thiserror::Error;
 
 use super::{
@@ -89,6 +92,10 @@ impl Settings {
         self.sources.file_path().map(|path| path.display().to_string())
     }
 
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.sources.profile()
+    }
+
     pub(crate) fn show(&self) -> Result<Configuration, SettingError> {
         let next = self.told_next()?.told;
         let settings = self.config.told.iter().map(|at_start| {
@@ -161,7 +168,7 @@ fn stored(state: &State) -> Result<BTreeMap<String, String>, StateError> {
     })
 }
 
-fn store(state: &State, name: &str, text: &str) -> Result<(), StateError> {
+pub(super) fn store(state: &State, name: &str, text: &str) -> Result<(), StateError> {
     state.with(|connection| {
         connection
             .prepare_cached("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)")?

@@ -113,6 +113,7 @@ impl Controls {
             download_rate_max: bytes_a_second(&live.download),
             upload_rate_max: bytes_a_second(&live.upload),
             uploads_off: live.giving().borrow().uploads == Switch::Off,
+            profile: self.settings.profile().map(ToString::to_string),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     output::Output,
     paths,
     table::{Align, Table},
+    whose::Whose,
 };
 
 #[derive(Debug, Subcommand)]
@@ -43,11 +44,16 @@ pub(crate) enum ConfigCommand {
     Unset { name: SettingName },
 }
 
-pub(super) async fn run(client: &Client, command: ConfigCommand, output: &Output) -> Result<(), Error> {
+pub(super) async fn run(
+    client: &Client,
+    whose: &Whose,
+    command: ConfigCommand,
+    output: &Output,
+) -> Result<(), Error> {
     match command {
         ConfigCommand::Show => show(&client.configuration().await?, output),
-        ConfigCommand::Check { file } => check(file.as_deref(), output),
-        ConfigCommand::Path => path(client, output).await,
+        ConfigCommand::Check { file } => check(whose, file.as_deref(), output),
+        ConfigCommand::Path => path(client, whose, output).await,
         ConfigCommand::Set { name, value } => {
             let reply = client.set(&name, value.clone()).await?;
             told(&reply, name.as_str(), Some(&value), output)
@@ -112,9 +118,9 @@ fn sentence(setting: &Setting, value: Option<&str>) -> String {
 }
 
 /// The daemon's own program reads it, as a start would, and names line and column.
-fn check(file: Option<&Path>, output: &Output) -> Result<(), Error> {
+fn check(whose: &Whose, file: Option<&Path>, output: &Output) -> Result<(), Error> {
     let mut command = Command::new(paths::program_beside("peer-daemon"));
-    command.arg("--check-config").stdin(Stdio::null());
+    command.args(whose.flags()).arg("--check-config").stdin(Stdio::null());
     if let Some(file) = file {
         command.arg("--config").arg(file);
     }
@@ -129,7 +135,7 @@ fn check(file: Option<&Path>, output: &Output) -> Result<(), Error> {
 }
 
 /// The file that the daemon has read, or else the one that it would read.
-async fn path(client: &Client, output: &Output) -> Result<(), Error> {
+async fn path(client: &Client, whose: &Whose, output: &Output) -> Result<(), Error> {
     let read = match client.configuration().await {
         Ok(reply) => reply.value.file,
         Err(Error::NotRunning) => None,
@@ -137,7 +143,7 @@ async fn path(client: &Client, output: &Output) -> Result<(), Error> {
     };
     let path = match &read {
         Some(path) => path.clone(),
-        None => paths::default_config_file()?.display().to_string(),
+        None => whose.config_file()?.display().to_string(),
     };
     if output.json() {
         let document = serde_json::json!({ "schema": SCHEMA, "file": path, "read": read.is_some() });

@@ -8,16 +8,22 @@ use crate::{
     client::Client,
     error::Error,
     interrupt::Interrupt,
-    launch::Launch,
     log::{Log, Place},
     output::Output,
+    whose::Whose,
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-pub(super) async fn run(client: &Client, lines: usize, follow: bool, output: &Output) -> Result<(), Error> {
+pub(super) async fn run(
+    client: &Client,
+    whose: &Whose,
+    lines: usize,
+    follow: bool,
+    output: &Output,
+) -> Result<(), Error> {
     let mut interrupt = Interrupt::listen()?;
-    let log = Log::at(log_file(client).await?);
+    let log = Log::at(log_file(client, whose).await?);
     let (lines, mut place) = log.tail(lines)?;
     if output.json() {
         let document = serde_json::json!({ "schema": SCHEMA, "file": log.path, "lines": lines });
@@ -34,10 +40,10 @@ pub(super) async fn run(client: &Client, lines: usize, follow: bool, output: &Ou
 }
 
 /// That of the daemon that runs, else that of one that would be started.
-async fn log_file(client: &Client) -> Result<PathBuf, Error> {
+async fn log_file(client: &Client, whose: &Whose) -> Result<PathBuf, Error> {
     let configuration = match client.configuration().await {
         Ok(reply) => reply.value,
-        Err(Error::NotRunning) => return Launch::with(&[])?.log_file(),
+        Err(Error::NotRunning) => return whose.launch(&[])?.log_file(),
         Err(error) => return Err(error),
     };
     let value = |name: &str| {
@@ -46,7 +52,7 @@ async fn log_file(client: &Client) -> Result<PathBuf, Error> {
     };
     match value("log_file").or_else(|| Some(value("state_dir")?.join(LOG_FILE))) {
         Some(file) => Ok(file),
-        None => Launch::with(&[])?.log_file(),
+        None => whose.launch(&[])?.log_file(),
     }
 }
 

@@ -35,7 +35,6 @@ use crate::{
     client::{Change, Client},
     error::Error,
     output::Output,
-    paths,
 };
 
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
@@ -44,12 +43,13 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Man { dir } => return man::run(&dir),
         _ => {}
     }
-    let client = Client::new(cli.socket.map_or_else(paths::default_socket, Ok)?)?;
+    let whose = cli.whose;
+    let client = Client::new(whose.socket()?)?;
     let outcome = match cli.command {
-        Command::Start { arguments } => start::run(&client, &arguments, output).await,
-        Command::Restart { arguments } => restart::run(&client, &arguments, output).await,
+        Command::Start { arguments } => start::run(&client, &whose.launch(&arguments)?, output).await,
+        Command::Restart { arguments } => restart::run(&client, &whose, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
-        Command::Logs { lines, follow } => logs::run(&client, lines, follow, output).await,
+        Command::Logs { lines, follow } => logs::run(&client, &whose, lines, follow, output).await,
         Command::Status => status::run(&client, output).await,
         Command::Connect { username } => connect::run(&client, username, output).await,
         Command::Disconnect => disconnect::run(&client, output).await,
@@ -73,8 +73,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Share(command) => share::run(&client, command, output).await,
         Command::Block(command) => block::run(&client, command, output).await,
         Command::Link { file } => link::run(&client, &file, output).await,
-        Command::Config(command) => config::run(&client, command, output).await,
-        Command::Setup => setup::run(&client, output).await,
+        Command::Config(command) => config::run(&client, &whose, command, output).await,
+        Command::Setup => setup::run(&client, &whose, output).await,
         Command::Doctor => doctor::run(&client, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,

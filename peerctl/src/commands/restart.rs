@@ -3,10 +3,17 @@
 use std::ffi::OsString;
 
 use super::{start, status, stop};
-use crate::{client::Client, error::Error, launch::Launch, output::Output, process::DaemonProcess};
+use crate::{
+    client::Client, error::Error, launch::Launch, output::Output, process::DaemonProcess, whose::Whose,
+};
 
-pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output) -> Result<(), Error> {
-    let given = Launch::with(arguments)?;
+pub(super) async fn run(
+    client: &Client,
+    whose: &Whose,
+    arguments: &[OsString],
+    output: &Output,
+) -> Result<(), Error> {
+    let given = whose.launch(arguments)?;
     let launch = match client.status().await {
         Ok(_) => {
             let launch = launch_of_the_running_one(client, arguments.is_empty()).await?.unwrap_or(given);

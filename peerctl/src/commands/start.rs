@@ -1,7 +1,6 @@
 //! `peerctl start`: the daemon in the background, and not before it answers.
 
 use std::{
-    ffi::OsString,
     os::unix::process::ExitStatusExt as _,
     process::{Child, ExitStatus},
     time::Duration,
@@ -25,8 +24,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Of the log, when the daemon ends at once: a sentence is at its end.
 const LOG_TAIL_LINES: usize = 10;
 
-pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output) -> Result<(), Error> {
-    let launch = Launch::with(arguments)?;
+pub(super) async fn run(client: &Client, launch: &Launch, output: &Output) -> Result<(), Error> {
     match client.status().await {
         Ok(reply) => {
             output.note("peer-daemon is already running");
@@ -35,7 +33,7 @@ pub(super) async fn run(client: &Client, arguments: &[OsString], output: &Output
         Err(Error::NotRunning) => {}
         Err(error) => return Err(error),
     }
-    status::print(&start(client, &launch).await?, output)
+    status::print(&start(client, launch).await?, output)
 }
 
 /// Starts a daemon, and returns when it answers.

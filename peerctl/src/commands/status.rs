@@ -21,6 +21,7 @@ pub(super) fn print(reply: &Reply<Status>, output: &Output) -> Result<(), Error>
 
 fn table(status: &Status) -> Table {
     let mut rows = vec![("connection", connection(status))];
+    rows.extend(status.profile.clone().map(|profile| ("profile", profile)));
     if let Some(coordinator) = &status.coordinator {
         rows.push(("coordinator", coordinator.clone()));
     }

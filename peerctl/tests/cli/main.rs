@@ -62,6 +62,9 @@ fn wrong_usage_exits_with_2() {
         daemon.peerctl(arguments).exits(2).prints("");
     }
     daemon.peerctl(&["start", "--", "--socket", "x"]).exits(2).says("peerctl --socket PATH start");
+    daemon.peerctl(&["start", "--", "--profile", "x"]).exits(2).says("peerctl --profile NAME start");
+    daemon.peerctl(&["--profile", "../x", "status"]).exits(2).says("letters a to z");
+    daemon.peerctl(&["--profile", "default", "status"]).exits(2).says("leave the profile out");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A daemon in the background, without a service manager: `peerctl start`, `restart`, `stop` and `logs`.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -143,6 +144,62 @@ async fn a_state_directory_is_for_one_daemon_and_the_other_one_is_told() {
     assert!(fs::read_to_string(Path::new(state).join("daemon.log")).unwrap().contains(" ready "));
     beside(&["stop"]);
     home.status();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_run_side_by_side_without_a_word_on_where() {
+    let home = Home::with_settings("");
+    home.peerctl(&["start"]).exits(ExitCode::Done);
+    let on_loopback = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(arguments);
+        command.env("HEARSAY_LISTEN", "127.0.0.1").envs(variables.iter().copied());
+        Ran::of(&mut command).exits(ExitCode::Done).stdout
+    };
+    let profiles = ["work", "nas"].map(|profile| Running { home: &home, profile });
+    let socket = home.path().join(".local/state/hearsay/control.sock");
+    let places = [
+        ("HEARSAY_SOCKET", socket.to_str().unwrap()),
+        ("HEARSAY_STATE_DIR", "/nonexistent"),
+        ("HEARSAY_CONFIG", "/nonexistent/peer-daemon.toml"),
+    ];
+    let mut ports = BTreeSet::new();
+    for Running { profile, .. } in &profiles {
+        // Named by a flag, it goes over variables that name places.
+        on_loopback(&["--profile", profile, "start"], &places);
+        let ask = |arguments: &[&str], variables: &[(&str, &str)]| -> Status {
+            serde_json::from_str(&on_loopback(&[arguments, &["--json"]].concat(), variables)).unwrap()
+        };
+        let status = ask(&["status"], &[("HEARSAY_PROFILE", profile)]);
+        assert_eq!(status.profile.as_deref(), Some(*profile));
+        ports.extend([status.download_port, status.upload_port, status.gui.unwrap().port()]);
+        // Once more, and seen from another start.
+        let again = ask(&["--profile", profile, "restart"], &[]);
+        assert_eq!((again.download_port, again.gui), (status.download_port, status.gui));
+        assert_eq!(again.profile.as_deref(), Some(*profile));
+        let told = on_loopback(&["--profile", profile, "status"], &places);
+        assert!(told.lines().any(|line| line.split_whitespace().eq(["profile", profile])), "{told}");
+        let log = on_loopback(&["--profile", profile, "logs"], &places);
+        assert_eq!(log.matches(" ready ").count(), 2, "{log}");
+    }
+    assert_eq!(ports.len(), 6, "{ports:?}");
+    assert_eq!(home.status().profile, None);
+    for Running { profile, .. } in &profiles {
+        home.peerctl(&["--profile", profile, "stop"]).exits(ExitCode::Done);
+        home.peerctl(&["--profile", profile, "status"]).exits(ExitCode::DaemonNotRunning);
+    }
+    home.status();
+}
+
+/// A daemon with a profile, which ends with the test.
+struct Running<'a> {
+    home: &'a Home,
+    profile: &'a str,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ends_it_if_it_runs = self.home.command(&["--profile", self.profile, "stop"]).output();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,6 +93,7 @@ fn status() -> Status {
         download_rate_max: Some(1),
         upload_rate_max: Some(1),
         uploads_off: false,
+        profile: Some("work".to_owned()),
     }
 }
 

@@ -16,19 +16,18 @@ use crate::{
     client::{Client, Reply},
     clock,
     error::Error,
-    launch::Launch,
     output::Output,
-    paths,
     prompt::Person,
+    whose::Whose,
 };
 
 /// A coordinator that answered a moment ago lets a peer in within this time, or there is something to tell.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
+pub(super) async fn run(client: &Client, whose: &Whose, output: &Output) -> Result<(), Error> {
     let person = Person::at(output).ok_or(Error::NobodyToAsk("peerctl config path, and write that file"))?;
-    let file = paths::default_config_file()?;
+    let file = whose.config_file()?;
     output.note(
         "Hearsay shares files without a list of who has what. A few questions; Ctrl-C leaves all as it is.",
     );
@@ -48,7 +47,7 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
     }
     draft.put(&file)?;
     output.note(&format!("written: {}", file.display()));
-    offer_to_start(client, &person, &file, output).await
+    offer_to_start(client, whose, &person, &file, output).await
 }
 
 async fn ask(questions: &Questions<'_>) -> Result<Answers, Error> {
@@ -62,7 +61,13 @@ async fn ask(questions: &Questions<'_>) -> Result<Answers, Error> {
     Ok(answers)
 }
 
-async fn offer_to_start(client: &Client, person: &Person, file: &Path, output: &Output) -> Result<(), Error> {
+async fn offer_to_start(
+    client: &Client,
+    whose: &Whose,
+    person: &Person,
+    file: &Path,
+    output: &Output,
+) -> Result<(), Error> {
     if client.status().await.is_ok() {
         output.note("peer-daemon runs already, and reads the file when it starts: peerctl restart");
         return Ok(());
@@ -71,7 +76,7 @@ async fn offer_to_start(client: &Client, person: &Person, file: &Path, output: &
         output.note(&format!("to start it: peerctl start; to change what it is told: {}", file.display()));
         return Ok(());
     }
-    start::start(client, &Launch::with(&[])?).await?;
+    start::start(client, &whose.launch(&[])?).await?;
     status::print(&until_connected(client).await?, output)?;
     output.note("what next: peerctl search WORDS; if something does not work: peerctl doctor");
     Ok(())

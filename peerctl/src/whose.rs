@@ -1,0 +1,54 @@
+//! Which of a person's daemons is meant: the one without a profile, one with, or whichever listens on a socket. The
+//! daemon reads the same words, in the same order of precedence.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use protocol::Profile;
+
+use crate::{error::Error, launch::Launch, paths};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Whose {
+    profile: Option<Profile>,
+    /// Named by a flag, a profile goes over variables that name places one by one.
+    is_flag: bool,
+    socket: Option<PathBuf>,
+}
+
+impl Whose {
+    /// Each with whether a flag names it; else a variable does.
+    pub(crate) fn of(profile: Option<(Profile, bool)>, socket: Option<(PathBuf, bool)>) -> Self {
+        let is_flag = profile.as_ref().is_some_and(|(_, is_flag)| *is_flag);
+        let socket = socket.filter(|(_, socket_is_flag)| *socket_is_flag || !is_flag);
+        Self {
+            profile: profile.map(|(profile, _)| profile),
+            is_flag,
+            socket: socket.map(|(socket, _)| socket),
+        }
+    }
+
+    pub(crate) fn socket(&self) -> Result<PathBuf, Error> {
+        self.socket.clone().map_or_else(|| paths::default_socket(self.profile.as_ref()), Ok)
+    }
+
+    /// The configuration file that a daemon reads which is told of no other.
+    pub(crate) fn config_file(&self) -> Result<PathBuf, Error> {
+        match paths::variable("HEARSAY_CONFIG") {
+            Some(file) if !self.is_flag => Ok(file),
+            _ => paths::default_config_file(self.profile.as_ref()),
+        }
+    }
+
+    /// A start by this process, with the person's arguments for the daemon.
+    pub(crate) fn launch(&self, arguments: &[OsString]) -> Result<Launch, Error> {
+        // One that a variable names, the daemon reads there too.
+        let flag = self.profile.as_ref().filter(|_| self.is_flag);
+        Launch::with(flag, arguments)
+    }
+
+    /// How a command is told of the same daemon.
+    pub(crate) fn flags(&self) -> Vec<OsString> {
+        let profile = self.profile.as_ref().map(|profile| ["--profile".into(), profile.as_str().into()]);
+        profile.into_iter().flatten().collect()
+    }
+}

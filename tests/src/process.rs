@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::{
     clock,
@@ -19,6 +19,13 @@ use crate::{
 const LINES_SHOWN: usize = 40;
 /// How long a program that is in the way of a failed test may take to end before it is killed.
 const LAST_CHANCE: Duration = Duration::from_secs(2);
+
+/// For a test that holds thousands of connections itself.
+pub fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .expect("a limit may be raised to the hard one");
+}
 
 /// A running child. Dropping it ends it; a test that has passed ends it with [`Program::stop`] instead.
 pub struct Program {

@@ -8,12 +8,12 @@ use std::{env, fs, net::SocketAddr, time::Duration};
 use hearsay_tests::{
     api_client::{ApiClient, send},
     coordinator::Coordinator,
+    process::raise_open_files,
     scripted::ScriptedPeer,
     session::Session,
     wait::{PATIENCE, until},
 };
 use protocol::{FileId, Root, SessionToken};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -75,11 +75,6 @@ fn kinds(session: &str, name_token: &str) -> Vec<(Vec<u8>, &'static [u8])> {
         (format!("{connect}Content-Length: 10000\r\n\r\n{{").into_bytes(), b" "),
         (format!("{answer}Content-Length: 100000\r\n\r\n{half}").into_bytes(), b" "),
     ]
-}
-
-fn raise_open_files() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
 }
 
 fn resident_bytes(process: u32) -> u64 {

@@ -44,6 +44,12 @@ pub(crate) enum Command {
     },
     /// The test of misused connections with 10,000 of them.
     Flood,
+    /// Build the images of docker/ and play docker/compose.yaml with them, without an engine or a registry (as root).
+    Images {
+        /// Build the programs as they are shipped; it takes some ten minutes more.
+        #[arg(long)]
+        release: bool,
+    },
     /// Check dependency direction, sizes of files, and paths named in texts.
     Tidy,
 }

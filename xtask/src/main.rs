@@ -11,6 +11,7 @@ mod contract;
 mod demo;
 mod faults;
 mod flood;
+mod images;
 mod prerequisites;
 mod schemathesis;
 mod steps;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Canary => canary::run(),
         Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
         Command::Flood => flood::run(),
+        Command::Images { release } => images::run(&images::Options { release }),
         Command::Schemathesis => schemathesis::run(),
         Command::Tidy => tidy::run(),
     };

@@ -52,12 +52,32 @@ const NEEDED: &[Prerequisite] = &[
     },
 ];
 
+/// What [`crate::images`] needs.
+const FOR_IMAGES: &[Prerequisite] = &[
+    Prerequisite { program: "buildah", package: "buildah", reason: "it builds images without an engine" },
+    Prerequisite {
+        program: "debootstrap",
+        package: "debootstrap",
+        reason: "it makes the images that ours begin with, without a registry",
+    },
+    Prerequisite { program: "ip", package: "iproute2", reason: "each container has a network of its own" },
+    Prerequisite { program: "caddy", package: "caddy", reason: "it is the trial's reverse proxy" },
+];
+
 /// Debian asks this before it starts a service that it has just installed; 101 means no.
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const NO_SERVICES: &str = "#!/bin/sh\nexit 101\n";
 
 pub(crate) fn install() -> Result<()> {
-    let missing: Vec<_> = NEEDED.iter().filter(|needed| !is_there(needed.program)).collect();
+    install_all(NEEDED)
+}
+
+pub(crate) fn install_for_images() -> Result<()> {
+    install_all(FOR_IMAGES)
+}
+
+fn install_all(needed: &[Prerequisite]) -> Result<()> {
+    let missing: Vec<_> = needed.iter().filter(|needed| !is_there(needed.program)).collect();
     if missing.is_empty() {
         println!("   all there");
         return Ok(());

@@ -56,7 +56,8 @@ pub(crate) fn sysroot() -> Result<PathBuf> {
     Ok(Path::new(String::from_utf8_lossy(&output).trim()).to_owned())
 }
 
-fn output(command: &mut Command) -> Result<Vec<u8>> {
+/// What a program says, if it ends well; what it complains about, if not.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("{name} can't be started"))?;
     if !output.status.success() {

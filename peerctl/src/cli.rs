@@ -228,7 +228,7 @@ pub(crate) enum Command {
     /// Who gets nothing from you, and is not shown to you
     #[command(subcommand, before_help = "Examples:\n  peerctl block add mallory\n  peerctl block ls\n")]
     Block(BlockCommand),
-    /// Print the link to a shared file, for others to `peerctl get`
+    /// Print the link to a shared file, or to a folder offered as a whole, for others to `peerctl get`
     #[command(before_help = "Example:\n  peerctl link ~/Music/song.ogg\n")]
     Link { file: PathBuf },
     /// What the daemon is told, and by whom

@@ -11,8 +11,8 @@ use protocol::{
     Problem,
     control::{
         BlockRequest, Blocks, Configuration, ConnectionRequest, Downloads, FileLink, GuiLogin,
-        IncomingRequests, NewDownloads, NewSearch, NewValue, PathRequest, Search, SharePreview, Shares,
-        Status, Uploads, Why, doctor::Examination,
+        IncomingRequests, NewDownloads, NewSearch, NewShare, NewValue, PathRequest, Search, SharePreview,
+        Shares, Status, Uploads, Why, doctor::Examination,
     },
     paths::control,
 };
@@ -166,8 +166,8 @@ impl Client {
         self.get(control::SHARES, Duration::ZERO).await
     }
 
-    pub(crate) async fn add_share(&self, path: String) -> Result<Reply<Shares>, Error> {
-        read(self.send(Method::POST, control::SHARES, Some(&PathRequest { path }), Duration::ZERO).await?)
+    pub(crate) async fn add_share(&self, share: NewShare) -> Result<Reply<Shares>, Error> {
+        read(self.send(Method::POST, control::SHARES, Some(&share), Duration::ZERO).await?)
     }
 
     pub(crate) async fn remove_share(&self, path: &str) -> Result<Reply<Shares>, Error> {

@@ -5,6 +5,7 @@ mod blocks;
 mod changes;
 pub mod doctor;
 mod settings;
+mod shares;
 mod why;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::shares::{FileLink, NewShare, PathRequest, PreviewedFile, Share, SharePreview, Shares};
 pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{
     Conflict, FolderSummary, Root, SafeName, Username, match_rule::MatchClass, redacted::redacted_debug,
@@ -302,85 +304,6 @@ pub enum Origin {
     RunTime,
     Environment,
     Flag,
-}
-
-/// `GET /v1/shares`, and the answer to adding, removing and rescanning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shares {
-    pub schema: u32,
-    pub shares: Vec<Share>,
-    /// Whether shares are being read right now: more files may come.
-    pub scanning: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
-    pub path: String,
-    pub origin: Origin,
-    /// What was found in it and is offered.
-    pub files: u64,
-    pub bytes: u64,
-    /// Why nothing of it is offered, in a sentence.
-    pub problem: Option<String>,
-    /// Its folders are offered as a whole, too.
-    #[serde(default)]
-    pub folders: bool,
-}
-
-/// Body of `POST /v1/shares`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewShare {
-    /// Absolute.
-    pub path: String,
-    /// Whether its folders are offered as a whole, too. Without it, that stays as it is, which is no for a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub folders: Option<bool>,
-}
-
-/// Body of `POST /v1/shares/preview`, query of `DELETE /v1/shares` and `GET /v1/link`: an
-/// absolute path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PathRequest {
-    pub path: String,
-}
-
-/// What others would get to see of a folder, and what of it stays out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SharePreview {
-    pub schema: u32,
-    pub path: String,
-    pub files: u64,
-    pub bytes: u64,
-    /// The first of the files, by path: names and sizes are all that others see.
-    pub first: Vec<PreviewedFile>,
-    /// Files and folders that are passed over because they are hidden.
-    pub hidden: u64,
-    /// Because they are symbolic links.
-    pub links: u64,
-    /// Because they are unfinished downloads, or neither file nor folder.
-    pub others: u64,
-    /// Because they can't be read.
-    pub unreadable: u64,
-    /// Because they are too large, too deep or too many.
-    pub beyond_limits: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreviewedFile {
-    pub name: SafeName,
-    pub size: u64,
-}
-
-/// `GET /v1/link?path=PATH`: the link to a shared file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileLink {
-    pub schema: u32,
-    pub link: String,
-    pub name: SafeName,
-    pub size: u64,
-    pub root: Root,
 }
 
 /// `POST /v1/gui/login`: a link that opens the web page, once and for a short while.

@@ -181,6 +181,8 @@ mod tests {
             bytes: 1,
             problem: None,
             folders: false,
+            whole_folders: 0,
+            too_large_folders: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use protocol::{
     Code,
-    control::{FileLink, Origin, PathRequest, SharePreview, Shares},
+    control::{FileLink, NewShare, Origin, PathRequest, SharePreview, Shares},
 };
 
 use super::{
@@ -26,11 +26,12 @@ pub(super) async fn list(controls: Data<Controls>) -> Answer<Shares> {
 
 pub(super) async fn add(
     controls: Data<Controls>,
-    request: Json<PathRequest>,
+    request: Json<NewShare>,
 ) -> Result<HttpResponse, ControlError> {
-    let path = path(&request)?;
+    let NewShare { path, folders } = request.into_inner();
+    let path = absolute(path)?;
     let shares = on_disk(&controls, move |library| {
-        library.add_share(&path)?;
+        library.add_share(&path, folders)?;
         Ok(library.shares())
     });
     Ok(HttpResponse::Created().json(shares.await?))
@@ -80,9 +81,13 @@ pub(super) async fn link(controls: Data<Controls>, request: Query<PathRequest>) 
     on_disk(&controls, move |library| library.link(&path).map_err(ControlError::from)).await.map(Json)
 }
 
-/// The daemon's working directory says nothing to whoever asks, so paths come whole.
 fn path(request: &PathRequest) -> Result<PathBuf, ControlError> {
-    let path = PathBuf::from(&request.path);
+    absolute(request.path.clone())
+}
+
+/// The daemon's working directory says nothing to whoever asks, so paths come whole.
+fn absolute(path: String) -> Result<PathBuf, ControlError> {
+    let path = PathBuf::from(path);
     if path.is_absolute() {
         Ok(path)
     } else {

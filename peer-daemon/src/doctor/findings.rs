@@ -283,6 +283,8 @@ mod tests {
             bytes: 0,
             problem: Some("the folder is not there".to_owned()),
             folders: false,
+            whole_folders: 0,
+            too_large_folders: 0,
         };
         for (facts, verdict, part) in [
             (Facts { coordinator: None, ..healthy() }, Verdict::Bad, "no coordinator"),

@@ -1,10 +1,9 @@
 //! The index over all shares: an immutable snapshot, replaced as a whole, that answers searches.
 //!
-//! Names are folded when a file enters the index. A search reads through all of them, laid out in one piece of
-//! memory, for the query's longest word, and classes only the names that contain it: over 100,000 files that
-//! takes a few milliseconds, whatever the query.
+//! Names are folded when a file enters the index. A search reads through all of them for the query's longest word, and
+//! classes only the names that contain it.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, path::Path, sync::Arc};
 
 use protocol::{
     FileId, SafeName,
@@ -12,7 +11,12 @@ use protocol::{
     search::{Match, Subject},
 };
 
-use super::{hasher::Stamp, path_guard::Location};
+use super::{
+    hasher::Stamp,
+    names::Names,
+    path_guard::Location,
+    whole_folders::{Before, WholeFolder, WholeFolders},
+};
 
 /// One path at which a file was found and hashed.
 #[derive(Debug)]
@@ -51,17 +55,46 @@ pub(super) struct Index {
     by_file: Vec<usize>,
     /// Positions of the first entry of each file and name, sorted: what others get to see, each once.
     offered: Vec<usize>,
-    /// The folded names of those offered, in their order, each followed by [`NAME_END`].
-    names: String,
-    /// Where each of them ends in `names`.
-    name_ends: Vec<usize>,
+    /// Those that are offered as a whole.
+    folders: WholeFolders,
+    /// What others get to see of them, each once.
+    offered_folders: Vec<Arc<WholeFolder>>,
+    /// The folded names of folders and files offered, in their order.
+    names: Names,
 }
 
-/// Not found in a folded name or query: folding makes a space of it.
-const NAME_END: char = '\n';
+/// What is offered: a file, or a folder as a whole.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    Folder(&'a WholeFolder),
+    File(&'a Entry),
+}
+
+impl Item<'_> {
+    fn folded(&self) -> &FoldedName {
+        match self {
+            Self::Folder(folder) => &folder.folded,
+            Self::File(entry) => &entry.folded,
+        }
+    }
+
+    fn to_match(self) -> Match {
+        match self {
+            Self::Folder(folder) => folder.to_match(),
+            Self::File(entry) => entry.to_match(),
+        }
+    }
+}
 
 impl Index {
-    pub(super) fn new(mut entries: Vec<Arc<Entry>>) -> Self {
+    /// `whole` are the shares whose folders are offered as a whole; `unread` are the folders with files that are not
+    /// among the entries yet, and will be. What has not changed since the index before is taken over from it.
+    pub(super) fn new(
+        mut entries: Vec<Arc<Entry>>,
+        whole: &[Arc<Path>],
+        unread: Vec<Location>,
+        before: &Self,
+    ) -> Self {
         entries.sort_by(|a, b| a.location.cmp(&b.location));
         entries.dedup_by(|a, b| a.location == b.location);
         let mut by_file: Vec<_> = (0..entries.len()).collect();
@@ -69,14 +102,13 @@ impl Index {
         let mut offered = by_file.clone();
         offered.dedup_by(|a, b| entries[*a].offer() == entries[*b].offer());
         offered.sort_unstable();
-        let mut names = String::new();
-        let mut name_ends = Vec::with_capacity(offered.len());
-        for &position in &offered {
-            names.push_str(entries[position].folded.as_str());
-            name_ends.push(names.len());
-            names.push(NAME_END);
-        }
-        Self { entries, by_file, offered, names, name_ends }
+        let before = Before { entries: &before.entries, folders: &before.folders };
+        let folders = WholeFolders::new(&entries, whole, unread, &before);
+        let mut offered_folders: Vec<_> = folders.offered().cloned().collect();
+        offered_folders.sort_by(|a, b| a.location.cmp(&b.location));
+        let files = offered.iter().map(|&position| entries[position].folded.as_str());
+        let names = offered_folders.iter().map(|folder| folder.folded.as_str()).chain(files).collect();
+        Self { entries, by_file, offered, folders, offered_folders, names }
     }
 
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
@@ -90,14 +122,41 @@ impl Index {
 
     /// Whether files are in the folder that was at this location.
     pub(super) fn has_below(&self, location: &Location) -> bool {
-        // Joined with nothing, a path ends with its separator, as those of all files in it begin.
-        let folder = Location { share: Arc::clone(&location.share), path: location.path.join("") };
-        let first = self.entries.partition_point(|entry| entry.location < folder);
-        self.entries.get(first).is_some_and(|entry| {
-            let path = entry.location.path.as_os_str().as_encoded_bytes();
-            entry.location.share == folder.share
-                && path.starts_with(folder.path.as_os_str().as_encoded_bytes())
-        })
+        let folder = &location.as_folder();
+        let first = self.entries.partition_point(|entry| entry.location < *folder);
+        self.entries.get(first).is_some_and(|entry| entry.location.is_below(folder))
+    }
+
+    pub(super) fn folders(&self) -> &WholeFolders {
+        &self.folders
+    }
+
+    /// A folder with this listing, and its entries.
+    pub(super) fn folder_of(&self, file: &FileId) -> Option<(&Arc<WholeFolder>, &[Arc<Entry>])> {
+        self.folders.of_file(file).next().map(|(folder, range)| (folder, &self.entries[range.clone()]))
+    }
+
+    /// The folder at a location that is one's, and its entries.
+    pub(super) fn folder_at(&self, location: &Location) -> Option<(&Arc<WholeFolder>, &[Arc<Entry>])> {
+        self.folders.at(location).map(|(folder, range)| (folder, &self.entries[range.clone()]))
+    }
+
+    /// Each file that one of these folders has, with that folder.
+    pub(super) fn files_within(&self, folders: &[FileId]) -> impl Iterator<Item = (FileId, FileId)> {
+        let first =
+            |file: &FileId| self.folders.of_file(file).next().map(|(_, range)| (range.clone(), *file));
+        let mut ranges: Vec<_> = folders.iter().filter_map(first).collect();
+        // Ranges are in one another, or apart. Those in another one have nothing to add.
+        ranges.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut end = 0;
+        ranges.retain(|(range, _)| {
+            let adds = range.end > end;
+            end = end.max(range.end);
+            adds
+        });
+        ranges
+            .into_iter()
+            .flat_map(|(range, folder)| self.entries[range].iter().map(move |entry| (entry.file, folder)))
     }
 
     /// All entries of a file, those of one name side by side.
@@ -119,13 +178,16 @@ impl Index {
         self.offered().map(|entry| entry.file.size).sum()
     }
 
-    /// At most `limit` matches, exact ones first, each class in order of location.
+    /// At most `limit` matches, exact ones first, in each class folders before files.
     pub(super) fn search(&self, subject: &Subject, limit: usize) -> Vec<Match> {
         match subject {
             Subject::File(file) => {
-                let mut entries: Vec<_> = self.of_file(file).collect();
-                entries.dedup_by(|a, b| a.name == b.name);
-                entries.into_iter().take(limit).map(|entry| entry.to_match()).collect()
+                let folders = self.folders.of_file(file).map(|(folder, _)| Item::Folder(folder).to_match());
+                let mut matches: Vec<_> =
+                    folders.chain(self.of_file(file).map(|entry| entry.to_match())).collect();
+                matches.dedup();
+                matches.truncate(limit);
+                matches
             }
             Subject::Query(query) => self.search_names(query, limit),
         }
@@ -136,174 +198,33 @@ impl Index {
         let folded = FoldedName::new(query.as_str());
         // Every name that matches contains each word of the query; the longest one is in the fewest.
         let word = folded.as_str().split(' ').max_by_key(|word| word.len()).unwrap_or_default();
-        for (name, entry) in self.containing(word) {
+        for (position, name) in self.names.containing(word) {
             // An answer full of substrings changes only by an exact match, which begins as the query does.
             if substring.len() >= limit && !name.starts_with(folded.as_str()) {
                 continue;
             }
-            match query.classify(&entry.folded) {
-                Some(MatchClass::Exact) => exact.push(entry),
-                Some(MatchClass::Substring) if substring.len() < limit => substring.push(entry),
+            let Some(item) = self.item(position) else { continue };
+            match query.classify(item.folded()) {
+                Some(MatchClass::Exact) => exact.push(item),
+                Some(MatchClass::Substring) if substring.len() < limit => substring.push(item),
                 Some(MatchClass::Substring) | None => {}
             }
             if exact.len() >= limit {
                 break;
             }
         }
-        exact.into_iter().chain(substring).take(limit).map(|entry| entry.to_match()).collect()
+        exact.into_iter().chain(substring).take(limit).map(Item::to_match).collect()
     }
 
-    /// Offered entries whose folded name contains the text, each once, with that name.
-    fn containing(&self, text: &str) -> impl Iterator<Item = (&str, &Arc<Entry>)> {
-        let mut rest = self.name_ends.iter().zip(&self.offered);
-        let (mut name, mut next) = (0..0, 0);
-        self.names.match_indices(text).filter_map(move |(at, _)| {
-            if at < name.end {
-                return None;
-            }
-            // Names before the one that was found are passed over.
-            let entry = loop {
-                let (&end, &position) = rest.next()?;
-                name = next..end;
-                next = end + NAME_END.len_utf8();
-                if at < end {
-                    break self.entries.get(position)?;
-                }
-            };
-            Some((&self.names[name.clone()], entry))
-        })
+    /// What a name stands for.
+    fn item(&self, position: usize) -> Option<Item<'_>> {
+        match position.checked_sub(self.offered_folders.len()) {
+            None => self.offered_folders.get(position).map(|folder| Item::Folder(folder)),
+            Some(position) => self.entries.get(*self.offered.get(position)?).map(|entry| Item::File(entry)),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::BTreeSet, path::Path, sync::Arc};
-
-    use proptest::{prelude::*, sample::select};
-    use protocol::{
-        FileId, Root,
-        match_rule::{FoldedName, MatchClass, Query},
-        search::{Match, Subject},
-    };
-
-    use super::{Entry, Index};
-    use crate::library::{hasher::Stamp, path_guard::Location};
-
-    fn entry(folder: u8, name: &str, content: u8) -> Arc<Entry> {
-        let path = Path::new(&folder.to_string()).join(name);
-        let stamp = Stamp { device: 1, inode: 1, size: 1, mtime_ns: 0, ctime_ns: 0 };
-        let file = FileId::new(Root::from_bytes([content; 32]), u64::from(content % 2)).unwrap();
-        Arc::new(Entry::new(Location { share: Path::new("/share").into(), path }, stamp, file))
-    }
-
-    fn names() -> impl Strategy<Value = &'static str> {
-        select(vec![
-            "summer rain.flac",
-            "Summer_Rain.mp3",
-            "rain of summer",
-            "autumn.txt",
-            "café summer",
-            "snow",
-            "SNOW.txt",
-            "!!!",
-        ])
-    }
-
-    fn subjects() -> impl Strategy<Value = Subject> {
-        prop_oneof![
-            select(vec![
-                "summer",
-                "summer rain",
-                "snow",
-                "rain summer",
-                "cafe",
-                "nothing",
-                "txt",
-                "summer rain flac"
-            ])
-            .prop_map(|text| Subject::Query(Query::parse(text).unwrap())),
-            (0..6_u8).prop_map(|content| Subject::File(entry(0, "x", content).file)),
-        ]
-    }
-
-    /// Each offer that the subject finds, with its class.
-    fn model(entries: &[Arc<Entry>], subject: &Subject) -> BTreeSet<(MatchClass, String, FileId)> {
-        let class = |entry: &Entry| subject.classify(&FoldedName::new(entry.name.as_str()), &entry.file);
-        entries
-            .iter()
-            .filter_map(|entry| Some((class(entry)?, entry.name.as_str().to_owned(), entry.file)))
-            .collect()
-    }
-
-    fn classed(found: &[Match], subject: &Subject) -> Vec<(MatchClass, String, FileId)> {
-        let classed = |found: &Match| {
-            let file = FileId::new(found.root, found.size).unwrap();
-            let class = subject.classify(&FoldedName::new(found.name.as_str()), &file).unwrap();
-            (class, found.name.as_str().to_owned(), file)
-        };
-        found.iter().map(classed).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn the_index_answers_as_a_plain_list_would(
-            files in prop::collection::vec((0..4_u8, names(), 0..6_u8), 0..40),
-            subject in subjects(),
-            limit in prop_oneof![0..4_usize, Just(100)],
-        ) {
-            let mut at = BTreeSet::new();
-            let entries: Vec<_> = files
-                .iter()
-                .filter(|(folder, name, _)| at.insert((folder, name)))
-                .map(|&(folder, name, content)| entry(folder, name, content))
-                .collect();
-            let index = Index::new(entries.clone());
-            let model = model(&entries, &subject);
-            let found = classed(&index.search(&subject, limit), &subject);
-
-            prop_assert_eq!(found.len(), model.len().min(limit));
-            prop_assert!(found.is_sorted_by_key(|(class, ..)| *class), "exact ones first");
-            prop_assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len(), "each once");
-            prop_assert!(found.iter().all(|offer| model.contains(offer)));
-            let exact = |(class, ..): &&(MatchClass, String, FileId)| *class == MatchClass::Exact;
-            prop_assert_eq!(found.iter().filter(exact).count(), model.iter().filter(exact).count().min(limit));
-
-            for wanted in &entries {
-                prop_assert_eq!(index.at(&wanted.location).map(|entry| entry.file), Some(wanted.file));
-                let paths = index.of_file(&wanted.file).count();
-                prop_assert_eq!(paths, entries.iter().filter(|entry| entry.file == wanted.file).count());
-            }
-            let offers: BTreeSet<_> = entries.iter().map(|entry| entry.offer()).collect();
-            prop_assert_eq!(index.offered().count(), offers.len());
-        }
-    }
-
-    #[test]
-    fn an_exact_match_comes_first_even_behind_more_substrings_than_fit() {
-        let others = (0..50).map(|content| entry(0, &format!("a summer rain {content}.txt"), content));
-        let exact = [entry(1, "Summer Rain.flac", 60), entry(2, "summer_rain", 61)];
-        let index = Index::new(others.chain(exact).collect());
-        let subject = Subject::Query(Query::parse("summer rain").unwrap());
-        let names: Vec<_> =
-            index.search(&subject, 3).into_iter().map(|found| String::from(found.name)).collect();
-        assert_eq!(names[..2], ["Summer Rain.flac", "summer_rain"]);
-        assert_eq!(names.len(), 3);
-    }
-
-    #[test]
-    fn a_folder_is_told_from_a_file_whose_name_begins_alike() {
-        let index = Index::new(vec![entry(1, "snow", 1), entry(22, "snow", 1)]);
-        let below = |share: &str, path: &str| {
-            index.has_below(&Location { share: Path::new(share).into(), path: path.into() })
-        };
-        assert!(below("/share", "1") && below("/share", "22") && below("/share", ""));
-        assert!(!below("/share", "2") && !below("/share", "1/sno") && !below("/share", "1/snow"));
-        assert!(!below("/other", "1") && !below("/other", ""));
-    }
-
-    #[test]
-    fn one_location_has_one_entry() {
-        let index = Index::new(vec![entry(0, "snow", 1), entry(0, "snow", 1)]);
-        assert_eq!(index.entries().len(), 1);
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;

@@ -3,16 +3,19 @@
 //! ```text
 //! start, rescan, watcher ─▶ agenda ─▶ schedule ─▶ scanner ─▶ walker, hasher, hash cache (store)
 //!                                                         │
-//! search, find, summary ◀── index (a snapshot) ◀──────────┘
-//! open ◀── index ─▶ path_guard: the file behind an entry, if it is still the one that was hashed
+//! search, find, summary ◀── index (a snapshot, with its whole folders) ◀──┘
+//! opening ◀── index ─▶ path_guard: the file behind an entry, if it is still the one that was hashed
 //! ```
 //!
 //! Others only ever name a file by its identity; a path never comes from outside.
 
 mod agenda;
 mod changed;
+mod folder_tree;
 mod hasher;
 mod index;
+mod names;
+mod opening;
 mod path_guard;
 mod preview;
 mod scanner;
@@ -24,9 +27,9 @@ mod store;
 mod tests;
 mod walker;
 mod watcher;
+mod whole_folders;
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -36,19 +39,18 @@ use std::{
 };
 
 use protocol::{
-    FileId, SafeName,
+    FileId, FolderSummary, SafeName,
     control::Origin,
-    root::PieceLayer,
     search::{Match, Subject},
 };
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::opening::{OpenError, OpenFile, Opened};
 use self::{
     agenda::Agenda,
     changed::Changed,
-    hasher::Stamp,
     index::{Entry, Index},
     path_guard::{GuardError, Location},
     shares::Share,
@@ -90,45 +92,14 @@ pub struct LibrarySummary {
     pub scanning: bool,
 }
 
-/// A file that is offered to others.
+/// A file, or a folder as a whole, that is offered to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedFile {
     pub name: SafeName,
+    /// Of a folder, its listing's.
     pub file: FileId,
-}
-
-#[derive(Debug, Error)]
-pub enum OpenError {
-    #[error("the file is not shared any more")]
-    Gone,
-    #[error("the file changed since it was hashed")]
-    Changed,
-    #[error("the file can't be read")]
-    Io(#[from] io::Error),
-}
-
-/// A shared file, opened for reading, that was unchanged when it was opened.
-pub struct OpenFile {
-    pub file: File,
-    pub shared: SharedFile,
-    pub layer: Arc<PieceLayer>,
-    entry: Arc<Entry>,
-    library: Arc<Shared>,
-}
-
-impl OpenFile {
-    /// Whether the file is still what was hashed. To be asked after reading and before what was read is sent:
-    /// then bytes of a changed file are never sent as this file's. If it is not, its path is looked at anew by
-    /// itself. One `fstat`, so it needs no blocking thread of its own beside the read.
-    ///
-    /// What is not shared any more counts as changed: a share that was taken out ends what is sent of it.
-    pub fn is_unchanged(&self) -> io::Result<bool> {
-        let is_unchanged = Stamp::of(&self.file)? == self.entry.stamp;
-        if !is_unchanged {
-            self.library.doubt(&self.entry);
-        }
-        Ok(is_unchanged && self.library.offers(&self.entry.location))
-    }
+    /// How much is in it, if it is a folder.
+    pub folder: Option<FolderSummary>,
 }
 
 impl Library {
@@ -185,20 +156,25 @@ impl Library {
     }
 
     pub fn find(&self, file: &FileId) -> Option<SharedFile> {
-        self.shared.index().of_file(file).next().map(|entry| shared_file(entry))
+        let index = self.shared.index();
+        let entry = index.of_file(file).next();
+        let found =
+            entry.map(|entry| SharedFile { name: entry.name.clone(), file: entry.file, folder: None });
+        found.or_else(|| {
+            let (folder, _) = index.folder_of(file)?;
+            let (name, folder) = (folder.name.clone(), Some(folder.summary));
+            Some(SharedFile { name, file: *file, folder })
+        })
     }
 
-    /// Whether a file that is not offered was, and is another one by now.
+    /// The files of these folders, each with a folder that it is in. What is not a folder has none.
+    pub(crate) fn files_within(&self, folders: &[FileId]) -> Vec<(FileId, FileId)> {
+        self.shared.index().files_within(folders).collect()
+    }
+
+    /// Whether a file that is not offered was, and is another one by now; or a folder.
     pub fn has_changed(&self, file: &FileId) -> bool {
         self.shared.changed().has(file)
-    }
-
-    /// Opens a file by its identity, from whichever of its paths still holds it. Paths that don't are looked
-    /// at anew by themselves.
-    pub async fn open(&self, file: &FileId) -> Result<OpenFile, OpenError> {
-        let (shared, file) = (Arc::clone(&self.shared), *file);
-        let opening = self.shared.tracker.spawn_blocking(move || shared.open(&file));
-        opening.await.unwrap_or_else(|error| Err(OpenError::Io(io::Error::other(error))))
     }
 
     /// Looks at all shares again soon.
@@ -264,14 +240,35 @@ impl Shared {
         is_in(&self.shares(), location)
     }
 
-    fn publish(&self, entries: Vec<Arc<Entry>>) {
-        self.publish_under(&self.shares(), entries);
+    /// Puts an index of these entries in place. Learning the identities of folders takes a while, so it is made before
+    /// the lock is taken; where the shares changed meanwhile it is made again, which is quick then.
+    fn publish(&self, entries: Vec<Arc<Entry>>, unread: Vec<Location>) {
+        let (as_of, before) = (self.shares().clone(), self.index());
+        let index = index_of(&as_of, entries, unread, &before);
+        let shares = self.shares();
+        if *shares == as_of { self.put(&shares, index) } else { self.publish_under(&shares, &index) }
     }
 
-    fn publish_under(&self, shares: &[Share], mut entries: Vec<Arc<Entry>>) {
-        entries.retain(|entry| is_in(shares, &entry.location));
-        let index = Arc::new(Index::new(entries));
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    /// An index of the same entries, as far as they are in these shares.
+    fn publish_under(&self, shares: &[Share], index: &Index) {
+        let (entries, unread) = (index.entries().to_vec(), index.folders().unread().to_vec());
+        self.put(shares, index_of(shares, entries, unread, index));
+    }
+
+    /// Notes which folders are others by now.
+    fn put(&self, shares: &[Share], index: Index) {
+        let before = self.index();
+        let mut changed = self.changed();
+        for folder in before.folders().iter() {
+            let location = &folder.location;
+            let now = index.folders().at(location).map(|(folder, _)| folder.file);
+            let is_whole = shares.iter().any(|share| share.is_whole && share.folder == location.share);
+            if now != Some(folder.file) && is_whole && index.has_below(location) {
+                changed.note(folder.file);
+            }
+        }
+        drop(changed);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
 
     fn ask_everything(&self) {
@@ -295,55 +292,19 @@ impl Shared {
             "scanned the shares"
         );
     }
-
-    fn open(self: &Arc<Self>, file: &FileId) -> Result<OpenFile, OpenError> {
-        let index = self.index();
-        let nowhere = if self.changed().has(file) { OpenError::Changed } else { OpenError::Gone };
-        let mut opened = Err(nowhere);
-        for entry in index.of_file(file) {
-            match self.open_entry(entry) {
-                Ok(open) => {
-                    opened = Ok(open);
-                    break;
-                }
-                Err(error) => {
-                    self.doubt(entry);
-                    // That one path is gone says less than that another one changed.
-                    if !matches!(error, OpenError::Gone) {
-                        opened = Err(error);
-                    }
-                }
-            }
-        }
-        opened
-    }
-
-    fn open_entry(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<OpenFile, OpenError> {
-        let (file, stamp) = path_guard::open(&entry.location).map_err(|error| match error {
-            GuardError::Gone => OpenError::Gone,
-            GuardError::NotRegular => OpenError::Changed,
-            GuardError::Io(error) => OpenError::Io(error),
-        })?;
-        if stamp != entry.stamp {
-            return Err(OpenError::Changed);
-        }
-        let Some(layer) = self.cache.layer(&stamp, &entry.file).map_err(io::Error::other)? else {
-            // The record is damaged or gone. Forgotten, it is made anew by the scan that follows.
-            self.cache.forget(&stamp).map_err(io::Error::other)?;
-            return Err(OpenError::Changed);
-        };
-        Ok(OpenFile {
-            file,
-            shared: shared_file(entry),
-            layer: Arc::new(layer),
-            entry: Arc::clone(entry),
-            library: Arc::clone(self),
-        })
-    }
 }
 
-fn shared_file(entry: &Entry) -> SharedFile {
-    SharedFile { name: entry.name.clone(), file: entry.file }
+/// The index over those of the entries that are in these shares.
+fn index_of(
+    shares: &[Share],
+    mut entries: Vec<Arc<Entry>>,
+    mut unread: Vec<Location>,
+    before: &Index,
+) -> Index {
+    entries.retain(|entry| is_in(shares, &entry.location));
+    unread.retain(|location| is_in(shares, location));
+    let whole = shares.iter().filter(|share| share.is_whole).map(|share| Arc::clone(&share.folder));
+    Index::new(entries, &whole.collect::<Vec<_>>(), unread, before)
 }
 
 /// Locations hold the very pointer of their share.

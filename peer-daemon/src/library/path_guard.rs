@@ -31,6 +31,27 @@ pub(super) struct Location {
     pub(super) path: PathBuf,
 }
 
+impl Location {
+    /// As that of a folder: with a separator at its end, as the paths of all that is in it begin. That of a share itself
+    /// is empty.
+    pub(super) fn as_folder(&self) -> Self {
+        let path = if self.path.as_os_str().is_empty() { PathBuf::new() } else { self.path.join("") };
+        Self { share: Arc::clone(&self.share), path }
+    }
+
+    /// The [folder](Self::as_folder) that it is in.
+    pub(super) fn parent(&self) -> Self {
+        let path = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { share: Arc::clone(&self.share), path }.as_folder()
+    }
+
+    /// Whether it is this [folder](Self::as_folder), or in it.
+    pub(super) fn is_below(&self, folder: &Self) -> bool {
+        let path = self.path.as_os_str().as_encoded_bytes();
+        self.share == folder.share && path.starts_with(folder.path.as_os_str().as_encoded_bytes())
+    }
+}
+
 impl Ord for Location {
     fn cmp(&self, other: &Self) -> Ordering {
         // Locations of one share have the same pointer.

@@ -91,15 +91,20 @@ impl Scan<'_> {
     fn run(&mut self) -> Result<(), Stop> {
         let found = if self.job.everything { self.walk()? } else { self.look() };
         let unknown = self.take_known(found)?;
-        self.publish();
-        let hashed = unknown.into_iter().try_for_each(|found| {
-            let is_time = found.stamp.size >= LARGE_FILE_BYTES || clock::now() >= self.not_before;
+        self.publish(&unknown);
+        let mut unread = &unknown[..];
+        let hashed = loop {
+            let [next, rest @ ..] = unread else { break Ok(()) };
+            let is_time = next.stamp.size >= LARGE_FILE_BYTES || clock::now() >= self.not_before;
             if is_time && self.entries.len() > self.published {
-                self.publish();
+                self.publish(unread);
             }
-            self.hash(found.location)
-        });
-        self.publish();
+            if let Err(stop) = self.hash(next.location.clone()) {
+                break Err(stop);
+            }
+            unread = rest;
+        };
+        self.publish(unread);
         hashed?;
         if self.job.everything {
             self.shared.cache.prune(self.entries.iter().map(|entry| entry.stamp))?;
@@ -189,9 +194,12 @@ impl Scan<'_> {
         self.entries.push(Arc::new(entry));
     }
 
-    fn publish(&mut self) {
+    /// What is still to be hashed keeps the folders that it is in from being offered as a whole.
+    fn publish(&mut self, unread: &[Found]) {
         let start = clock::now();
-        self.shared.publish(self.entries.clone());
+        let mut folders: Vec<_> = unread.iter().map(|found| found.location.parent()).collect();
+        folders.dedup();
+        self.shared.publish(self.entries.clone(), folders);
         self.published = self.entries.len();
         let end = clock::now();
         self.not_before = end + end.duration_since(start) * PUBLISH_PAUSE_FACTOR;

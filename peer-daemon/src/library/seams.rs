@@ -1,6 +1,6 @@
 //! How the library plugs into those that use it without knowing it: searches and the peer stream.
 
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io};
 
 use protocol::{
     FileId,
@@ -8,9 +8,9 @@ use protocol::{
     search::{Match, Subject},
 };
 
-use super::{Library, OpenError, OpenFile};
+use super::{Library, OpenError, OpenFile, Opened};
 use crate::{
-    peer_stream::shelf::{Shelf, ShelfError, ShelfFile},
+    peer_stream::shelf::{OnShelf, Shelf, ShelfError, ShelfFile},
     searches::Catalogue,
 };
 
@@ -23,22 +23,31 @@ impl Catalogue for Library {
 impl Shelf for Library {
     type File = OpenFile;
 
-    async fn open(&self, file: &FileId) -> Result<OpenFile, ShelfError> {
-        Self::open(self, file).await.map_err(|error| match error {
-            OpenError::Gone => ShelfError::Gone,
-            OpenError::Changed => ShelfError::Changed,
-            OpenError::Io(_) => ShelfError::Unreadable,
+    async fn open(&self, file: &FileId) -> Result<OnShelf<OpenFile>, ShelfError> {
+        Ok(match Self::open(self, file).await? {
+            Opened::InMemory(content) => OnShelf::InMemory(content),
+            Opened::OnDisk(file) => OnShelf::OnDisk(file),
         })
+    }
+
+    async fn layer(&self, file: &FileId) -> Result<PieceLayer, ShelfError> {
+        Ok(Self::layer(self, file).await?)
+    }
+}
+
+impl From<OpenError> for ShelfError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Gone => Self::Gone,
+            OpenError::Changed => Self::Changed,
+            OpenError::Io(_) => Self::Unreadable,
+        }
     }
 }
 
 impl ShelfFile for OpenFile {
     fn file(&self) -> &File {
         &self.file
-    }
-
-    fn layer(&self) -> Arc<PieceLayer> {
-        Arc::clone(&self.layer)
     }
 
     fn is_unchanged(&self) -> io::Result<bool> {

@@ -17,7 +17,7 @@ use protocol::control::{self, Origin, SCHEMA};
 use rusqlite::params;
 use thiserror::Error;
 
-use super::{Library, LibraryError};
+use super::{Library, LibraryError, path_guard::Location};
 use crate::{
     clock,
     state::{State, StateError},
@@ -32,6 +32,14 @@ pub(super) struct Share {
     /// Absolute and without links. Locations in it hold this very pointer.
     pub(super) folder: Arc<Path>,
     pub(super) origin: Origin,
+    /// Whether it, and the folders in it, are offered as a whole, too.
+    pub(super) is_whole: bool,
+}
+
+impl PartialEq for Share {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.folder, &other.folder) && self.is_whole == other.is_whole
+    }
 }
 
 /// Why a share can't be added or taken out.
@@ -53,30 +61,51 @@ pub(super) fn at_start(state: &State, configured: &[(PathBuf, Origin)]) -> Resul
     for (path, origin) in configured {
         let folder = check(path, state.dir())?;
         if find(&shares, &folder).is_none() {
-            shares.push(Share { folder, origin: *origin });
+            shares.push(Share { folder, origin: *origin, is_whole: false });
         }
     }
     for path in added(state)? {
         if find(&shares, &path).is_none() {
-            shares.push(Share { folder: path.into(), origin: Origin::RunTime });
+            shares.push(Share { folder: path.into(), origin: Origin::RunTime, is_whole: false });
+        }
+    }
+    for path in offered_whole(state)? {
+        match find(&shares, &path) {
+            Some(position) => shares[position].is_whole = true,
+            // Shared again one day, it is offered as any other.
+            None => remember_whole(state, &path, false)?,
         }
     }
     Ok(shares)
 }
 
 impl Library {
-    /// Shares a folder from now on, also after a restart. It is no error if it is shared already. Blocks.
-    pub(crate) fn add_share(&self, path: &Path) -> Result<(), ShareError> {
+    /// Shares a folder from now on, also after a restart, or changes whether its folders are offered as a whole, which
+    /// they are not unless it is said. It is no error if it is shared like that already. Blocks.
+    pub(crate) fn add_share(&self, path: &Path, whole: Option<bool>) -> Result<(), ShareError> {
         let folder = check(path, self.shared.state.dir())?;
         let mut shares = self.shared.shares();
-        if find(&shares, &folder).is_some() {
-            return Ok(());
-        }
-        if shares.len() >= SHARES_MAX {
+        let known = find(&shares, &folder);
+        if known.is_none() && shares.len() >= SHARES_MAX {
             return Err(ShareError::TooMany);
         }
-        remember(&self.shared.state, &folder).map_err(LibraryError::from)?;
-        shares.push(Share { folder, origin: Origin::RunTime });
+        let was_whole = known.is_some_and(|position| shares[position].is_whole);
+        let is_whole = whole.unwrap_or(was_whole);
+        if known.is_some() && is_whole == was_whole {
+            return Ok(());
+        }
+        // Before the share itself: what a crash leaves of it is no share, and forgotten.
+        remember_whole(&self.shared.state, &folder, is_whole).map_err(LibraryError::from)?;
+        if let Some(position) = known {
+            shares[position].is_whole = is_whole;
+        } else {
+            remember(&self.shared.state, &folder).map_err(LibraryError::from)?;
+            shares.push(Share { folder, origin: Origin::RunTime, is_whole });
+        }
+        if !is_whole {
+            // At once: what is not to be offered any more is not.
+            self.shared.publish_under(&shares, &self.shared.index());
+        }
         drop(shares);
         self.rescan();
         Ok(())
@@ -93,10 +122,10 @@ impl Library {
         if origin != Origin::RunTime {
             return Err(ShareError::Configured(origin));
         }
+        remember_whole(&self.shared.state, &folder, false).map_err(LibraryError::from)?;
         forget(&self.shared.state, &folder).map_err(LibraryError::from)?;
         shares.remove(position);
-        let entries = self.shared.index().entries().to_vec();
-        self.shared.publish_under(&shares, entries);
+        self.shared.publish_under(&shares, &self.shared.index());
         drop(shares);
         // The watches are set anew with the scan.
         self.rescan();
@@ -115,6 +144,13 @@ impl Library {
                 documents[position].bytes += entry.file.size;
             }
         }
+        for (document, share) in documents.iter_mut().zip(&shares) {
+            let is_its = |location: &Location| Arc::ptr_eq(&share.folder, &location.share);
+            let whole = index.folders().iter().filter(|folder| is_its(&folder.location));
+            document.whole_folders = whole.count() as u64;
+            let too_large = index.folders().too_large().iter().filter(|location| is_its(location));
+            document.too_large_folders = too_large.count() as u64;
+        }
         control::Shares { schema: SCHEMA, shares: documents, scanning: self.summary().scanning }
     }
 }
@@ -125,7 +161,16 @@ fn document(share: &Share) -> control::Share {
         _ => format!("the folder can't be read: {error}"),
     });
     let path = share.folder.to_string_lossy().into_owned();
-    control::Share { path, origin: share.origin, files: 0, bytes: 0, problem, folders: false }
+    control::Share {
+        path,
+        origin: share.origin,
+        files: 0,
+        bytes: 0,
+        problem,
+        folders: share.is_whole,
+        whole_folders: 0,
+        too_large_folders: 0,
+    }
 }
 
 fn find(shares: &[Share], folder: &Path) -> Option<usize> {
@@ -157,8 +202,16 @@ fn is_offered_by(folder: &Path, other: &Path) -> bool {
 }
 
 fn added(state: &State) -> Result<Vec<PathBuf>, StateError> {
+    paths(state, "SELECT path FROM shares ORDER BY added_at, path")
+}
+
+fn offered_whole(state: &State) -> Result<Vec<PathBuf>, StateError> {
+    paths(state, "SELECT path FROM whole_shares")
+}
+
+fn paths(state: &State, sql: &str) -> Result<Vec<PathBuf>, StateError> {
     state.with(|connection| {
-        let mut statement = connection.prepare_cached("SELECT path FROM shares ORDER BY added_at, path")?;
+        let mut statement = connection.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
         rows.map(|bytes| Ok(PathBuf::from(OsStr::from_bytes(&bytes?)))).collect()
     })
@@ -181,4 +234,15 @@ fn forget(state: &State, folder: &Path) -> Result<(), StateError> {
             .execute([folder.as_os_str().as_bytes()])
             .map(drop)
     })
+}
+
+/// Whether a share, also one of the configuration, is offered with its folders as a whole.
+fn remember_whole(state: &State, folder: &Path, is_whole: bool) -> Result<(), StateError> {
+    let sql = if is_whole {
+        "INSERT OR IGNORE INTO whole_shares (path) VALUES (?1)"
+    } else {
+        "DELETE FROM whole_shares WHERE path = ?1"
+    };
+    state
+        .with(|connection| connection.prepare_cached(sql)?.execute([folder.as_os_str().as_bytes()]).map(drop))
 }

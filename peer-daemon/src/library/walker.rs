@@ -62,6 +62,19 @@ pub(super) fn walk(shares: &[Arc<Path>], token: &CancellationToken) -> Result<Wa
     Ok(walked)
 }
 
+/// The same for one folder of a share.
+pub(super) fn walk_below(folder: &Location, token: &CancellationToken) -> Result<Walked, Cancelled> {
+    let mut walked = Walked::default();
+    let opened = path_guard::open_share(&folder.share)
+        .and_then(|share| folder.path.iter().try_fold(share, |dir, name| dir.open_dir_nofollow(name)));
+    if let Ok(dir) = opened {
+        let mut walk = Walk { share: &folder.share, token, walked: &mut walked };
+        // Joined to it, names have one separator before them.
+        walk.folder(&dir, &folder.path, folder.path.iter().count())?;
+    }
+    Ok(walked)
+}
+
 struct Walk<'a> {
     share: &'a Arc<Path>,
     token: &'a CancellationToken,

@@ -1,10 +1,10 @@
-//! A range of a file as a response body: read ahead on a blocking thread, checked before it is sent.
+//! A range of a file as a response body: read ahead on a blocking thread, checked before it is sent; or in memory.
 //!
 //! A file that changes while it is sent must not arrive as a mix of two versions. So it is looked at after
 //! each read and before what was read is handed on; once it has changed, the body breaks off.
 
 use std::{
-    io,
+    io, mem,
     os::unix::fs::FileExt as _,
     pin::Pin,
     sync::Arc,
@@ -22,16 +22,31 @@ use super::{
     shelf::ShelfFile,
 };
 
-/// The body. Its thread ends with it.
+/// The body. Its thread, if it has one, ends with it.
 #[derive(Debug)]
 pub(super) struct FileBytes {
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    chunks: Chunks,
     remaining: u64,
     progress: Arc<ServeProgress>,
 }
 
+#[derive(Debug)]
+enum Chunks {
+    /// The whole range is one.
+    One(Bytes),
+    Read(mpsc::Receiver<io::Result<Bytes>>),
+}
+
 impl FileBytes {
-    pub(super) fn start(
+    /// Of a file that is in memory.
+    pub(super) fn within(content: &Bytes, range: ByteRange, progress: Arc<ServeProgress>) -> Self {
+        let range = range.exclusive();
+        let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+        let chunk = content.slice(bound(range.start)..bound(range.end));
+        Self { remaining: chunk.len() as u64, chunks: Chunks::One(chunk), progress }
+    }
+
+    pub(super) fn read(
         file: impl ShelfFile,
         range: ByteRange,
         progress: Arc<ServeProgress>,
@@ -53,7 +68,7 @@ impl FileBytes {
                 }
             }
         });
-        Self { chunks, remaining, progress }
+        Self { chunks: Chunks::Read(chunks), remaining, progress }
     }
 }
 
@@ -81,7 +96,11 @@ impl Body for FileBytes {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        Poll::Ready(Some(match ready!(self.chunks.poll_recv(cx)) {
+        let next = match &mut self.chunks {
+            Chunks::One(chunk) => Some(Ok(mem::take(chunk))),
+            Chunks::Read(chunks) => ready!(chunks.poll_recv(cx)),
+        };
+        Poll::Ready(Some(match next {
             Some(Ok(chunk)) => {
                 self.remaining -= chunk.len() as u64;
                 self.progress.add_sent(chunk.len() as u64);

@@ -17,6 +17,7 @@ mod first_bytes;
 pub mod gate;
 pub mod limits;
 pub mod listen;
+pub mod offered;
 mod preconditions;
 pub mod progress;
 mod responses;

@@ -19,11 +19,12 @@ pub enum Phase {
     Asked,
 }
 
-/// One file's progress.
+/// One file's progress, or one folder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CurrentFile {
+pub struct CurrentItem {
+    /// As the introduction names it.
     pub file: FileId,
-    /// Bytes handed to the stream since it turned to this file.
+    /// Bytes of it that were handed to the stream since it turned to it.
     pub sent: u64,
 }
 
@@ -32,7 +33,7 @@ pub struct ServeProgress {
     phase: watch::Sender<Phase>,
     sent: AtomicU64,
     source_changed: AtomicBool,
-    /// The file asked for last, and what had been sent before it. A plain mutex: held for a copy.
+    /// What was asked for last, and what had been sent before it. A plain mutex: held for a copy.
     current: Mutex<Option<(FileId, u64)>>,
 }
 
@@ -52,10 +53,10 @@ impl ServeProgress {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The file asked for last.
-    pub fn current_file(&self) -> Option<CurrentFile> {
+    /// What was asked for last.
+    pub fn current_item(&self) -> Option<CurrentItem> {
         let (file, before) = (*self.lock())?;
-        Some(CurrentFile { file, sent: self.bytes_sent().saturating_sub(before) })
+        Some(CurrentItem { file, sent: self.bytes_sent().saturating_sub(before) })
     }
 
     pub(super) fn advance(&self, phase: Phase) {

@@ -24,7 +24,7 @@ use super::{
     preconditions::{Decision, decide},
     progress::{Phase, ServeProgress},
     server::Offer,
-    shelf::{Shelf, ShelfError, ShelfFile as _},
+    shelf::{OnShelf, Shelf, ShelfError},
 };
 
 pub(super) type ResponseBody = Either<Full<Bytes>, FileBytes>;
@@ -129,30 +129,42 @@ impl<S: Shelf> Answers<S> {
             _ if request.method() == Method::HEAD => finish(head.header(CONTENT_LENGTH, file.size), empty()),
             None => finish(head, empty()),
             Some(part) => {
-                let bytes = FileBytes::start(opened, part, Arc::clone(&self.progress), &self.readers);
+                let progress = Arc::clone(&self.progress);
+                let bytes = match opened {
+                    OnShelf::InMemory(content) => FileBytes::within(&content, part, progress),
+                    OnShelf::OnDisk(file) => FileBytes::read(file, part, progress, &self.readers),
+                };
                 finish(head, Either::Right(bytes))
             }
         }
     }
 
     async fn pieces(&self, file: FileId) -> Answer {
-        let layer = self.open(file).await?.layer();
+        self.turn_to(file)?;
+        let layer = self.shelf.layer(&file).await.map_err(code)?;
         let head = Response::builder().header(CONTENT_TYPE, OCTETS);
         finish(head, Either::Left(Full::from(layer.to_bytes())))
     }
 
-    /// Opens a file of this introduction, and of no other.
-    async fn open(&self, file: FileId) -> Result<S::File, Code> {
-        if !self.offer.files.contains(&file) {
-            return Err(Code::FileNotOffered);
-        }
+    async fn open(&self, file: FileId) -> Result<OnShelf<S::File>, Code> {
+        self.turn_to(file)?;
+        self.shelf.open(&file).await.map_err(code)
+    }
+
+    /// Only to what belongs to this introduction.
+    fn turn_to(&self, file: FileId) -> Result<(), Code> {
+        let item = self.offer.files.item_of(&file).ok_or(Code::FileNotOffered)?;
         self.progress.advance(Phase::Asked);
-        self.progress.turn_to(file);
-        self.shelf.open(&file).await.map_err(|error| match error {
-            ShelfError::Gone => Code::FileGone,
-            ShelfError::Changed => Code::SourceChanged,
-            ShelfError::Unreadable => Code::Internal,
-        })
+        self.progress.turn_to(item);
+        Ok(())
+    }
+}
+
+fn code(error: ShelfError) -> Code {
+    match error {
+        ShelfError::Gone => Code::FileGone,
+        ShelfError::Changed => Code::SourceChanged,
+        ShelfError::Unreadable => Code::Internal,
     }
 }
 

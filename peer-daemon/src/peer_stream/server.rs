@@ -15,13 +15,14 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use protocol::{CertificateSha256, FileId, IntroductionId, MessageKey};
+use protocol::{CertificateSha256, IntroductionId, MessageKey};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     limits::{HEAD_BYTES_MAX, HEADERS_MAX, StreamLimits},
+    offered::Offered,
     progress::{Phase, ServeProgress},
     responses::Answers,
     shelf::Shelf,
@@ -37,7 +38,7 @@ pub struct Offer {
     pub id: IntroductionId,
     pub message_key: MessageKey,
     pub requester_certificate: CertificateSha256,
-    pub files: Vec<FileId>,
+    pub files: Offered,
 }
 
 /// How a stream is steered from outside while it runs.

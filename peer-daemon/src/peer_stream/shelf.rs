@@ -1,7 +1,8 @@
 //! Where the target's files come from: the seam between the peer stream and the library.
 
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io};
 
+use hyper::body::Bytes;
 use protocol::{FileId, root::PieceLayer};
 use thiserror::Error;
 
@@ -18,13 +19,21 @@ pub enum ShelfError {
 /// Opens files by their identity.
 pub trait Shelf: Send + Sync + 'static {
     type File: ShelfFile;
-    fn open(&self, file: &FileId) -> impl Future<Output = Result<Self::File, ShelfError>> + Send;
+    fn open(&self, file: &FileId) -> impl Future<Output = Result<OnShelf<Self::File>, ShelfError>> + Send;
+    /// The piece layer of a file that could be opened right now.
+    fn layer(&self, file: &FileId) -> impl Future<Output = Result<PieceLayer, ShelfError>> + Send;
 }
 
-/// An open file that was unchanged when it was opened.
+/// A file that was unchanged when it was opened.
+pub enum OnShelf<F> {
+    /// All of it, where that is little: it needs no thread to read it.
+    InMemory(Bytes),
+    OnDisk(F),
+}
+
+/// An open file.
 pub trait ShelfFile: Send + 'static {
     fn file(&self) -> &File;
-    fn layer(&self) -> Arc<PieceLayer>;
     /// Asked after reading, before what was read is sent.
     fn is_unchanged(&self) -> io::Result<bool>;
 }

@@ -60,6 +60,8 @@ const MIGRATIONS: &[&str] = &[
      CREATE TABLE upload_places (
          position INTEGER PRIMARY KEY, introduction BLOB NOT NULL, username TEXT NOT NULL,
          is_approved INTEGER NOT NULL, kept_until_ms INTEGER NOT NULL) STRICT;",
+    // The shares, also those of the configuration, whose folders are offered as a whole.
+    "CREATE TABLE whole_shares (path BLOB PRIMARY KEY) STRICT;",
 ];
 
 /// The version of the schema that this program makes of any earlier one. A later one is not its own to touch.

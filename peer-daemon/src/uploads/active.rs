@@ -1,13 +1,14 @@
 //! The upload in the slot.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use protocol::{
     FileId, IntroductionId, MessageKey, Username,
-    control::{Route, Upload, UploadState},
+    control::{RequestedFile, Route, Upload, UploadState},
 };
 
 use super::{
@@ -42,7 +43,9 @@ pub(crate) enum Ending {
 pub(crate) struct Active {
     id: IntroductionId,
     username: Username,
-    files: Vec<FileId>,
+    /// What it is for, as it was when it began: a folder that changes under way keeps its name.
+    items: HashMap<FileId, RequestedFile>,
+    first: Option<FileId>,
     message_key: MessageKey,
     progress: Arc<ServeProgress>,
     steering: Steering,
@@ -59,11 +62,13 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    pub(crate) fn new(taken: &Taken<Request>, steering: Steering) -> Self {
+    pub(crate) fn new(taken: &Taken<Request>, steering: Steering, library: &Library) -> Self {
+        let files = &taken.request.invitation.files;
         Self {
             id: taken.id,
             username: taken.username.clone(),
-            files: taken.request.invitation.files.clone(),
+            items: files.iter().map(|file| (*file, show::requested(file, library))).collect(),
+            first: files.first().copied(),
             message_key: taken.request.invitation.message_key.clone(),
             progress: Arc::default(),
             steering,
@@ -166,22 +171,25 @@ impl Active {
         })
     }
 
-    pub(crate) fn view(&mut self, now: Instant, library: &Library) -> Upload {
+    pub(crate) fn view(&mut self, now: Instant) -> Upload {
         self.rate.record(now, self.progress.bytes_sent());
-        let current = self.progress.current_file();
-        let file = current.map(|current| current.file).or_else(|| self.files.first().copied());
+        let current = self.progress.current_item();
+        let file = current.map(|current| current.file).or(self.first);
+        let item = file.and_then(|file| self.items.get(&file)).cloned();
+        let size = item.as_ref().map_or(0, |item| item.size);
         Upload {
             route: self.is_in_use().then_some(self.route),
-            sent: current.map_or(0, |current| current.sent),
+            // With a folder goes its listing, which is no part of its size.
+            sent: current.map_or(0, |current| current.sent).min(size),
             state: if self.is_in_use() { UploadState::Transferring } else { UploadState::Dialling },
             bytes_per_second: self.rate.bytes_per_second(now),
-            ..show::upload(self.id, self.username.clone(), file.as_ref(), library)
+            ..show::upload(self.id, self.username.clone(), item)
         }
     }
 
     /// The same once it is over.
-    pub(crate) fn ended(&mut self, now: Instant, outcome: Result<(), String>, library: &Library) -> Upload {
+    pub(crate) fn ended(&mut self, now: Instant, outcome: Result<(), String>) -> Upload {
         let state = if outcome.is_ok() { UploadState::Finished } else { UploadState::Failed };
-        Upload { state, bytes_per_second: 0, route: None, reason: outcome.err(), ..self.view(now, library) }
+        Upload { state, bytes_per_second: 0, route: None, reason: outcome.err(), ..self.view(now) }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use protocol::{
     FileId, IntroductionId, Username,
-    control::{IncomingRequest, Upload},
+    control::{IncomingRequest, RequestedFile, Upload},
 };
 
 use super::{
@@ -88,9 +88,14 @@ impl Desk {
     }
 
     /// Takes the next place and puts it into the slot.
-    pub(crate) fn begin_next(&mut self, now: Instant, steering: Steering) -> Option<Begun> {
+    pub(crate) fn begin_next(
+        &mut self,
+        now: Instant,
+        steering: Steering,
+        library: &Library,
+    ) -> Option<Begun> {
         let taken = self.queue.take_next(now)?;
-        let active = Active::new(&taken, steering);
+        let active = Active::new(&taken, steering, library);
         let (progress, steering) = (active.progress(), active.steering());
         self.active = Some(active);
         Some((taken, progress, steering))
@@ -113,13 +118,13 @@ impl Desk {
     }
 
     /// Frees the slot.
-    pub(crate) fn settle(&mut self, now: Instant, taken: Taken<Request>, served: Served, library: &Library) {
+    pub(crate) fn settle(&mut self, now: Instant, taken: Taken<Request>, served: Served) {
         let Some(mut active) = self.active.take() else { return };
         let aside = served.aside.filter(|_| active.comes_back());
         self.queue.settle(now, taken, aside, active.used(now));
         if let Some(outcome) = served.listed {
             self.ended.truncate(ENDED_KEPT - 1);
-            self.ended.push_front(active.ended(now, outcome, library));
+            self.ended.push_front(active.ended(now, outcome));
         }
     }
 
@@ -211,19 +216,23 @@ impl Desk {
             .collect()
     }
 
-    pub(crate) fn current(&mut self, now: Instant, library: &Library) -> Option<Upload> {
-        self.active.as_mut().map(|active| active.view(now, library))
+    pub(crate) fn current(&mut self, now: Instant) -> Option<Upload> {
+        self.active.as_mut().map(|active| active.view(now))
     }
 
     pub(crate) fn list(&mut self, now: Instant, is_on: bool, library: &Library) -> Vec<Upload> {
-        let current = self.active.as_mut().map(|active| active.view(now, library));
+        let current = self.current(now);
         let waiting = self.queue.places(now).zip(1..).map(|((username, place), position)| Upload {
             position: Some(position),
             reason: Some(show::waiting_sentence(place.is_approved, place.aside, is_on).to_owned()),
-            ..show::upload(place.id, username.clone(), files_of(place.request.as_ref()).first(), library)
+            ..show::upload(place.id, username.clone(), first_of(place.request.as_ref(), library))
         });
         current.into_iter().chain(waiting).chain(self.ended.iter().cloned()).collect()
     }
+}
+
+fn first_of(request: Option<&Request>, library: &Library) -> Option<RequestedFile> {
+    files_of(request).first().map(|file| show::requested(file, library))
 }
 
 fn files_of(request: Option<&Request>) -> &[FileId] {

@@ -237,7 +237,7 @@ impl Uploads {
 
     /// The running one.
     pub(crate) fn current(&self) -> Option<Upload> {
-        self.desk().current(clock::now(), &self.shared.library)
+        self.desk().current(clock::now())
     }
 
     /// Sees to it that what the person changes counts at once.

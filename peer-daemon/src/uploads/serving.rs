@@ -18,6 +18,7 @@ use crate::{
     clock,
     peer_stream::{
         limits::{Patience, StreamLimits},
+        offered::Offered,
         progress::ServeProgress,
         server::{Ended, Offer, Served, Steering},
     },
@@ -32,8 +33,11 @@ impl Uploads {
                 wind_up: CancellationToken::new(),
                 throttle: self.shared.throttle.clone(),
             };
-            let next =
-                if self.is_on() { self.change(|desk| desk.begin_next(clock::now(), steering)) } else { None };
+            let next = if self.is_on() {
+                self.change(|desk| desk.begin_next(clock::now(), steering, &self.shared.library))
+            } else {
+                None
+            };
             let Some((place, progress, steering)) = next else {
                 tokio::select! {
                     () = self.shared.wake.notified() => continue,
@@ -51,7 +55,7 @@ impl Uploads {
                 listed.as_ref().map(|listed| listed.as_ref().err().map_or("finished", String::as_str));
             info!(outcome = outcome.unwrap_or("goes on later"), "an upload ended");
             let served = desk::Served { aside, listed };
-            self.change(|desk| desk.settle(now, place, served, &self.shared.library));
+            self.change(|desk| desk.settle(now, place, served));
         }
     }
 
@@ -59,7 +63,7 @@ impl Uploads {
         let mut desk = self.desk();
         desk.look(clock::now(), &self.shared.patience);
         // So that its rate is known whenever it is asked for.
-        drop(desk.current(clock::now(), &self.shared.library));
+        drop(desk.current(clock::now()));
     }
 
     /// Tells the requester, dials it, and where that fails asks to be dialled.
@@ -70,6 +74,7 @@ impl Uploads {
         steering: &Steering,
     ) -> Result<Served, NoStream> {
         let Request { invitation, endpoint, identity } = &taken.request;
+        let within = self.shared.library.files_within(&invitation.files);
         let route = Route {
             dialler: &self.shared.dialler,
             library: &self.shared.library,
@@ -78,7 +83,7 @@ impl Uploads {
                 id: taken.id,
                 message_key: invitation.message_key.clone(),
                 requester_certificate: invitation.certificate_sha256,
-                files: invitation.files.clone(),
+                files: Offered::new(&invitation.files, within),
             },
             limits: StreamLimits::default().bearing(&self.shared.patience),
             progress,

@@ -17,22 +17,26 @@ pub(super) fn waiting_sentence(is_approved: bool, aside: Option<Aside>, is_on: b
     }
 }
 
+/// What was asked for, with what is known of it: a folder has the size of its files. What is not shared any more is shown
+/// without its name.
 pub(super) fn requested(file: &FileId, library: &Library) -> RequestedFile {
-    RequestedFile { name: name_of(file, library), size: file.size, root: file.root, folder: None }
+    let (name, folder) = library.find(file).map_or_else(
+        || (SafeName::sanitise("(no longer shared)"), None),
+        |shared| (shared.name, shared.folder),
+    );
+    RequestedFile { name, size: folder.map_or(file.size, |folder| folder.bytes), root: file.root, folder }
 }
 
-/// A waiting upload of this file. A file that is not shared any more is shown without its name, and so is one
-/// that will be known when it is asked for again.
-pub(super) fn upload(
-    id: IntroductionId,
-    username: Username,
-    file: Option<&FileId>,
-    library: &Library,
-) -> Upload {
+/// A waiting upload of this. What is not known is so until it is asked for again.
+pub(super) fn upload(id: IntroductionId, username: Username, item: Option<RequestedFile>) -> Upload {
+    let (name, size, folder) = item.map_or_else(
+        || (SafeName::sanitise("(not known yet)"), 0, None),
+        |item| (item.name, item.size, item.folder),
+    );
     Upload {
         id: id.to_string(),
-        name: file.map_or_else(|| SafeName::sanitise("(not known yet)"), |file| name_of(file, library)),
-        size: file.map_or(0, |file| file.size),
+        name,
+        size,
         sent: 0,
         state: UploadState::Queued,
         username,
@@ -40,10 +44,6 @@ pub(super) fn upload(
         position: None,
         reason: None,
         route: None,
-        folder: None,
+        folder,
     }
-}
-
-fn name_of(file: &FileId, library: &Library) -> SafeName {
-    library.find(file).map_or_else(|| SafeName::sanitise("(no longer shared)"), |shared| shared.name)
 }

@@ -17,9 +17,10 @@ use peer_daemon::{
     peer_stream::{
         client::{Requester, StreamError},
         limits::StreamLimits,
+        offered::Offered,
         progress::ServeProgress,
         server::{Offer, ServeError, Served, Steering, serve_within},
-        shelf::{Shelf, ShelfError, ShelfFile},
+        shelf::{OnShelf, Shelf, ShelfError, ShelfFile},
     },
 };
 use protocol::{
@@ -91,17 +92,18 @@ impl TestShelf {
 
 impl Shelf for TestShelf {
     type File = TestFile;
-    async fn open(&self, id: &FileId) -> Result<TestFile, ShelfError> {
-        self.files.lock().unwrap().get(id).cloned().unwrap_or(Err(ShelfError::Gone))
+    async fn open(&self, id: &FileId) -> Result<OnShelf<TestFile>, ShelfError> {
+        self.files.lock().unwrap().get(id).cloned().unwrap_or(Err(ShelfError::Gone)).map(OnShelf::OnDisk)
+    }
+    async fn layer(&self, id: &FileId) -> Result<PieceLayer, ShelfError> {
+        let file = self.files.lock().unwrap().get(id).cloned().unwrap_or(Err(ShelfError::Gone))?;
+        Ok(PieceLayer::clone(&file.layer))
     }
 }
 
 impl ShelfFile for TestFile {
     fn file(&self) -> &File {
         &self.file
-    }
-    fn layer(&self) -> Arc<PieceLayer> {
-        Arc::clone(&self.layer)
     }
     fn is_unchanged(&self) -> io::Result<bool> {
         Ok(!self.is_changed.load(Ordering::SeqCst))
@@ -114,6 +116,7 @@ pub(crate) struct Peers {
     pub(crate) target: Arc<Identity>,
     pub(crate) shelf: Arc<TestShelf>,
     pub(crate) offer: Offer,
+    pub(crate) offered: Vec<FileId>,
     pub(crate) progress: Arc<ServeProgress>,
     pub(crate) steering: Steering,
     pub(crate) limits: StreamLimits,
@@ -129,10 +132,11 @@ impl Peers {
             id: IntroductionId::random(),
             message_key: MessageKey::random(),
             requester_certificate: requester.certificate_sha256(),
-            files: Vec::new(),
+            files: Offered::default(),
         };
         Self {
             requester,
+            offered: Vec::new(),
             target: Arc::new(Identity::generate(now).unwrap()),
             shelf: Arc::default(),
             offer,
@@ -154,7 +158,8 @@ impl Peers {
 
     pub(crate) fn offer(&mut self, content: &[u8]) -> FileId {
         let file = self.shelf.add(content);
-        self.offer.files.push(file);
+        self.offered.push(file);
+        self.offer.files = Offered::new(&self.offered, []);
         file
     }
 

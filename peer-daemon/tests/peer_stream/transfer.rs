@@ -9,7 +9,7 @@ use peer_daemon::{
         dial::dial,
         dial_rules::{DialRules, Scope},
         listen::{bind_download, bind_upload},
-        progress::{CurrentFile, Phase},
+        progress::{CurrentItem, Phase},
         server::{Ended, ServeError, Steering},
         shelf::ShelfError,
         tls::TlsError,
@@ -47,7 +47,7 @@ async fn a_dial_back_brings_a_verified_file() {
         check.update(&piece);
         assert!(check.finish(), "piece {index}");
     }
-    assert_eq!(peers.progress.current_file(), Some(CurrentFile { file, sent: file.size }));
+    assert_eq!(peers.progress.current_item(), Some(CurrentItem { file, sent: file.size }));
     requester.close().await;
     let served = ended(serving).await.unwrap();
     assert_eq!((served.ended, served.asked, served.bytes_sent), (Ended::Closed, true, file.size));
@@ -78,7 +78,7 @@ async fn several_files_and_an_empty_one_come_over_one_stream() {
     for (file, content) in files.iter().zip(&contents) {
         assert_eq!(requester.piece_layer(file).await.unwrap().file(), *file);
         assert!(fetch(&mut requester, file, 0..file.size).await.unwrap() == *content);
-        assert_eq!(peers.progress.current_file(), Some(CurrentFile { file: *file, sent: file.size }));
+        assert_eq!(peers.progress.current_item(), Some(CurrentItem { file: *file, sent: file.size }));
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use protocol::control::{Origin, SharePreview, Shares};
+use protocol::{
+    control::{NewShare, Origin, SharePreview, Shares},
+    limits::{FOLDER_DEPTH_MAX, FOLDER_FILES_MAX},
+};
 
 use super::list;
 use crate::{
@@ -18,10 +21,18 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum ShareCommand {
     /// Share folders from now on, also after a restart
-    #[command(before_help = "Example:\n  peerctl share add ~/Music\n")]
+    #[command(
+        before_help = "Examples:\n  peerctl share add ~/Music\n  peerctl share add ~/Music --folders\n"
+    )]
     Add {
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
+        /// Offer each, and the folders in it, also as a whole: others see folder names, and what is in which
+        #[arg(long)]
+        folders: bool,
+        /// Offer single files only from now on
+        #[arg(long, conflicts_with = "folders")]
+        no_folders: bool,
     },
     /// Stop sharing folders; what is being sent of them ends
     #[command(before_help = "Example:\n  peerctl share rm ~/Music\n")]
@@ -46,12 +57,14 @@ pub(crate) enum ShareCommand {
 
 pub(super) async fn run(client: &Client, command: ShareCommand, output: &Output) -> Result<(), Error> {
     match command {
-        ShareCommand::Add { dirs } => {
+        ShareCommand::Add { dirs, folders, no_folders } => {
+            let folders = (folders || no_folders).then_some(folders);
+            let how = if folders == Some(true) { ", with its folders as a whole" } else { "" };
             let mut last = None;
             for dir in &dirs {
                 let path = paths::absolute(dir)?;
-                last = Some(client.add_share(path.clone()).await?);
-                note(output, &format!("shared: {path}"));
+                last = Some(client.add_share(NewShare { path: path.clone(), folders }).await?);
+                note(output, &format!("shared{how}: {path}"));
             }
             document(last, output)
         }
@@ -92,6 +105,10 @@ fn list_shares(reply: &Reply<Shares>, output: &Output) -> Result<(), Error> {
     if reply.value.scanning && !reply.value.shares.is_empty() {
         note(output, "folders are being read; more files may come");
     }
+    for share in reply.value.shares.iter().filter(|share| share.too_large_folders > 0) {
+        let (path, folders) = (&share.path, counted_folders(share.too_large_folders));
+        note(output, &format!("{path}: {folders} with too much to be offered as a whole; what is in it is"));
+    }
     list::print(reply, table, "nothing is shared; share a folder: peerctl share add DIR", output)
 }
 
@@ -103,12 +120,14 @@ fn table(Shares { shares, .. }: &Shares) -> Table {
         ("FOLDER", Align::Left),
     ]);
     for share in shares {
-        let problem = share.problem.as_ref().map_or_else(String::new, |problem| format!(" ({problem})"));
+        let whole = share.folders.then(|| format!(" ({} whole)", counted_folders(share.whole_folders)));
+        let problem = share.problem.as_ref().map(|problem| format!(" ({problem})"));
+        let remarks: String = whole.into_iter().chain(problem).collect();
         table.row(vec![
             share.files.to_string(),
             format::size(share.bytes),
             origin(share.origin).to_owned(),
-            format!("{}{problem}", share.path),
+            format!("{}{remarks}", share.path),
         ]);
     }
     table
@@ -155,12 +174,38 @@ fn warnings(preview: &SharePreview) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
+    let see = if preview.folders { "names, sizes and folders" } else { "names and sizes, not folders" };
     lines.push(format!(
-        "{} files, {}: everybody who is connected could find and fetch them; they see names and sizes, not folders",
+        "{} files, {}: everybody who is connected could find and fetch them; they see {see}",
         preview.files,
         format::size(preview.bytes)
     ));
+    lines.extend(about_folders(preview));
     lines
+}
+
+/// Whether its folders are offered as a whole, and which can't be.
+fn about_folders(preview: &SharePreview) -> Vec<String> {
+    let mut lines = Vec::new();
+    if preview.whole_folders > 0 {
+        let folders = counted_folders(preview.whole_folders);
+        lines.push(if preview.folders {
+            format!("{folders} offered as a whole, too")
+        } else {
+            format!("{folders} could be offered as a whole, too: peerctl share add --folders DIR")
+        });
+    }
+    if preview.too_large_folders > 0 {
+        lines.push(format!(
+            "{} with too much to be offered as a whole: at most {FOLDER_FILES_MAX} files, {FOLDER_DEPTH_MAX} names deep",
+            counted_folders(preview.too_large_folders)
+        ));
+    }
+    lines
+}
+
+fn counted_folders(count: u64) -> String {
+    if count == 1 { "1 folder".to_owned() } else { format!("{count} folders") }
 }
 
 #[cfg(test)]
@@ -182,6 +227,9 @@ mod tests {
             others: 0,
             unreadable: 0,
             beyond_limits: 0,
+            folders: false,
+            whole_folders: 0,
+            too_large_folders: 0,
         };
         let lines = warnings(&preview);
         assert_eq!(
@@ -189,5 +237,14 @@ mod tests {
             ["2 more files are not listed here", "4 hidden files and folders would not be shared"]
         );
         assert!(lines.len() == 3 && lines[2].starts_with("3 files, 2.0 KiB"), "{lines:?}");
+        assert!(lines[2].ends_with("not folders"), "{lines:?}");
+
+        let whole = SharePreview { folders: true, whole_folders: 2, too_large_folders: 1, ..preview.clone() };
+        let lines = warnings(&whole);
+        assert!(lines[2].ends_with("names, sizes and folders"), "{lines:?}");
+        assert_eq!(lines[3], "2 folders offered as a whole, too");
+        assert!(lines[4].starts_with("1 folder with too much"), "{lines:?}");
+        let could = warnings(&SharePreview { whole_folders: 1, ..preview });
+        assert!(could[3].starts_with("1 folder could be"), "{could:?}");
     }
 }

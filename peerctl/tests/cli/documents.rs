@@ -41,13 +41,16 @@ fn daemon() -> FakeDaemon {
     ] });
     let requests = typed::<IncomingRequests>(requests);
     let shares = typed::<Shares>(json!({ "schema": 1, "scanning": false, "shares": [
-        { "path": "/m", "origin": "run_time", "files": 2, "bytes": 2048, "problem": "it is gone" },
+        { "path": "/m", "origin": "run_time", "files": 2, "bytes": 2048, "problem": "it is gone",
+          "folders": true, "whole_folders": 2, "too_large_folders": 1 },
     ] }));
     let preview = typed::<SharePreview>(json!({
         "schema": 1, "path": "/m", "files": 1, "bytes": 1, "first": [{ "name": "a", "size": 1 }], "hidden": 0,
-        "links": 0, "others": 0, "unreadable": 0, "beyond_limits": 0,
+        "links": 0, "others": 0, "unreadable": 0, "beyond_limits": 0, "folders": true, "whole_folders": 1,
+        "too_large_folders": 1,
     }));
-    let link = json!({ "schema": 1, "link": "hearsay:?x", "name": "a", "size": 1, "root": root });
+    let link = json!({ "schema": 1, "link": "hearsay:?x", "name": "a", "size": 1, "root": root,
+        "folder": { "files": 1, "bytes": 1 } });
     let configuration = typed::<Configuration>(json!({ "schema": 1, "file": "/f", "settings": [{
         "name": "username", "value": "alice", "origin": "flag", "settable": true,
         "at_next_start": { "value": "bob", "origin": "run_time" },
@@ -122,6 +125,7 @@ const VERBS: &[(&[&str], &str, i32)] = &[
     (&["decline", "5f"], "requests", 0),
     (&["share", "ls"], "shares", 0),
     (&["share", "add", "/m"], "shares", 0),
+    (&["share", "add", "/m", "--folders"], "shares", 0),
     (&["share", "rm", "/m"], "shares", 0),
     (&["share", "rescan"], "shares", 0),
     (&["share", "preview", "/m"], "share-preview", 0),

@@ -8,9 +8,9 @@ use protocol::{
     control::{
         Block, BlockRequest, Blocks, Cause, Changes, Configuration, ConnectionRequest, Download,
         DownloadState, Downloads, FileLink, FolderProgress, GuiLogin, IncomingRequest, IncomingRequests,
-        NewDownloads, NewSearch, NewValue, NextValue, Origin, PathRequest, PreviewedFile, RequestedFile,
-        Route, SCHEMA, Search, SearchResult, Setting, Share, SharePreview, Shares, Status, Upcoming, Upload,
-        UploadState, Uploads, Why, WhyStep,
+        NewDownloads, NewSearch, NewShare, NewValue, NextValue, Origin, PathRequest, PreviewedFile,
+        RequestedFile, Route, SCHEMA, Search, SearchResult, Setting, Share, SharePreview, Shares, Status,
+        Upcoming, Upload, UploadState, Uploads, Why, WhyStep,
         doctor::{Check, Examination, Verdict},
     },
     match_rule::MatchClass,
@@ -111,6 +111,8 @@ fn share() -> Share {
         bytes: 2,
         problem: Some("because".to_owned()),
         folders: true,
+        whole_folders: 0,
+        too_large_folders: 0,
     }
 }
 
@@ -153,6 +155,9 @@ fn preview() -> SharePreview {
         others: 0,
         unreadable: 0,
         beyond_limits: 0,
+        folders: false,
+        whole_folders: 0,
+        too_large_folders: 0,
     }
 }
 
@@ -180,7 +185,14 @@ fn samples() -> BTreeMap<&'static str, Json> {
         requests: Some(vec![request()]),
         shares: Some(vec![share()]),
     };
-    let link = FileLink { schema: SCHEMA, link: text(), name: name(), size: 2, root: root() };
+    let link = FileLink {
+        schema: SCHEMA,
+        link: text(),
+        name: name(),
+        size: 2,
+        root: root(),
+        folder: Some(summary()),
+    };
     let check = Check::other(Verdict::Bad, "clock", "it is wrong", "set it");
     let blocks = Blocks { schema: SCHEMA, blocks: vec![Block { username: username() }] };
     BTreeMap::from([
@@ -204,6 +216,7 @@ fn samples() -> BTreeMap<&'static str, Json> {
         ("Blocks", serde_json::to_value(blocks)),
         ("Examination", serde_json::to_value(Examination { schema: SCHEMA, checks: vec![check] })),
         ("BlockRequest", serde_json::to_value(BlockRequest { username: text() })),
+        ("NewShare", serde_json::to_value(NewShare { path: text(), folders: Some(true) })),
         ("PathRequest", serde_json::to_value(PathRequest { path: text() })),
         ("Shares", serde_json::to_value(Shares { schema: SCHEMA, shares: vec![share()], scanning: true })),
         ("SharePreview", serde_json::to_value(preview())),

@@ -1,5 +1,6 @@
 //! The library against real folders: what is found, what is offered, and what is handed out after a change.
 
+mod folders;
 mod shares;
 mod watching;
 
@@ -25,7 +26,7 @@ use protocol::{
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Library, LibraryError, LibrarySummary, OpenError};
+use super::{Library, LibraryError, LibrarySummary, OpenError, OpenFile, Opened};
 use crate::state::State;
 
 /// Far longer than anything here takes: a test that hangs fails.
@@ -103,12 +104,26 @@ impl Shelf {
         self.search(query).into_iter().map(|found| found.name.as_str().to_owned()).collect()
     }
 
+    /// Opens a file that is large enough to be read as it is sent.
+    async fn open(&self, file: &FileId) -> OpenFile {
+        match self.library().open(file).await.unwrap() {
+            Opened::OnDisk(open) => open,
+            Opened::InMemory(_) => panic!("it was read already"),
+        }
+    }
+
     async fn content(&self, file: &FileId) -> Result<Vec<u8>, OpenError> {
-        let mut open = self.library().open(file).await?;
-        let mut content = Vec::new();
-        open.file.read_to_end(&mut content)?;
-        assert!(open.is_unchanged()?);
-        assert_eq!(open.layer.file(), *file);
+        let layer = self.library().layer(file).await?;
+        assert_eq!(layer.file(), *file);
+        let content = match self.library().open(file).await? {
+            Opened::InMemory(content) => content.to_vec(),
+            Opened::OnDisk(mut open) => {
+                let mut content = Vec::new();
+                open.file.read_to_end(&mut content)?;
+                assert!(open.is_unchanged()?);
+                content
+            }
+        };
         Ok(content)
     }
 }
@@ -240,11 +255,10 @@ async fn a_symlink_swapped_in_is_refused_wherever_it_is() {
 
 #[tokio::test]
 async fn a_change_while_a_file_is_read_shows_before_its_bytes_are_sent() {
-    let long = long(0);
-    let shelf =
-        Shelf::with(&[("written", &long), ("replaced", b"replaced content"), ("cut", b"cut content")]).await;
+    let [written, replaced, cut] = [0, 1, 2].map(long);
+    let shelf = Shelf::with(&[("written", &written), ("replaced", &replaced), ("cut", &cut)]).await;
 
-    let open = shelf.library().open(&id(&long)).await.unwrap();
+    let open = shelf.open(&id(&written)).await;
     assert!(open.is_unchanged().unwrap());
     let writer = fs::OpenOptions::new().write(true).open(shelf.path("written")).unwrap();
     writer.write_all_at(b"!", 2_000_000).unwrap();
@@ -253,19 +267,19 @@ async fn a_change_while_a_file_is_read_shows_before_its_bytes_are_sent() {
     let written = fs::read(shelf.path("written")).unwrap();
     assert_eq!(shelf.content(&id(&written)).await.unwrap(), written, "found again by itself");
 
-    let open = shelf.library().open(&id(b"cut content")).await.unwrap();
+    let open = shelf.open(&id(&cut)).await;
     fs::OpenOptions::new().write(true).open(shelf.path("cut")).unwrap().set_len(3).unwrap();
     assert!(!open.is_unchanged().unwrap());
 
     // What is open stays the old file; whether or not it counts as changed, other bytes never come.
-    let mut open = shelf.library().open(&id(b"replaced content")).await.unwrap();
+    let mut open = shelf.open(&id(&replaced)).await;
     shelf.write("new", b"the new content!");
     fs::rename(shelf.path("new"), shelf.path("replaced")).unwrap();
     let mut read = Vec::new();
     open.file.read_to_end(&mut read).unwrap();
-    assert!(read == b"replaced content" || !open.is_unchanged().unwrap());
+    assert!(read == replaced || !open.is_unchanged().unwrap());
 
-    shelf.library().note_changed(&id(b"replaced content"));
+    shelf.library().note_changed(&id(&replaced));
     shelf.settled().await;
     assert_eq!(shelf.content(&id(b"the new content!")).await.unwrap(), b"the new content!");
 }

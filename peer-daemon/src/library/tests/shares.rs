@@ -31,23 +31,24 @@ impl Shelf {
 #[tokio::test]
 async fn a_folder_added_at_run_time_is_shared_until_it_is_taken_out() {
     let mut shelf = Shelf::with(&[("song.ogg", b"song")]).await;
-    let more = shelf.folder("more", "late song.ogg", b"late song");
-    shelf.library().add_share(&more).unwrap();
-    shelf.library().add_share(&more).expect("adding it again is no error");
+    let late = long(0);
+    let more = shelf.folder("more", "late song.ogg", &late);
+    shelf.library().add_share(&more, None).unwrap();
+    shelf.library().add_share(&more, None).expect("adding it again is no error");
     shelf.settled().await;
     assert_eq!(shelf.names("song"), ["song.ogg", "late song.ogg"]);
-    let both = [("share".to_owned(), Origin::Flag, 1, 4), ("more".to_owned(), Origin::RunTime, 1, 9)];
+    let both = [("share".to_owned(), Origin::Flag, 1, 4), ("more".to_owned(), Origin::RunTime, 1, 3_500_000)];
     assert_eq!(shelf.origins(), both);
 
     shelf.stop().await;
     shelf.start().await;
     assert_eq!(shelf.origins(), both, "it is remembered");
 
-    let open = shelf.library().open(&id(b"late song")).await.unwrap();
+    let open = shelf.open(&id(&late)).await;
     assert!(open.is_unchanged().unwrap());
     shelf.library().remove_share(&more).unwrap();
     assert_eq!(shelf.names("song"), ["song.ogg"], "at once");
-    assert!(matches!(shelf.content(&id(b"late song")).await, Err(OpenError::Gone)));
+    assert!(matches!(shelf.content(&id(&late)).await, Err(OpenError::Gone)));
     assert!(!open.is_unchanged().unwrap(), "what is being sent of it ends");
     drop(open);
     assert!(matches!(shelf.library().remove_share(&more), Err(ShareError::Unknown)));
@@ -63,7 +64,7 @@ async fn a_scan_that_runs_does_not_bring_a_share_back() {
     for number in 1..40 {
         fs::write(more.join(format!("song {number}.ogg")), long(number)).unwrap();
     }
-    shelf.library().add_share(&more).unwrap();
+    shelf.library().add_share(&more, None).unwrap();
     // In the middle of hashing them.
     while shelf.library().summary().files == 0 {
         tokio::task::yield_now().await;
@@ -78,7 +79,7 @@ async fn a_scan_that_runs_does_not_bring_a_share_back() {
 async fn what_can_not_be_shared_is_refused_with_its_reason() {
     let mut shelf = Shelf::with(&[("song.ogg", b"song")]).await;
     let library = shelf.library().clone();
-    let refused = |path: &str| match library.add_share(&shelf.dir.path().join(path)) {
+    let refused = |path: &str| match library.add_share(&shelf.dir.path().join(path), None) {
         Err(ShareError::Unusable(error)) => error,
         other => panic!("{path}: {other:?}"),
     };
@@ -96,7 +97,7 @@ async fn what_can_not_be_shared_is_refused_with_its_reason() {
 
     // A disk that is away does not keep the daemon from starting.
     let more = shelf.folder("more", "late song.ogg", b"late song");
-    shelf.library().add_share(&more).unwrap();
+    shelf.library().add_share(&more, None).unwrap();
     shelf.stop().await;
     fs::remove_dir_all(&more).unwrap();
     shelf.start().await;
@@ -143,7 +144,7 @@ async fn a_shared_file_has_a_link_and_others_have_a_reason() {
 
     let no_link = |path: &str| shelf.library().link(&shelf.path(path)).unwrap_err();
     assert_eq!(no_link("nothing"), NoLink::Missing);
-    assert_eq!(no_link("music"), NoLink::NotAFile);
+    assert_eq!(no_link("music"), NoLink::NotWhole);
     assert_eq!(no_link(".hidden song"), NoLink::PassedOver);
     assert_eq!(no_link("../state/state.db"), NoLink::Outside);
     shelf.write("music/Ä song.ogg", b"another song");

@@ -96,6 +96,9 @@ mod tests {
             others: 0,
             unreadable: 0,
             beyond_limits: 0,
+            folders: false,
+            whole_folders: 0,
+            too_large_folders: 0,
         };
         let oneself = Oneself { home: Path::new("/users/marta"), login: Some("marta") };
         warnings(Path::new(folder), &preview, &oneself)

@@ -31,10 +31,12 @@ impl Folder {
         self.0.path()
     }
 
-    /// With a file of these contents.
+    /// With a file of these contents, and the folders that its name leads through.
     #[must_use]
     pub fn with(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
-        fs::write(self.path().join(name), contents).expect("a file to share");
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap_or(self.path())).expect("a folder to share");
+        fs::write(path, contents).expect("a file to share");
         self
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use protocol::{
-    Event, EventBatch, IntroductionId, SearchId, SessionToken, Username,
+    Event, EventBatch, FileId, IntroductionId, SearchId, SessionToken, Username,
     introduction::{IntroductionRequest, Reply},
     paths::NAME_HEADER,
     search::AnswerRequest,
@@ -132,6 +132,13 @@ impl Session {
     pub async fn search(&self, query: &str) -> SearchId {
         let id = SearchId::random();
         let _ = self.put_search(id, query).await.expect(202);
+        id
+    }
+
+    pub async fn search_by_root(&self, file: &FileId) -> SearchId {
+        let id = SearchId::random();
+        let request = self.client.put(&format!("/v1/searches/{id}")).json(file);
+        let _ = send(self.authorise(request)).await.expect(202);
         id
     }
 

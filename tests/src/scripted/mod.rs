@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::{
     requester::{Found, Invited},
     source::{Manner, Offered, ScriptedSource},
-    stream::RequesterStream,
+    stream::{RequesterStream, Response, path_of},
     target::{DialBack, Opened},
 };
 use crate::session::Session;

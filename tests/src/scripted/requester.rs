@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hpke::{Deserializable as _, OpModeS, Serializable as _, single_shot_seal};
 use protocol::{
-    CertificateSha256, Event, FileId, IntroductionId, MessageKey, ReplyKey, SafeName, Username,
+    CertificateSha256, Event, FileId, FolderSummary, IntroductionId, MessageKey, ReplyKey, SafeName,
+    SearchId, Username,
     introduction::{HeardReply, IntroductionRequest, Invitation, Sealed, seal_info},
     paths,
 };
@@ -25,7 +26,10 @@ use crate::{
 pub struct Found {
     pub username: Username,
     pub name: SafeName,
+    /// Of a folder, its listing's.
     pub file: FileId,
+    /// How much is in it, if it is a folder.
+    pub folder: Option<FolderSummary>,
     reply_key: ReplyKey,
     pub certificate_sha256: CertificateSha256,
 }
@@ -41,19 +45,36 @@ impl ScriptedPeer {
     /// The first result of a search.
     pub async fn find(&mut self, query: &str) -> Found {
         let search = self.session.search(query).await;
+        self.result_of(search).await.swap_remove(0)
+    }
+
+    /// The results of the first peer that answers.
+    pub async fn find_all(&mut self, query: &str) -> Vec<Found> {
+        let search = self.session.search(query).await;
+        self.result_of(search).await
+    }
+
+    /// What the first peer that answers has under this root and size.
+    pub async fn find_again(&mut self, file: &FileId) -> Vec<Found> {
+        let search = self.session.search_by_root(file).await;
+        self.result_of(search).await
+    }
+
+    async fn result_of(&mut self, search: SearchId) -> Vec<Found> {
         self.session
             .next("a result", |event| match event {
                 Event::SearchResults { id, username, reply_key, certificate_sha256, matches }
                     if *id == search =>
                 {
-                    let first = matches.first().expect("results hold a match");
-                    Some(Found {
+                    let found = matches.iter().map(|found| Found {
                         username: username.clone(),
-                        name: first.name.clone(),
-                        file: FileId::new(first.root, first.size).expect("a size in range"),
+                        name: found.name.clone(),
+                        file: FileId::new(found.root, found.size).expect("a size in range"),
+                        folder: found.folder,
                         reply_key: *reply_key,
                         certificate_sha256: *certificate_sha256,
-                    })
+                    });
+                    Some(found.collect())
                 }
                 _ => None,
             })
@@ -67,12 +88,17 @@ impl ScriptedPeer {
 
     /// The same as a peer of another protocol version.
     pub async fn invite_of_version(&self, version: u32, source: &Found, listener: &TcpListener) -> Invited {
-        self.send_invitation(version, IntroductionId::random(), source, listener).await
+        self.send_invitation(version, IntroductionId::random(), source, vec![source.file], listener).await
     }
 
     /// The same under a given id: asks again, with a fresh message-key.
     pub async fn invite_as(&self, id: IntroductionId, source: &Found, listener: &TcpListener) -> Invited {
-        self.send_invitation(protocol::VERSION, id, source, listener).await
+        self.send_invitation(protocol::VERSION, id, source, vec![source.file], listener).await
+    }
+
+    /// Asks a source for several files and folders at once.
+    pub async fn invite_to(&self, source: &Found, files: Vec<FileId>, listener: &TcpListener) -> Invited {
+        self.send_invitation(protocol::VERSION, IntroductionId::random(), source, files, listener).await
     }
 
     /// The very same call once more, as by a client that has got no answer.
@@ -85,12 +111,13 @@ impl ScriptedPeer {
         version: u32,
         id: IntroductionId,
         source: &Found,
+        files: Vec<FileId>,
         listener: &TcpListener,
     ) -> Invited {
         let message_key = MessageKey::random();
         let invitation = Invitation {
             message_key: message_key.clone(),
-            files: vec![source.file],
+            files,
             certificate_sha256: self.identity.certificate_sha256(),
             version,
         };

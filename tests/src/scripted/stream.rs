@@ -1,4 +1,4 @@
-//! A requester's end of a stream, read as slowly as a test likes.
+//! A requester's end of a stream: asked over and over, or read as slowly as a test likes.
 
 use std::sync::Arc;
 
@@ -13,8 +13,29 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{Found, ScriptedPeer, tls};
 use crate::wait::{PATIENCE, within};
 
-/// Between a dial-back and its end.
-pub struct RequesterStream(TlsStream<TcpStream>);
+/// Of a response's head: those that come have some hundred bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Between a dial-back and its end, with what came of the next response.
+pub struct RequesterStream(TlsStream<TcpStream>, Vec<u8>);
+
+pub struct Response {
+    pub status: u16,
+    /// In lower case.
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// Where a file is on a stream.
+pub fn path_of(file: &FileId) -> String {
+    format!("{}/{}/{}", peer::FILES, file.root, file.size)
+}
 
 impl ScriptedPeer {
     /// Meets the dial-back at `listener`, and starts TLS.
@@ -23,7 +44,7 @@ impl ScriptedPeer {
         within("the target dials back", PATIENCE, async {
             let (tcp, _) = listener.accept().await.expect("a dial-back");
             let name = ServerName::try_from("peer.hearsay.invalid").expect("a name for TLS");
-            RequesterStream(connector.connect(name, tcp).await.expect("the target speaks TLS"))
+            RequesterStream(connector.connect(name, tcp).await.expect("the target speaks TLS"), Vec::new())
         })
         .await
     }
@@ -32,10 +53,50 @@ impl ScriptedPeer {
 impl RequesterStream {
     /// Asks for a whole file, and reads nothing of it.
     pub async fn ask_for(&mut self, file: &FileId) {
-        let request =
-            format!("GET {}/{}/{} HTTP/1.1\r\nHost: peer\r\n\r\n", peer::FILES, file.root, file.size);
+        let request = format!("GET {} HTTP/1.1\r\nHost: peer\r\n\r\n", path_of(file));
         self.0.write_all(request.as_bytes()).await.expect("the target listens");
         self.0.flush().await.expect("the target listens");
+    }
+
+    /// Asks, and reads the response. `headers` are whole lines.
+    pub async fn get(&mut self, path: &str, headers: &str) -> Response {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: peer\r\n{headers}\r\n");
+        within("the target answers", PATIENCE, async {
+            self.0.write_all(request.as_bytes()).await.expect("the target listens");
+            self.0.flush().await.expect("the target listens");
+            self.response().await
+        })
+        .await
+    }
+
+    /// Asks for a whole file, or for a folder's listing.
+    pub async fn get_file(&mut self, file: &FileId) -> Response {
+        self.get(&path_of(file), "").await
+    }
+
+    async fn response(&mut self) -> Response {
+        while !self.1.windows(4).any(|end| end == b"\r\n\r\n") {
+            self.read_more().await;
+            assert!(self.1.len() <= HEAD_BYTES_MAX || self.1.starts_with(b"HTTP/1.1 "), "a head");
+        }
+        let end = self.1.windows(4).position(|end| end == b"\r\n\r\n").expect("found above") + 4;
+        let head = String::from_utf8(self.1.drain(..end).collect()).expect("a head in ASCII");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let mut response = Response { status, head: head.to_ascii_lowercase(), body: Vec::new() };
+        // 304 has neither.
+        let length = response.header("content-length").map_or(0, |length| length.parse().expect("a number"));
+        while self.1.len() < length {
+            self.read_more().await;
+        }
+        response.body = self.1.drain(..length).collect();
+        response
+    }
+
+    async fn read_more(&mut self) {
+        let mut bytes = vec![0; 64 * 1024];
+        let read = self.0.read(&mut bytes).await.expect("a response");
+        assert!(read > 0, "the target closed the stream");
+        self.1.extend_from_slice(&bytes[..read]);
     }
 
     /// Reads some bytes; none once the target has closed the stream.

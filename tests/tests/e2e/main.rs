@@ -19,6 +19,7 @@ mod doctor;
 mod fairness;
 mod faults;
 mod first_bytes;
+mod folders;
 mod gui;
 mod hostile_sockets;
 mod hostile_sources;

@@ -48,7 +48,7 @@ pub(super) fn mismatch(theirs: u32) -> Option<String> {
         them: "peer-daemon",
         theirs,
         if_we_are_older: "update peerctl",
-        if_they_are_older: "update peer-daemon; if that is done, start it again: peerctl stop; peerctl start",
+        if_they_are_older: "update peer-daemon; if that is done, start it again: peerctl restart",
     };
     (theirs != VERSION).then(|| mismatch.to_string())
 }

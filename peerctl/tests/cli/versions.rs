@@ -14,7 +14,7 @@ fn of_version(protocol_version: u32) -> FakeDaemon {
 
 const UPDATE_PEERCTL: &str = "peer-daemon speaks protocol version 2, peerctl version 1: update peerctl\n";
 const UPDATE_DAEMON: &str = "peer-daemon speaks protocol version 0, peerctl version 1: update peer-daemon; if that is \
-                             done, start it again: peerctl stop; peerctl start\n";
+                             done, start it again: peerctl restart\n";
 
 #[test]
 fn version_tells_both_sides_and_which_to_update() {

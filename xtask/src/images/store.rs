@@ -42,10 +42,8 @@ impl Store {
     pub(super) fn clear(&self) -> Result<()> {
         fs::create_dir_all(self.cache())?;
         // What is mounted below is so in this namespace only. Were something there after all, it would not be followed.
-        let mut unmount = Command::new("umount");
-        let mounts: Vec<_> = mounted_below(&self.folder)?.collect();
-        if !mounts.is_empty() {
-            steps::run(unmount.arg("--lazy").args(mounts))?;
+        for mount in mounted_below(&self.folder)? {
+            output(Command::new("umount").arg("--lazy").arg(mount))?;
         }
         for kept in ["storage", "run", "work"] {
             remove(&self.folder.join(kept))?;

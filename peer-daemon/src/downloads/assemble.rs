@@ -15,18 +15,14 @@ use std::{fs::File, io, os::unix::fs::FileExt as _};
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions};
 use protocol::{Conflict, SafeName};
-use rustix::{
-    fs::{Mode, OFlags, RenameFlags},
-    io::Errno,
-};
 use thiserror::Error;
 
+use super::placing::{create_new, first_free, rename_new, syncable};
+
 /// Ends the names of files that are not whole yet.
-const PARTIAL: &str = ".part";
+pub(super) const PARTIAL: &str = ".part";
 /// Recorded in the place of an inode for a file that is about to be created. No file has it.
 pub const ANNOUNCED: u64 = 0;
-/// So many names may be taken before it counts as an error.
-const NAMES_TRIED_MAX: u32 = 1_000;
 
 /// Why the disk did not take it, by what helps against it.
 #[derive(Debug, Error)]
@@ -69,26 +65,28 @@ pub struct PartFile {
 impl PartFile {
     /// Creates `NAME.part`, numbered if that is taken. The partial files of two downloads are never the same.
     pub fn create(dir: &Dir, name: &SafeName) -> Result<Self, AssembleError> {
-        Self::create_announced(dir, name, |_| Ok(()))
+        Self::create_announced(dir, name, &part_name(name), |_| Ok(()))
     }
 
-    /// The same; what it is about to create is announced first, so that it is found again if the process ends
-    /// right after that.
+    /// The same under another name; what it is about to create is announced first, so that it is found again if
+    /// the process ends right after that.
     pub fn create_announced<E: From<AssembleError>>(
         dir: &Dir,
         name: &SafeName,
+        part_name: &SafeName,
         mut announce: impl FnMut(&SafeName) -> Result<(), E>,
     ) -> Result<Self, E> {
         let dir = dir.try_clone().map_err(AssembleError::from)?;
         let mut refused = None;
-        let created = first_free(&part_name(name), |part| {
+        let created = first_free(part_name, |part| {
             announce(part).map_err(|error| {
                 refused = Some(error);
                 io::Error::other("it was not announced")
             })?;
-            create_new(&dir, part)
+            create_new(&dir, part.as_str())
         });
-        let (part, file) = created.map_err(|error| refused.unwrap_or_else(|| error.into()))?;
+        let (part, file) =
+            created.map_err(|error| refused.unwrap_or_else(|| AssembleError::from(error).into()))?;
         Ok(Self { dir, file, part, name: name.clone() })
     }
 
@@ -141,7 +139,7 @@ impl PartFile {
     pub fn finish(&self, conflict: Conflict) -> Result<SafeName, AssembleError> {
         self.file.sync_all()?;
         self.check_in_place()?;
-        let name = match rename_new(&self.dir, &self.part, &self.name) {
+        let name = match self.rename_to(&self.name) {
             Ok(()) => self.name.clone(),
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
             Err(_) if conflict == Conflict::Skip => return Err(AssembleError::NameTaken(self.name.clone())),
@@ -149,15 +147,16 @@ impl PartFile {
                 self.replace()?;
                 self.name.clone()
             }
-            Err(_) => first_free(&self.name, |name| rename_new(&self.dir, &self.part, name))?.0,
+            Err(_) => first_free(&self.name, |name| self.rename_to(name))?.0,
         };
         // Whoever may write to the folder may have put something else in the partial file's place.
         self.must_be_at(&self.dir, &name)?;
-        // The handle of the directory is for paths only and can't be synced.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).map_err(io::Error::from)?;
-        rustix::fs::fsync(dir).map_err(io::Error::from)?;
+        rustix::fs::fsync(syncable(&self.dir)?).map_err(io::Error::from)?;
         Ok(name)
+    }
+
+    fn rename_to(&self, name: &SafeName) -> io::Result<()> {
+        rename_new((&self.dir, self.part.as_str()), (&self.dir, name.as_str()))
     }
 
     /// A file may be replaced, unless it is a partial one: that may be another download's.
@@ -202,44 +201,8 @@ impl PartFile {
 }
 
 /// Shortened where `.part` would make it too long.
-fn part_name(name: &SafeName) -> SafeName {
+pub(super) fn part_name(name: &SafeName) -> SafeName {
     SafeName::sanitise(&format!("{name}{PARTIAL}"))
-}
-
-/// Tries the name, then `name (2)` and so on, until one is not taken.
-fn first_free<T>(
-    name: &SafeName,
-    mut attempt: impl FnMut(&SafeName) -> io::Result<T>,
-) -> Result<(SafeName, T), AssembleError> {
-    let numbered = (2..=NAMES_TRIED_MAX).map(|number| name.numbered(number));
-    for name in std::iter::once(name.clone()).chain(numbered) {
-        match attempt(&name) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            done => return Ok((name, done?)),
-        }
-    }
-    Err(AssembleError::Other(io::Error::other("a thousand files of that name are there")))
-}
-
-fn create_new(dir: &Dir, name: &SafeName) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // `create_new` does not follow a link at the name either: the name counts as taken.
-    options.read(true).write(true).create_new(true).follow(FollowSymlinks::No);
-    Ok(dir.open_with(name.as_str(), &options)?.into_std())
-}
-
-fn rename_new(dir: &Dir, from: &SafeName, to: &SafeName) -> io::Result<()> {
-    match rustix::fs::renameat_with(dir, from.as_str(), dir, to.as_str(), RenameFlags::NOREPLACE) {
-        // Some file systems have no such rename (network and FUSE ones).
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename_over_placeholder(dir, from, to),
-        renamed => Ok(renamed?),
-    }
-}
-
-/// Takes the name with an empty file of our own and renames over that one.
-fn rename_over_placeholder(dir: &Dir, from: &SafeName, to: &SafeName) -> io::Result<()> {
-    create_new(dir, to)?;
-    dir.rename(from.as_str(), dir, to.as_str())
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(super) struct Batch {
 pub(super) struct Item {
     pub(super) id: DownloadId,
     pub(super) file: FileId,
+    /// The file is the listing of a folder, which is what is wanted.
+    pub(super) is_folder: bool,
     pub(super) token: CancellationToken,
 }
 

@@ -245,7 +245,8 @@ impl Book {
 }
 
 fn item(id: DownloadId, entry: &Entry) -> Item {
-    Item { id, file: entry.source.file, token: entry.token.clone() }
+    let Source { file, folder, .. } = &entry.source;
+    Item { id, file: *file, is_folder: folder.is_some(), token: entry.token.clone() }
 }
 
 fn earlier(known: Option<SystemTime>, other: SystemTime) -> SystemTime {

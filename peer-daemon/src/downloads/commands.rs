@@ -58,7 +58,7 @@ impl Downloads {
 
     /// Ends a download and removes what was written of it.
     pub(crate) async fn cancel(&self, id: DownloadId) -> Result<Download, ChangeError> {
-        let mut leftovers = (None, None);
+        let mut leftovers = None;
         let download = self
             .change(id, |entry| match entry.state() {
                 DownloadState::Cancelled => Ok(()),
@@ -72,7 +72,9 @@ impl Downloads {
                 }
             })
             .await?;
-        self.discard(leftovers).await;
+        if let Some(leftovers) = leftovers {
+            self.discard(leftovers).await;
+        }
         Ok(download)
     }
 

@@ -2,25 +2,24 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime},
 };
 
 use protocol::{
-    Conflict, IntroductionId, SafeName,
+    Conflict, FolderSummary, IntroductionId, SafeName,
     control::{Download, DownloadState},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    assemble::PartFile,
     book::Wanted,
+    content::{Content, Leftovers},
     disk_trouble::DiskTrouble,
     history::Change,
     life::Life,
-    plan::Plan,
     step::{Step, Way},
     store::{Record, Remains},
+    tree::account::Tally,
 };
 use crate::{
     clock,
@@ -40,12 +39,6 @@ impl std::str::FromStr for DownloadId {
     }
 }
 
-/// The pieces of a download, shared by its record and its fetcher.
-pub(crate) type SharedPlan = Arc<Mutex<Plan>>;
-
-/// What is on the disk of a download: opened by this process, or left by an earlier one.
-pub(crate) type Leftovers = (Option<Arc<PartFile>>, Option<Remains>);
-
 /// A download's record.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -53,9 +46,7 @@ pub(crate) struct Entry {
     pub(crate) source: Source,
     /// What is done where its name is taken.
     pub(crate) conflict: Conflict,
-    pub(crate) plan: SharedPlan,
-    /// What was written so far; opened with the first stream of this process.
-    pub(crate) part: Option<Arc<PartFile>>,
+    pub(crate) content: Content,
     /// What an earlier process left, until it was taken up.
     pub(crate) remains: Option<Remains>,
     /// Cancelled when the download is to stop; a fresh one is made when it goes on.
@@ -77,7 +68,8 @@ impl Entry {
     pub(super) fn new(id: DownloadId, wanted: Wanted, path: PathBuf) -> Self {
         let Wanted { source, conflict, token } = wanted;
         let life = Life::begin(clock::wall());
-        let record = Record { id, source, conflict, life, path, changes: Vec::new() };
+        let tally = Tally::default();
+        let record = Record { id, source, conflict, life, path, tally, changes: Vec::new() };
         let mut entry = Self::restore(record, None, token);
         entry.note_change();
         entry
@@ -85,19 +77,18 @@ impl Entry {
 
     /// From an earlier process. What was under way waits to go on.
     pub(crate) fn restore(record: Record, remains: Option<Remains>, token: CancellationToken) -> Self {
-        let Record { id, source, conflict, life, path, changes } = record;
+        let Record { id, source, conflict, life, path, tally, changes } = record;
         let verified_bits = remains.as_ref().map_or(&[][..], |remains| &remains.verified_bits);
-        let plan = if life.state() == DownloadState::Finished {
-            Plan::complete(source.file)
+        let content = if life.state() == DownloadState::Finished {
+            Content::complete(source.file, source.folder)
         } else {
-            Plan::restore(source.file, verified_bits)
+            Content::restore(source.file, source.folder, verified_bits, tally)
         };
         let mut entry = Self {
             id,
-            plan: Arc::new(Mutex::new(plan)),
+            content,
             source,
             conflict,
-            part: None,
             remains,
             token,
             is_asked_alone: false,
@@ -137,9 +128,9 @@ impl Entry {
         self.live(|life, now| life.take(now, step));
     }
 
-    /// Bytes in verified pieces.
+    /// Bytes that were found right.
     pub(crate) fn received(&self) -> u64 {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).received()
+        self.content.received()
     }
 
     /// It is asked for under this id, which is kept, so that a later process asks under it, too.
@@ -170,7 +161,8 @@ impl Entry {
     /// Another source, or the same with the keys that it has now.
     pub(crate) fn find(&mut self, source: Source) {
         let earlier = std::mem::replace(&mut self.source, source);
-        self.source.name = earlier.name;
+        // What it is, is decided by what was asked for.
+        (self.source.name, self.source.folder) = (earlier.name, earlier.folder);
         self.is_asked_alone = false;
         self.live(Life::find);
     }
@@ -180,7 +172,8 @@ impl Entry {
         self.token.cancel();
         self.live(|life, now| life.hold(now, trouble.to_string(), trouble.cause()));
         if let Some(remains) = remains {
-            (self.part, self.remains) = (None, Some(remains));
+            self.content.close();
+            self.remains = Some(remains);
         }
     }
 
@@ -206,34 +199,48 @@ impl Entry {
         self.take(Step::Paused);
     }
 
-    /// Its partial file is gone: all of it is to be fetched.
-    pub(crate) fn forget_part(&mut self) {
-        (self.part, self.remains) = (None, None);
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    /// Something of what was written is gone. All of a file is to be fetched; of a folder, what is not there.
+    pub(crate) fn forget_part(&mut self, remains: Option<Remains>) {
+        self.remains = remains.filter(|_| self.source.folder.is_some());
+        if self.remains.is_some() {
+            self.content.close();
+        } else {
+            self.content = Content::new(self.source.file, self.source.folder);
+        }
     }
 
     /// Bytes still to come.
     pub(crate) fn missing(&self) -> u64 {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).missing()
+        self.content.size().saturating_sub(self.received())
     }
 
     /// What a failed download leaves on the disk in which nothing was received: to be removed.
-    pub(crate) fn take_empty_part(&mut self) -> Leftovers {
+    pub(crate) fn take_empty_part(&mut self) -> Option<Leftovers> {
         // What an earlier process left is not looked at before it is taken up: it may hold more than its record.
-        let is_known = self.part.is_some() || self.remains.is_none();
+        let is_known = self.content.is_open() || self.remains.is_none();
         let is_empty = self.state() == DownloadState::Failed && is_known && self.received() == 0;
-        if is_empty { (self.part.take(), self.remains.take()) } else { (None, None) }
+        is_empty.then(|| self.content.take_leftovers(self.id, &mut self.remains)).flatten()
     }
 
     /// Ends it; answers what was written of it, to be removed.
-    pub(crate) fn cancel(&mut self) -> Leftovers {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(self.source.file);
+    pub(crate) fn cancel(&mut self) -> Option<Leftovers> {
+        let leftovers = self.content.take_leftovers(self.id, &mut self.remains);
+        self.content = Content::new(self.source.file, self.source.folder);
         self.life.cancel(clock::wall());
         self.note_change();
-        (self.part.take(), self.remains.take())
+        leftovers
+    }
+
+    /// The listing of a folder has come, and tells better than the source what is in it.
+    pub(crate) fn learn_listing(&mut self, summary: FolderSummary) {
+        self.source.folder = Some(summary);
+        self.take(Step::Listed { files: summary.files });
+        self.is_unsaved = true;
     }
 
     pub(crate) fn finish(&mut self, path: PathBuf) {
+        self.content = Content::complete(self.source.file, self.source.folder);
+        self.remains = None;
         self.take(Step::Finished);
         self.path = path;
     }
@@ -241,6 +248,7 @@ impl Entry {
     /// Goes on after a pause or an end, with a fresh token and without what was held against its source.
     pub(crate) fn go_on(&mut self, token: CancellationToken) {
         self.life.go_on(clock::wall(), &self.source);
+        self.content.forgive();
         self.token = token;
         self.note_change();
     }
@@ -256,6 +264,7 @@ impl Entry {
             conflict: self.conflict,
             life: self.life.clone(),
             path: self.path.clone(),
+            tally: self.content.tally(),
             changes: std::mem::take(&mut self.changes),
         })
     }
@@ -272,8 +281,7 @@ impl Entry {
 
     /// The document of the control API; measures the rate on the way.
     pub(crate) fn view(&mut self, now: Instant) -> Download {
-        let received = self.received();
-        let size = self.source.file.size;
+        let (received, size) = (self.received(), self.content.size());
         let bytes_per_second = if self.state() == DownloadState::Transferring {
             self.rate.record(now, received);
             self.rate.bytes_per_second(now)
@@ -290,12 +298,12 @@ impl Entry {
             root: self.source.file.root,
             path: self.path.to_string_lossy().into_owned(),
             bytes_per_second,
-            eta_seconds: eta_seconds(size - received, bytes_per_second),
+            eta_seconds: eta_seconds(size.saturating_sub(received), bytes_per_second),
             position: self.life.position(),
             reason: self.life.reason(clock::time_of_day),
             cause: self.life.cause(),
             route: self.way.filter(|_| self.has_stream()).map(Into::into),
-            folder: None,
+            folder: self.content.progress(),
         }
     }
 

@@ -14,10 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    entry::SharedPlan,
+    content::SharedPlan,
     failure::Failure,
-    folder::DownloadFolder,
-    holding::watch_running,
     plan::{Plan, WrongPiece},
     recorder::Recorder,
     setback::Setback,
@@ -28,19 +26,20 @@ use crate::peer_stream::client::{FileBody, Requester};
 /// write, too little to matter.
 const CHUNKS_AHEAD: usize = 32;
 
-/// Fetches what the plan misses. On an error, verified pieces stay in plan and part file, recorded.
+/// Fetches what the plan misses. On an error, verified pieces stay in plan and part file, recorded. `watching` ends
+/// when the disk does not go on with it.
 pub(super) async fn fetch(
     stream: &mut Requester,
     layer: &Arc<PieceLayer>,
     recorder: &Recorder,
-    folder: &Arc<DownloadFolder>,
+    watching: impl Future<Output = Failure>,
     token: &CancellationToken,
 ) -> Result<(), Failure> {
     lock(&recorder.plan).forgive();
     let fetched = tokio::select! {
         fetched = fetch_runs(stream, layer, recorder, token) => fetched,
         failure = recorder.run() => Err(failure),
-        failure = watch_running(folder, &recorder.part, &recorder.plan) => Err(failure),
+        failure = watching => Err(failure),
     };
     if fetched.is_err() {
         // The first failure is the one to tell.

@@ -13,18 +13,21 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use cap_std::fs::Dir;
+
 use super::{
     Downloads,
-    assemble::{AssembleError, PartFile},
+    assemble::AssembleError,
     batch::{Batch, Item},
     disk_trouble::{DiskTrouble, Room},
-    entry::{DownloadId, SharedPlan},
+    entry::DownloadId,
     failure::Failure,
     folder::DownloadFolder,
+    store::{PartOf, Remains},
 };
 use crate::{clock, state::StateError};
 
@@ -53,7 +56,7 @@ impl Downloads {
 
     /// Holds one that there is no room for any more. Tells whether there is.
     pub(super) async fn is_admitted(&self, batch: &Batch, item: &Item) -> bool {
-        let admitted = self.fits(&self.survey().await, item.id);
+        let admitted = self.must_have_room(item.id).await;
         if let Err(trouble) = &admitted {
             self.hold(batch, item, trouble).await;
         }
@@ -74,7 +77,8 @@ impl Downloads {
             Some(trouble) => self.hold(batch, item, trouble).await,
             // Whoever removed the partial file did not want it: a retry begins with another one.
             None if matches!(failure, Failure::Disk { source: AssembleError::Gone(_) }) => {
-                batch.change(item, super::entry::Entry::forget_part);
+                let remains = self.recorded(item.id).await;
+                batch.change(item, |entry| entry.forget_part(remains));
             }
             None => {}
         }
@@ -127,6 +131,10 @@ impl Downloads {
         room.must_fit(self.missing(id))
     }
 
+    pub(super) fn received(&self, id: DownloadId) -> u64 {
+        self.book().get_mut(id).map_or(0, |entry| entry.received())
+    }
+
     fn missing(&self, id: DownloadId) -> u64 {
         self.book().get_mut(id).map_or(0, |entry| entry.missing())
     }
@@ -145,11 +153,21 @@ impl Downloads {
 
     /// It is taken up again as after a crash: from what was synced, by a path that is looked up anew.
     async fn hold(&self, batch: &Batch, item: &Item, trouble: &DiskTrouble) {
-        let (store, id) = (self.shared.store.clone(), item.id);
-        let remains = self.shared.store.state().call(move |_| store.remains(id)).await.ok().flatten();
+        let remains = self.recorded(item.id).await;
         batch.change(item, |entry| entry.hold(trouble, remains));
         tracing::info!(cause = ?trouble.cause(), "a download waits for the disk");
         self.shared.held.notify_one();
+    }
+
+    async fn recorded(&self, id: DownloadId) -> Option<Remains> {
+        let store = self.shared.store.clone();
+        let reading = self.shared.store.state().call(move |_| store.remains(PartOf::Download(id)));
+        reading.await.ok().flatten()
+    }
+
+    /// Whether there is room for what is missing of a download.
+    pub(super) async fn must_have_room(&self, id: DownloadId) -> Result<(), DiskTrouble> {
+        self.fits(&self.survey().await, id)
     }
 
     /// Tells another trouble, once it is another one. Numbers that change are not worth an entry in its story.
@@ -173,19 +191,20 @@ impl Downloads {
     }
 }
 
-/// Looks at the disk while a file is written; returns when it can't go on.
+/// Looks at the disk while something is written; returns when it can't go on. `must_be_in` tells whether what is
+/// written is still in the folder, `missing` how much is still to come.
 pub(super) async fn watch_running(
     folder: &Arc<DownloadFolder>,
-    part: &Arc<PartFile>,
-    plan: &SharedPlan,
+    must_be_in: impl Fn(&Dir) -> Result<(), AssembleError> + Send + Sync + 'static,
+    missing: impl Fn() -> u64,
 ) -> Failure {
+    let must_be_in = Arc::new(must_be_in);
     loop {
         tokio::time::sleep(RUNNING_LOOK).await;
-        let missing = plan.lock().unwrap_or_else(PoisonError::into_inner).missing();
-        let (folder, part) = (Arc::clone(folder), Arc::clone(part));
+        let (missing, folder, must_be_in) = (missing(), Arc::clone(folder), Arc::clone(&must_be_in));
         let looking = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
             folder.survey()?.must_last(missing)?;
-            Ok(part.must_be_in(&folder.open()?)?)
+            Ok(must_be_in(&folder.open()?)?)
         });
         match looking.await {
             Ok(Ok(())) => {}

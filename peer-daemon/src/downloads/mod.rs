@@ -15,8 +15,10 @@
 mod agenda;
 pub mod assemble;
 mod batch;
+mod bits;
 mod book;
 mod commands;
+mod content;
 mod dial_me;
 mod disk_trouble;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod entry;
 mod failure;
 mod fetch;
 mod folder;
+mod group;
 mod history;
 mod holding;
 mod introduce;
@@ -34,6 +37,7 @@ mod mounted;
 mod names;
 mod parts;
 mod pending;
+mod placing;
 mod plan;
 mod receive;
 mod recorder;
@@ -44,6 +48,7 @@ mod setback;
 mod silence;
 mod step;
 mod store;
+mod tree;
 mod tried;
 mod upcoming;
 mod why;
@@ -285,7 +290,7 @@ impl Downloads {
     fn settle_item<T>(&self, item: &Item, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let (changed, leftovers) =
             self.change_item(item, |entry| (change(entry), entry.take_empty_part()))?;
-        if leftovers.0.is_some() || leftovers.1.is_some() {
+        if let Some(leftovers) = leftovers {
             let downloads = self.clone();
             self.shared.parts.tracker.spawn(async move { downloads.discard(leftovers).await });
         }

@@ -6,16 +6,18 @@ use protocol::{FileId, SafeName, root::PieceLayer};
 
 use super::{
     Downloads,
-    assemble::{ANNOUNCED, AssembleError, PartFile},
+    assemble::{ANNOUNCED, AssembleError, PartFile, part_name},
     batch::{Batch, Item},
-    entry::{DownloadId, Leftovers},
+    content::{Content, Leftovers, SharedPlan},
+    entry::DownloadId,
     failure::Failure,
     folder::DownloadFolder,
     plan::Plan,
     recorder::Recorder,
     revive::{Found, revive},
     step::Step,
-    store::Remains,
+    store::{PartOf, Remains},
+    tree::discard_tree,
 };
 use crate::searches::Source;
 
@@ -62,8 +64,13 @@ impl Known {
 impl Downloads {
     /// The partial file of a download: the one in use, the one that an earlier process left, or a new one.
     pub(super) async fn open_part(&self, item: &Item, batch: &Batch) -> Result<Opened, Failure> {
-        let known = batch.change(item, |entry| (entry.part.clone(), entry.remains.clone(), entry.name()));
-        let (part, remains, name) = known.ok_or(Failure::Cancelled)?;
+        let known = batch.change(item, |entry| match &entry.content {
+            Content::File { plan, part } => {
+                Some((Arc::clone(plan), part.clone(), entry.remains.clone(), entry.name()))
+            }
+            Content::Folder { .. } => None,
+        });
+        let (shared_plan, part, remains, name) = known.flatten().ok_or(Failure::Cancelled)?;
         let (store, file, id) = (self.shared.store.clone(), item.file, item.id);
         let stored_layer =
             self.blocking(move || store.layer(id, &file).map_err(Failure::from)).await?.map(Arc::new);
@@ -77,45 +84,51 @@ impl Downloads {
         let is_new = matches!(found, Found::Nothing);
         let (part, plan) = match found {
             Found::Whole(name) => return Ok(Opened::Whole(name)),
-            Found::InUse(part) => return Ok(self.opened(item, part, stored_layer)),
+            Found::InUse(part) => {
+                return Ok(Opened::Part(self.opened(item, shared_plan, part, stored_layer)));
+            }
             Found::Part(part, plan) => (part, plan),
             Found::Nothing => {
                 let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
                 let boot_id = self.shared.boot_id.to_string();
                 let creating = self.blocking(move || {
-                    PartFile::create_announced(&folder.open()?, &name, |part| {
+                    PartFile::create_announced(&folder.open()?, &name, &part_name(&name), |part| {
                         let (part, boot_id) = (part.clone(), boot_id.clone());
                         let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
-                        store.save_remains(id, &remains).map_err(Failure::from)
+                        store.save_remains(PartOf::Download(id), &remains).map_err(Failure::from)
                     })
                 });
                 (Arc::new(creating.await?), Plan::new(file))
             }
         };
         let adopted = batch.change(item, |entry| {
-            entry.part = Some(Arc::clone(&part));
-            *entry.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
+            *shared_plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
+            entry.content = Content::File { plan: Arc::clone(&shared_plan), part: Some(Arc::clone(&part)) };
             entry.take(Step::Transferring);
         });
         let Some(()) = adopted else {
             // Stopped meanwhile. A file that was there before is known; another one must not stay.
             if is_new {
-                self.discard((Some(part), None)).await;
+                self.discard(Leftovers::File { part: Some(part), remains: None }).await;
             }
             return Err(Failure::Cancelled);
         };
-        let Opened::Part(open) = self.opened(item, part, stored_layer) else { return Err(Failure::Worker) };
+        let open = self.opened(item, shared_plan, part, stored_layer);
         // From now on the partial file is found again after a crash.
         open.recorder.record().await?;
         Ok(Opened::Part(open))
     }
 
-    fn opened(&self, item: &Item, part: Arc<PartFile>, layer: Option<Arc<PieceLayer>>) -> Opened {
-        let plan = self.book().get_mut(item.id).map(|entry| Arc::clone(&entry.plan));
-        let plan = plan.unwrap_or_else(|| Arc::new(std::sync::Mutex::new(Plan::new(item.file))));
-        let boot_id = Arc::clone(&self.shared.boot_id);
-        let recorder = Recorder::new(item.id, plan, part, self.shared.store.clone(), boot_id);
-        Opened::Part(OpenPart { recorder, layer })
+    fn opened(
+        &self,
+        item: &Item,
+        plan: SharedPlan,
+        part: Arc<PartFile>,
+        layer: Option<Arc<PieceLayer>>,
+    ) -> OpenPart {
+        let (store, boot_id) = (self.shared.store.clone(), Arc::clone(&self.shared.boot_id));
+        let recorder = Recorder::new(PartOf::Download(item.id), plan, part, store, boot_id);
+        OpenPart { recorder, layer }
     }
 
     /// Which of these names something in the folder has.
@@ -143,31 +156,29 @@ impl Downloads {
         Ok(layer)
     }
 
-    /// Removes a partial file, whether this process has opened it or an earlier one left it.
-    pub(super) async fn discard(&self, (part, left): Leftovers) {
-        let folder = Arc::clone(&self.shared.folder);
-        let discarded = self
-            .blocking(move || {
-                let part = match (part, left) {
-                    (Some(part), _) => part,
-                    (None, Some(Remains { part: name, inode, .. })) => {
-                        match PartFile::open(&folder.open()?, &name, &name) {
-                            Ok(part) if part.is_recorded_as(inode)? => Arc::new(part),
-                            // Gone, or somebody else's by now.
-                            Ok(_) | Err(_) => return Ok(()),
-                        }
-                    }
-                    (None, None) => return Ok(()),
-                };
-                Ok(part.discard()?)
-            })
-            .await;
-        if let Err(error) = discarded {
-            tracing::warn!(%error, "a partial file could not be removed");
+    /// Removes what was written of a download, whether this process has it open or an earlier one left it.
+    pub(super) async fn discard(&self, leftovers: Leftovers) {
+        let (folder, downloads) = (Arc::clone(&self.shared.folder), self.clone());
+        let discarding = self.blocking(move || match leftovers {
+            Leftovers::File { part: Some(part), .. } => Ok(part.discard()?),
+            Leftovers::File { part: None, remains: Some(Remains { part, inode, .. }) } => {
+                match PartFile::open(&folder.open()?, &part, &part) {
+                    Ok(part) if part.is_recorded_as(inode)? => Ok(part.discard()?),
+                    // Gone, or somebody else's by now.
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            }
+            Leftovers::File { part: None, remains: None } => Ok(()),
+            folder_leftovers @ Leftovers::Folder { .. } => {
+                discard_tree(&folder, &downloads, folder_leftovers)
+            }
+        });
+        if let Err(error) = discarding.await {
+            tracing::warn!(%error, "what was written of a download could not be removed");
         }
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {

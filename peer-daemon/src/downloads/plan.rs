@@ -6,6 +6,8 @@ use std::{collections::BTreeSet, ops::Range};
 
 use protocol::FileId;
 
+use super::bits;
+
 /// The pieces of one download.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -34,9 +36,8 @@ impl Plan {
     /// Takes up an earlier account, as [`Self::verified_bits`] gave it. Bits beyond the file are passed over.
     pub(crate) fn restore(file: FileId, verified_bits: &[u8]) -> Self {
         let mut plan = Self::new(file);
-        for index in 0..file.piece_count() {
-            let byte = usize::try_from(index / 8).ok().and_then(|byte| verified_bits.get(byte));
-            if byte.is_some_and(|byte| byte >> (index % 8) & 1 == 1) {
+        for (index, is_verified) in (0..).zip(bits::unpack(verified_bits, plan.verified.len())) {
+            if is_verified {
                 plan.mark_verified(index);
             }
         }
@@ -53,10 +54,7 @@ impl Plan {
 
     /// A bit for each piece, the first piece in the lowest bit of the first byte.
     pub(crate) fn verified_bits(&self) -> Vec<u8> {
-        let byte = |pieces: &[bool]| {
-            pieces.iter().rev().fold(0_u8, |byte, &verified| byte << 1 | u8::from(verified))
-        };
-        self.verified.chunks(8).map(byte).collect()
+        bits::pack(&self.verified)
     }
 
     pub(crate) fn is_verified(&self, index: u64) -> bool {
@@ -66,6 +64,10 @@ impl Plan {
     /// Bytes in verified pieces.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.file.size
     }
 
     /// Bytes still to come.

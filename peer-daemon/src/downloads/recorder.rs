@@ -2,66 +2,47 @@
 //!
 //! So the record never claims what a crash could take away, and a sync costs little a piece.
 
-use std::{
-    sync::{
-        Arc, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-
-use tokio::sync::Notify;
+use std::sync::{Arc, PoisonError};
 
 use super::{
     assemble::PartFile,
-    entry::{DownloadId, SharedPlan},
+    content::SharedPlan,
     failure::Failure,
-    store::{DownloadStore, Remains},
+    group::Group,
+    store::{DownloadStore, PartOf, Remains},
 };
 
-/// A group of pieces is recorded after so many bytes,
-const GROUP_BYTES: u64 = 64 * 1024 * 1024;
-/// or so much time, whichever comes first.
-const GROUP_TIME: Duration = Duration::from_secs(5);
-
-/// Records one download's progress.
+/// Records the progress of one file.
 #[derive(Clone)]
 pub(super) struct Recorder {
-    pub(super) id: DownloadId,
+    pub(super) of: PartOf,
     pub(super) plan: SharedPlan,
     pub(super) part: Arc<PartFile>,
     pub(super) store: DownloadStore,
     pub(super) boot_id: Arc<str>,
-    unrecorded: Arc<AtomicU64>,
-    group_full: Arc<Notify>,
+    group: Group,
 }
 
 impl Recorder {
     pub(super) fn new(
-        id: DownloadId,
+        of: PartOf,
         plan: SharedPlan,
         part: Arc<PartFile>,
         store: DownloadStore,
         boot_id: Arc<str>,
     ) -> Self {
-        Self { id, plan, part, store, boot_id, unrecorded: Arc::default(), group_full: Arc::default() }
+        Self { of, plan, part, store, boot_id, group: Group::default() }
     }
 
     /// To be called by the writer after each piece, with its length.
     pub(super) fn note_piece(&self, bytes: u64) {
-        if self.unrecorded.fetch_add(bytes, Ordering::Relaxed) + bytes >= GROUP_BYTES {
-            self.unrecorded.store(0, Ordering::Relaxed);
-            self.group_full.notify_one();
-        }
+        self.group.add(bytes);
     }
 
     /// Records group after group; returns only when the disk does not take one.
     pub(super) async fn run(&self) -> Failure {
         loop {
-            tokio::select! {
-                () = self.group_full.notified() => {}
-                () = tokio::time::sleep(GROUP_TIME) => {}
-            }
+            self.group.next().await;
             if let Err(failure) = self.record().await {
                 return failure;
             }
@@ -84,6 +65,6 @@ impl Recorder {
             verified_bits,
             boot_id: self.boot_id.to_string(),
         };
-        Ok(self.store.save_remains(self.id, &remains)?)
+        Ok(self.store.save_remains(self.of, &remains)?)
     }
 }

@@ -11,6 +11,8 @@
 //!
 //! What a setback leads to is for the download's [`life`](super::life) to say.
 
+use std::sync::{Arc, PoisonError};
+
 use protocol::{IntroductionId, SafeName, Username, introduction::DeclineReason};
 use tracing::info;
 
@@ -19,6 +21,7 @@ use super::{
     batch::{Batch, Item},
     failure::Failure,
     fetch,
+    holding::watch_running,
     introduce::Introducing,
     parts::Opened,
     setback::Setback,
@@ -96,10 +99,18 @@ impl SourceTask {
                 continue;
             }
             batch.take(item, Step::Transferring);
-            match self.fetch_one(&mut stream, batch, item).await {
+            let received = self.downloads.received(item.id);
+            let fetched = if item.is_folder {
+                self.fetch_folder(&mut stream, batch, item).await
+            } else {
+                self.fetch_one(&mut stream, batch, item).await
+            };
+            // Some of a folder's files may have come before the one that did not; those stay.
+            let has_progress = item.is_folder && self.downloads.received(item.id) > received;
+            match fetched {
                 Ok(()) => info!("a download is finished"),
                 Err(Failure::Setback(setback)) if setback.is_about_the_file() => {
-                    batch.meet(item, &setback, false);
+                    batch.meet(item, &setback, has_progress);
                 }
                 Err(Failure::Setback(setback)) if setback.is_about_the_stream() => {
                     return Err(setback.into());
@@ -107,7 +118,7 @@ impl SourceTask {
                 // In the middle of a response: the rest of the batch takes another stream.
                 Err(Failure::Cancelled) => break,
                 Err(failure) => {
-                    self.settle_one(batch, item, &failure, false).await;
+                    self.settle_one(batch, item, &failure, has_progress).await;
                     break;
                 }
             }
@@ -128,8 +139,11 @@ impl SourceTask {
             let layer = stream.piece_layer(&item.file).await?;
             self.downloads.keep_layer(item.id, layer).await?
         };
+        let (part, plan) = (Arc::clone(&opened.recorder.part), &opened.recorder.plan);
         let folder = &self.downloads.shared.folder;
-        let fetching = fetch::fetch(stream, &layer, &opened.recorder, folder, &item.token);
+        let missing = || plan.lock().unwrap_or_else(PoisonError::into_inner).missing();
+        let watching = watch_running(folder, move |dir| part.must_be_in(dir), missing);
+        let fetching = fetch::fetch(stream, &layer, &opened.recorder, watching, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
         let verifying = batch.change(item, |entry| {
             entry.take(Step::Verifying);
@@ -142,13 +156,17 @@ impl SourceTask {
         self.finish(batch, item, &name)
     }
 
+    async fn fetch_folder(&self, stream: &mut Requester, batch: &Batch, item: &Item) -> Result<(), Failure> {
+        let fetching = self.downloads.fetch_tree(stream, batch, item);
+        let name = watched(fetching, || drop(self.downloads.get(item.id))).await?;
+        self.finish(batch, item, &name)?;
+        self.downloads.forget_listing(item.id).await;
+        Ok(())
+    }
+
     fn finish(&self, batch: &Batch, item: &Item, name: &SafeName) -> Result<(), Failure> {
         let path = self.downloads.shared.parts.directory.join(name.as_str());
-        let finished = batch.change(item, |entry| {
-            entry.part = None;
-            entry.remains = None;
-            entry.finish(path);
-        });
+        let finished = batch.change(item, |entry| entry.finish(path));
         finished.ok_or(Failure::Cancelled)
     }
 

@@ -93,7 +93,8 @@ fn find_whole(folder: &Dir, file: &FileId, inode: u64) -> Result<Option<SafeName
     Ok(None)
 }
 
-fn hash(mut file: &std::fs::File, size: u64) -> std::io::Result<Option<FileId>> {
+/// What a file of this size is; `None` if it has another size.
+pub(super) fn hash(mut file: &std::fs::File, size: u64) -> std::io::Result<Option<FileId>> {
     let mut hasher = FileHasher::new(size);
     let mut buffer = vec![0; READ_BYTES];
     loop {

@@ -63,6 +63,13 @@ pub(crate) enum Setback {
     StreamSilent,
     #[error("the source sent a piece twice that does not belong to the file")]
     WrongPiece,
+    /// The others of its folder are there.
+    #[error("{}: {why}", lacking_sentence(*files, path))]
+    FilesLacking { files: u64, path: String, why: Box<Setback> },
+    #[error("{path} came wrong twice; the other files are asked for over another stream")]
+    FilePassedOver { path: String },
+    #[error("what the source calls a folder is none: {why}")]
+    NoListing { why: String },
     #[error("the source refused: {what}")]
     Refused { what: String },
     #[error("the source does not accept this peer's certificate")]
@@ -146,9 +153,13 @@ impl Setback {
             Self::Declined { reason: DeclineReason::VersionUnsupported, .. } => Cause::VersionMismatch,
             Self::Declined { .. } | Self::Refused { .. } | Self::NotAccepted => Cause::Declined,
             Self::StreamEnded | Self::StreamLost | Self::StreamSilent => Cause::StreamLost,
-            Self::WrongKey | Self::WrongPiece | Self::ProtocolBroken { .. } | Self::KeyNotValid => {
-                Cause::Integrity
-            }
+            Self::WrongKey
+            | Self::WrongPiece
+            | Self::FilePassedOver { .. }
+            | Self::NoListing { .. }
+            | Self::ProtocolBroken { .. }
+            | Self::KeyNotValid => Cause::Integrity,
+            Self::FilesLacking { why, .. } => why.cause(),
             Self::CoordinatorAway { .. } => Cause::CoordinatorUnreachable,
             Self::RateLimited { .. } => Cause::RateLimited,
             Self::CoordinatorRefused { .. } => Cause::Other,
@@ -158,7 +169,7 @@ impl Setback {
     /// What is to be done about it. `had_stream`: whether there ever was a way to a source of the file.
     pub(crate) fn remedy(&self, had_stream: bool) -> Remedy {
         match self {
-            Self::StreamEnded => Remedy::Resume,
+            Self::StreamEnded | Self::FilePassedOver { .. } => Remedy::Resume,
             Self::StreamLost => Remedy::AskAgain,
             Self::NoWord
             | Self::NoDialBack
@@ -182,7 +193,9 @@ impl Setback {
                 Remedy::Later(Duration::from_secs(*retry_after_seconds))
             }
             Self::CoordinatorAway { .. } => Remedy::Later(Duration::ZERO),
-            Self::CoordinatorRefused { .. } => Remedy::End,
+            Self::FilesLacking { why, .. } => why.remedy(had_stream),
+            // It is the very one that was asked for.
+            Self::NoListing { .. } | Self::CoordinatorRefused { .. } => Remedy::End,
         }
     }
 
@@ -205,7 +218,10 @@ impl Setback {
 
     /// Whether the stream is still good for the next file.
     pub(crate) fn is_about_the_file(&self) -> bool {
-        matches!(self, Self::FileGone | Self::SourceChanged)
+        matches!(
+            self,
+            Self::FileGone | Self::SourceChanged | Self::FilesLacking { .. } | Self::NoListing { .. }
+        )
     }
 }
 
@@ -242,6 +258,14 @@ impl From<CallError> for Setback {
                 _ => Self::CoordinatorRefused { problem: error.to_string() },
             },
         }
+    }
+}
+
+fn lacking_sentence(files: u64, path: &str) -> String {
+    if files == 1 {
+        format!("{path} could not be had")
+    } else {
+        format!("{files} of the files could not be had, {path} among them")
     }
 }
 

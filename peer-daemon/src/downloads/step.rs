@@ -49,6 +49,10 @@ pub(crate) enum Step {
     NotReached,
     /// What an earlier process left on the disk is looked at.
     Checking,
+    /// The listing of a folder came.
+    Listed {
+        files: u64,
+    },
     Transferring,
     Verifying,
     Finished,
@@ -112,7 +116,7 @@ impl Step {
             | Self::Connected { .. }
             | Self::Seeking => DownloadState::Requesting,
             Self::Queued { .. } | Self::Deferred => DownloadState::Waiting,
-            Self::Checking | Self::Transferring => DownloadState::Transferring,
+            Self::Checking | Self::Listed { .. } | Self::Transferring => DownloadState::Transferring,
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
             Self::Held { .. }
@@ -159,6 +163,7 @@ impl Step {
             | Self::DialFailed { .. }
             | Self::Connected { .. }
             | Self::SourceFound
+            | Self::Listed { .. }
             | Self::Transferring
             | Self::Told { .. } => true,
         }
@@ -188,9 +193,10 @@ impl Step {
             Self::SourceFound => "this source has the file",
             Self::NotReached => "the stream ended before its turn came",
             Self::Checking => "checking what is on the disk",
+            Self::Listed { files } => return format!("the listing came: {}", count_of_files(*files)),
             Self::Transferring => "pieces come",
-            Self::Verifying => "all pieces are there; the file is completed",
-            Self::Finished => "the file is there, and it is right",
+            Self::Verifying => "all pieces are there; it is completed",
+            Self::Finished => "it is there, and it is right",
             Self::Setback(setback) => return setback.to_string(),
             Self::NoSourceFound { .. } => "nobody else was found",
             Self::GivenUp { after_seconds, .. } => {
@@ -214,6 +220,7 @@ impl Step {
             | Self::Asked
             | Self::Connected { .. }
             | Self::NotReached
+            | Self::Listed { .. }
             | Self::Transferring
             | Self::Verifying
             | Self::Finished => None,
@@ -250,6 +257,18 @@ impl Step {
     }
 }
 
+/// `1,000 files`.
+fn count_of_files(files: u64) -> String {
+    format!("{} {}", grouped(files), if files == 1 { "file" } else { "files" })
+}
+
+/// With a comma before each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// In the greatest unit that it is a whole number of.
 fn time_span(seconds: u64) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
@@ -275,7 +294,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_listing_is_told_with_how_many_files_it_has() {
+        let told = [1, 412, 1_000, 10_000].map(|files| Step::Listed { files }.sentence());
+        let expected = ["1 file", "412 files", "1,000 files", "10,000 files"];
+        assert_eq!(told, expected.map(|files| format!("the listing came: {files}")));
+    }
+
+    #[test]
     fn a_step_is_kept_under_its_word_and_read_back() {
+        let why = Box::new(Setback::Refused { what: "no".to_owned() });
+        let lacking = Setback::FilesLacking { files: 2, path: "a/b".to_owned(), why };
         for (step, word) in [
             (Step::Asked, "asked"),
             (Step::Queued { position: 3, reason: QueueReason::Asking }, "queued"),
@@ -285,6 +313,8 @@ mod tests {
                 "declined",
             ),
             (Step::Setback(Setback::NoWord), "no_word"),
+            (Step::Listed { files: 3 }, "listed"),
+            (Step::Setback(lacking), "files_lacking"),
             (Step::Told { sentence: None, cause: None }, "told"),
         ] {
             assert_eq!(step.word(), word);

@@ -6,7 +6,9 @@ use std::{
     path::PathBuf,
 };
 
-use protocol::{CertificateSha256, Conflict, FileId, ReplyKey, Root, SafeName, Username, root::PieceLayer};
+use protocol::{
+    CertificateSha256, Conflict, FileId, FolderSummary, ReplyKey, Root, SafeName, Username, root::PieceLayer,
+};
 use rusqlite::{
     OptionalExtension as _, Row, ToSql, Transaction, params,
     types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
@@ -17,6 +19,10 @@ use super::{
     entry::DownloadId,
     history::{Change, save_changes},
     life::Life,
+    tree::{
+        account::Tally,
+        store::{save_folder, to_number},
+    },
 };
 use crate::{
     searches::Source,
@@ -31,6 +37,8 @@ pub(super) struct Record {
     pub(super) conflict: Conflict,
     pub(super) life: Life,
     pub(super) path: PathBuf,
+    /// How much of a folder is there.
+    pub(super) tally: Tally,
     /// What happened since it was last saved.
     pub(super) changes: Vec<Change>,
 }
@@ -45,6 +53,14 @@ pub(super) struct Remains {
     pub(super) verified_bits: Vec<u8>,
     /// The boot in which that was so: after another one, nothing is taken for granted.
     pub(super) boot_id: String,
+}
+
+/// What a partial file, or folder, is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartOf {
+    Download(DownloadId),
+    /// A file of a folder, by its number.
+    File(DownloadId, usize),
 }
 
 /// What an earlier process had.
@@ -75,7 +91,8 @@ impl DownloadStore {
         self.state.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, name, root, size, username, reply_key, certificate_sha256, conflict, life, path,
-                 part, inode, verified, boot_id FROM downloads ORDER BY id",
+                 part, inode, verified, boot_id, files, bytes, finished, received
+                 FROM downloads LEFT JOIN download_folders ON download = id ORDER BY id",
             )?;
             // A record that can't be read is passed over rather than keeping the daemon from starting.
             let records = statement.query_map([], read_record)?.filter_map(Result::transpose);
@@ -105,28 +122,43 @@ impl DownloadStore {
     }
 
     /// Notes the partial file and the pieces in it that were synced.
-    pub(super) fn save_remains(&self, id: DownloadId, remains: &Remains) -> Result<(), StateError> {
+    pub(super) fn save_remains(&self, of: PartOf, remains: &Remains) -> Result<(), StateError> {
+        let Remains { part, inode, verified_bits, boot_id } = remains;
+        let (part, inode) = (part.as_str(), inode.cast_signed());
         self.state.with(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE downloads SET part = ?2, inode = ?3, verified = ?4, boot_id = ?5 WHERE id = ?1",
-                )?
-                .execute(params![
-                    id,
-                    remains.part.as_str(),
-                    remains.inode.cast_signed(),
-                    remains.verified_bits,
-                    remains.boot_id
-                ])
-                .map(drop)
+            match of {
+                PartOf::Download(id) => connection
+                    .prepare_cached(
+                        "UPDATE downloads SET part = ?2, inode = ?3, verified = ?4, boot_id = ?5 WHERE id = ?1",
+                    )?
+                    .execute(params![id, part, inode, verified_bits, boot_id]),
+                PartOf::File(id, number) => connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO download_parts (download, number, part, inode, verified, boot_id)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )?
+                    .execute(params![id, to_number(number), part, inode, verified_bits, boot_id]),
+            }
+            .map(drop)
         })
     }
 
     /// What was noted last.
-    pub(super) fn remains(&self, id: DownloadId) -> Result<Option<Remains>, StateError> {
+    pub(super) fn remains(&self, of: PartOf) -> Result<Option<Remains>, StateError> {
+        let (sql, id, number) = match of {
+            PartOf::Download(id) => (
+                "SELECT part, inode, verified, boot_id FROM downloads WHERE id = ?1 AND ?2 IS NULL",
+                id,
+                None,
+            ),
+            PartOf::File(id, number) => (
+                "SELECT part, inode, verified, boot_id FROM download_parts WHERE download = ?1 AND number = ?2",
+                id,
+                Some(to_number(number)),
+            ),
+        };
         self.state.with(|connection| {
-            let sql = "SELECT part, inode, verified, boot_id FROM downloads WHERE id = ?1";
-            connection.query_row(sql, [id], read_remains).optional().map(Option::flatten)
+            connection.query_row(sql, params![id, number], read_remains).optional().map(Option::flatten)
         })
     }
 
@@ -150,7 +182,7 @@ impl DownloadStore {
 }
 
 fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
-    let Source { username, name, file, folder: _, reply_key, certificate_sha256 } = &record.source;
+    let Source { username, name, file, folder, reply_key, certificate_sha256 } = &record.source;
     transaction
         .prepare_cached(
             "INSERT INTO downloads (id, name, root, size, username, reply_key, certificate_sha256, life, path,
@@ -170,6 +202,9 @@ fn save_record(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Resu
             record.path.as_os_str().as_bytes(),
             to_text(&record.conflict),
         ])?;
+    if let Some(summary) = folder {
+        save_folder(transaction, record.id, *summary, record.tally)?;
+    }
     save_changes(transaction, record.id, &record.changes)
 }
 
@@ -186,25 +221,34 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Option<(Record, Option<Remains
         return Ok(None);
     };
     let remains = read_remains(row)?;
+    let (folder, tally) = read_folder(row)?;
     let record = Record {
         id: row.get("id")?,
         source: Source {
             username,
             name,
             file,
-            folder: None,
+            folder,
             reply_key: ReplyKey::from_bytes(reply_key),
             certificate_sha256: CertificateSha256::from_bytes(certificate),
         },
         conflict: from_text(&row.get::<_, String>("conflict")?).unwrap_or_default(),
         life,
         path: PathBuf::from(OsString::from_vec(row.get("path")?)),
+        tally,
         changes: Vec::new(),
     };
     Ok(Some((record, remains)))
 }
 
-fn read_remains(row: &Row<'_>) -> rusqlite::Result<Option<Remains>> {
+fn read_folder(row: &Row<'_>) -> rusqlite::Result<(Option<FolderSummary>, Tally)> {
+    let Some(files) = row.get::<_, Option<i64>>("files")? else { return Ok((None, Tally::default())) };
+    let count = |name: &str| row.get::<_, i64>(name).map(i64::cast_unsigned);
+    let summary = FolderSummary { files: files.cast_unsigned(), bytes: count("bytes")? };
+    Ok((Some(summary), Tally { finished: count("finished")?, received: count("received")? }))
+}
+
+pub(super) fn read_remains(row: &Row<'_>) -> rusqlite::Result<Option<Remains>> {
     let part: Option<String> = row.get("part")?;
     let Some(Ok(part)) = part.as_deref().map(SafeName::parse) else { return Ok(None) };
     Ok(Some(Remains {
@@ -260,6 +304,7 @@ pub(super) mod tests {
             conflict: Conflict::Overwrite,
             life,
             path: PathBuf::from("/x/song.flac"),
+            tally: Tally::default(),
             changes: Vec::new(),
         }
     }
@@ -282,7 +327,7 @@ pub(super) mod tests {
         {
             let store = DownloadStore::new(State::open(dir.path()).unwrap());
             store.save(&[record(1, life(Step::Paused)), record(7, life(Step::Asked))]).unwrap();
-            store.save_remains(DownloadId(1), &remains).unwrap();
+            store.save_remains(PartOf::Download(DownloadId(1)), &remains).unwrap();
             store.remove(DownloadId(7)).unwrap();
         }
         let store = DownloadStore::new(State::open(dir.path()).unwrap());
@@ -297,11 +342,11 @@ pub(super) mod tests {
         store.save(&[record(1, life(Step::Transferring))]).unwrap();
         let part = SafeName::parse("p.part").unwrap();
         let remains = Remains { part, inode: 9, verified_bits: vec![1], boot_id: String::new() };
-        store.save_remains(DownloadId(1), &remains).unwrap();
+        store.save_remains(PartOf::Download(DownloadId(1)), &remains).unwrap();
         store.save(&[record(1, life(Step::Asked))]).unwrap();
         let loaded = store.load().unwrap().records;
         assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains.clone()))]);
-        assert_eq!(store.remains(DownloadId(1)).unwrap(), Some(remains));
-        assert_eq!(store.remains(DownloadId(2)).unwrap(), None);
+        assert_eq!(store.remains(PartOf::Download(DownloadId(1))).unwrap(), Some(remains));
+        assert_eq!(store.remains(PartOf::Download(DownloadId(2))).unwrap(), None);
     }
 }

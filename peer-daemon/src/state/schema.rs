@@ -62,6 +62,19 @@ const MIGRATIONS: &[&str] = &[
          is_approved INTEGER NOT NULL, kept_until_ms INTEGER NOT NULL) STRICT;",
     // The shares, also those of the configuration, whose folders are offered as a whole.
     "CREATE TABLE whole_shares (path BLOB PRIMARY KEY) STRICT;",
+    // Downloads of whole folders: how much is in one and how much of it was there when that was recorded (which files,
+    // `verified` has a bit for each), its listing, and its large files on their way. `download_parts` and
+    // `downloads` have the same columns for what is on the disk.
+    "CREATE TABLE download_folders (
+         download INTEGER PRIMARY KEY REFERENCES downloads ON DELETE CASCADE,
+         files INTEGER NOT NULL, bytes INTEGER NOT NULL,
+         finished INTEGER NOT NULL, received INTEGER NOT NULL) STRICT;
+     CREATE TABLE download_listings (
+         download INTEGER PRIMARY KEY REFERENCES downloads ON DELETE CASCADE, listing BLOB NOT NULL) STRICT;
+     CREATE TABLE download_parts (
+         download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE, number INTEGER NOT NULL,
+         part TEXT NOT NULL, inode INTEGER NOT NULL, verified BLOB NOT NULL, boot_id TEXT NOT NULL,
+         PRIMARY KEY (download, number)) STRICT;",
 ];
 
 /// The version of the schema that this program makes of any earlier one. A later one is not its own to touch.

@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range, sync::atomic::Ordering};
 
-use protocol::{introduction::IntroductionProof, paths};
+use protocol::{Code, Problem, introduction::IntroductionProof, paths};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -39,7 +39,11 @@ pub(super) async fn serve(
             let _ = stream.read(&mut [0]).await;
             return Ok(());
         }
-        if path.ends_with("/pieces") {
+        if matches!(offer.manner, Manner::Refuses) {
+            offer.asked.fetch_add(1, Ordering::Relaxed);
+            let problem = serde_json::to_vec(&Problem::new(Code::FileNotOffered)).expect("a problem in JSON");
+            write(&mut stream, "403 Forbidden", "", problem.len(), &problem).await?;
+        } else if path.ends_with("/pieces") {
             let mut layer = offer.layer.clone();
             if matches!(offer.manner, Manner::WrongLayer) {
                 layer[0] ^= 1;

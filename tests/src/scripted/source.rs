@@ -7,7 +7,8 @@ use std::sync::{
 };
 
 use protocol::{
-    Event, FileId, MessageKey, SafeName, SearchId,
+    Event, FileId, FolderSummary, MessageKey, SafeName, SearchId,
+    folder::{ListedFile, Listing, RelativePath},
     introduction::{DeclineReason, IntroductionProof, Reply},
     root::FileHasher,
     search::{AnswerRequest, Match, Subject},
@@ -54,6 +55,8 @@ pub enum Manner {
         one_in: u32,
         seed: u64,
     },
+    /// 403, whatever is asked of the file.
+    Refuses,
 }
 
 /// A file as a scripted source has it.
@@ -63,6 +66,10 @@ pub struct Offered {
     pub(super) file: FileId,
     pub(super) layer: Vec<u8>,
     pub(super) content: Vec<u8>,
+    /// It is the listing of a folder, in which there is so much, it says.
+    folder: Option<FolderSummary>,
+    /// It is in a folder, and not found by itself.
+    is_listed: bool,
     /// Ranges that were asked for.
     pub(super) asked: AtomicUsize,
 }
@@ -73,7 +80,43 @@ impl Offered {
         hasher.update(&content);
         let (file, layer) = hasher.finish().expect("all of the content");
         let name = SafeName::parse(name).expect("a safe name");
-        Self { name, manner, file, layer: layer.to_bytes(), content, asked: AtomicUsize::new(0) }
+        Self {
+            name,
+            manner,
+            file,
+            layer: layer.to_bytes(),
+            content,
+            folder: None,
+            is_listed: false,
+            asked: AtomicUsize::new(0),
+        }
+    }
+
+    /// A whole folder with these files, by their paths in it, each with its own manner.
+    pub fn folder(name: &str, files: &[(&str, &[u8], Manner)]) -> Vec<Self> {
+        let mut listed = Vec::new();
+        let mut offers = Vec::new();
+        for (path, content, manner) in files {
+            let offer = Self { is_listed: true, ..Self::new("listed", content.to_vec(), *manner) };
+            let path = RelativePath::parse(path).expect("a path within a folder");
+            listed.push(ListedFile { path, size: offer.file.size, root: offer.file.root });
+            offers.push(offer);
+        }
+        let listing = Listing::new(listed).expect("a listing");
+        let summary = listing.summary();
+        offers.push(Self::listing(name, listing.to_bytes(), summary, Manner::Honest));
+        offers
+    }
+
+    /// What is said to be the listing of a folder with so much in it.
+    pub fn listing(name: &str, listing: Vec<u8>, told: FolderSummary, manner: Manner) -> Self {
+        Self { folder: Some(told), ..Self::new(name, listing, manner) }
+    }
+
+    /// The same with another manner.
+    #[must_use]
+    pub fn behaving(self, manner: Manner) -> Self {
+        Self { manner, ..self }
     }
 }
 
@@ -84,6 +127,12 @@ pub struct ScriptedSource {
 }
 
 impl ScriptedSource {
+    /// How often a range of the file with this content was asked for.
+    pub fn asked_for_content(&self, content: &[u8]) -> usize {
+        let of_content = self.offers.iter().filter(|offer| offer.content == content);
+        of_content.map(|offer| offer.asked.load(Ordering::Relaxed)).sum()
+    }
+
     /// How often a range of this file was asked for.
     pub fn asked_for(&self, name: &str) -> usize {
         let of_name = self.offers.iter().filter(|offer| offer.name.as_str() == name);
@@ -115,12 +164,13 @@ impl ScriptedPeer {
         };
         let matches: Vec<_> = offers
             .iter()
+            .filter(|offer| !offer.is_listed)
             .filter(is_wanted)
             .map(|offer| Match {
                 name: offer.name.clone(),
                 size: offer.file.size,
                 root: offer.file.root,
-                folder: None,
+                folder: offer.folder,
             })
             .collect();
         if !matches.is_empty() {

@@ -21,6 +21,7 @@ mod faults;
 mod first_bytes;
 mod folders;
 mod gui;
+mod hostile_folders;
 mod hostile_sockets;
 mod hostile_sources;
 mod limits;

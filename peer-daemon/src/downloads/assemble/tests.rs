@@ -7,8 +7,8 @@ use std::{
 use cap_std::{ambient_authority, fs::Dir};
 use protocol::{Conflict, SafeName};
 
-use super::{AssembleError, PartFile, create_new, rename_over_placeholder};
-use crate::downloads::mounted::Mounted;
+use super::{AssembleError, PartFile, create_new};
+use crate::downloads::{mounted::Mounted, placing::rename_over_placeholder};
 
 fn open(path: &Path) -> Dir {
     Dir::open_ambient_dir(path, ambient_authority()).unwrap()
@@ -93,11 +93,11 @@ fn the_longest_name_fits() {
 fn without_the_careful_rename_nothing_is_overwritten_either() {
     let folder = tempfile::tempdir().unwrap();
     let dir = open(folder.path());
-    let part = PartFile::create(&dir, &name("a")).unwrap();
+    PartFile::create(&dir, &name("a")).unwrap();
     fs::write(folder.path().join("a"), "kept").unwrap();
-    let error = rename_over_placeholder(&dir, &part.part, &name("a")).unwrap_err();
+    let error = rename_over_placeholder((&dir, "a.part"), (&dir, "a"), false).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
-    rename_over_placeholder(&dir, &part.part, &name("b")).unwrap();
+    rename_over_placeholder((&dir, "a.part"), (&dir, "b"), false).unwrap();
     assert_eq!(names(folder.path()), ["a", "b"]);
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"kept");
 }
@@ -110,7 +110,7 @@ fn discarding_removes_the_partial_file_and_nothing_else() {
     assert_eq!(names(folder.path()), [""; 0]);
     let part = PartFile::create(&dir, &name("a")).unwrap();
     fs::remove_file(folder.path().join("a.part")).unwrap();
-    create_new(&dir, &name("a.part")).unwrap();
+    create_new(&dir, "a.part").unwrap();
     part.discard().unwrap();
     assert_eq!(names(folder.path()), ["a.part"], "somebody else's file is left alone");
 }

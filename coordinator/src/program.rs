@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{Cli, Command},
     config::Config,
-    health, process,
+    health,
+    inherited::Inherited,
+    process,
     server::Server,
     signals::Signals,
     telemetry::{self, StartError, Word},
@@ -79,6 +81,7 @@ fn start(config: Config) -> Result<(Server, Signals), StartError> {
     if let Some(limit) = limit.filter(|limit| *limit < wanted) {
         Word::FewOpenFiles { limit, wanted }.say();
     }
+    let inherited = Inherited::take()?;
     let signals = Signals::listen()?;
-    Ok((Server::bind(config)?, signals))
+    Ok((Server::bind_with(config, inherited)?, signals))
 }

@@ -75,15 +75,15 @@ impl Keys {
         Self::derive(&root)
     }
 
-    /// Keys from a file, which is made when it is missing.
-    pub(crate) fn from_file(path: &Path) -> Result<Self, KeyFileError> {
+    /// Keys from a file, which is made when it is missing. It must be its owner's alone, unless it `is_guarded`.
+    pub(crate) fn from_file(path: &Path, is_guarded: bool) -> Result<Self, KeyFileError> {
         let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
         let bytes = match fs::read(path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => create_key(path).map_err(failed)?,
             Err(error) => return Err(failed(error)),
         };
-        if fs::metadata(path).map_err(failed)?.mode() & OTHERS_MODE != 0 {
+        if !is_guarded && fs::metadata(path).map_err(failed)?.mode() & OTHERS_MODE != 0 {
             return Err(KeyFileError::Open { path: path.to_owned() });
         }
         let root: &[u8; KEY_BYTES] =
@@ -245,14 +245,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let username = Username::parse("alice").unwrap();
-        let first = Keys::from_file(&path).unwrap();
+        let first = Keys::from_file(&path, false).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Keys::from_file(&path).unwrap().hash_name(&username), first.hash_name(&username));
+        assert_eq!(Keys::from_file(&path, false).unwrap().hash_name(&username), first.hash_name(&username));
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keys::from_file(&path), Err(KeyFileError::Open { .. })));
+        assert!(matches!(Keys::from_file(&path, false), Err(KeyFileError::Open { .. })));
+        assert!(Keys::from_file(&path, true).is_ok(), "whose list of users is somebody else's care");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, b"short").unwrap();
-        assert!(matches!(Keys::from_file(&path), Err(KeyFileError::Length { .. })));
+        assert!(matches!(Keys::from_file(&path, false), Err(KeyFileError::Length { .. })));
     }
 }

@@ -8,7 +8,7 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,14 +22,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     app::App,
     clock,
-    config::{Config, Listen, SocketMode},
+    config::{Config, Listen, ServiceDirs, SocketMode},
     connection::ConnectionMark,
     exchange::memory::MemoryExchange,
+    inherited::{Inherited, Listener},
     ops,
     reload::Reloader,
     routes,
     rules::rules,
     seal::{KeyFileError, Keys},
+    service,
 };
 
 /// Requests in flight get so long to finish once connections are closed.
@@ -41,6 +43,8 @@ pub enum BindError {
     InUse { listen: String, option: &'static str },
     #[error("can't listen on {listen} ({source}): choose an address of this machine with {option}")]
     Listen { listen: String, option: &'static str, source: io::Error },
+    #[error("an inherited socket does not tell its address: {0}")]
+    Inherited(io::Error),
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     #[error("can't write the ready file {path}: {source}")]
@@ -60,27 +64,33 @@ pub struct Server {
     main: dev::Server,
     ops: Option<dev::Server>,
     listen: Listen,
+    /// The Unix socket that was made here.
+    own_socket: Option<PathBuf>,
     ops_listen: Option<SocketAddr>,
 }
 
 impl Server {
     /// Takes the addresses; nothing is answered before [`run_until`](Self::run_until).
     pub fn bind(config: Config) -> Result<Self, BindError> {
+        Self::bind_with(config, Inherited::default())
+    }
+
+    /// The same, but for addresses that somebody else has taken for it.
+    pub fn bind_with(config: Config, inherited: Inherited) -> Result<Self, BindError> {
         let keys = match &config.key_file {
-            Some(path) => Keys::from_file(path)?,
+            Some(path) => Keys::from_file(path, ServiceDirs::from_env().guards(path))?,
             None => Keys::random(),
         };
         let exchange = Arc::new(MemoryExchange::new(rules(&config, clock::now())));
         let app = web::Data::new(App::new(config, keys, exchange.clone()));
         let config = app.config();
-        let (main, listen) = bind_main(&app, &config)?;
-        let (ops, ops_listen) = match config.ops_listen {
-            Some(address) => {
-                bind_ops(&app, address).map(|(server, address)| (Some(server), Some(address)))?
-            }
+        let (main, listen, own_socket) = bind_main(&app, &config, inherited.main)?;
+        let ops_place = inherited.ops.map(OpsPlace::Inherited).or(config.ops_listen.map(OpsPlace::At));
+        let (ops, ops_listen) = match ops_place {
+            Some(place) => bind_ops(&app, place).map(|(server, address)| (Some(server), Some(address)))?,
             None => (None, None),
         };
-        let server = Self { app, exchange, main, ops, listen, ops_listen };
+        let server = Self { app, exchange, main, ops, listen, own_socket, ops_listen };
         if let Some(path) = &config.ready_file {
             server
                 .write_ready_file(path)
@@ -108,8 +118,9 @@ impl Server {
         let tasks = TaskTracker::new();
         let ended = CancellationToken::new();
         let exchange = self.exchange;
-        let exchange_end = ended.clone();
+        let (living, alive, exchange_end) = (Arc::clone(&exchange), ended.clone(), ended.clone());
         tasks.spawn(async move { exchange.run_until(exchange_end).await });
+        tasks.spawn(async move { service::live_until(&*living, alive).await });
 
         let main_handle = self.main.handle();
         let app = self.app;
@@ -139,7 +150,7 @@ impl Server {
         ended.cancel();
         tasks.close();
         tasks.wait().await;
-        if let Listen::Unix(path) = &self.listen {
+        if let Some(path) = &self.own_socket {
             // A socket that is left over is recognised and replaced at the next start.
             let _ = fs::remove_file(path);
         }
@@ -161,7 +172,12 @@ impl Server {
     }
 }
 
-fn bind_main(app: &web::Data<App>, config: &Config) -> Result<(dev::Server, Listen), BindError> {
+/// The server, where it listens, and the Unix socket that was made for it.
+fn bind_main(
+    app: &web::Data<App>,
+    config: &Config,
+    inherited: Vec<Listener>,
+) -> Result<(dev::Server, Listen, Option<PathBuf>), BindError> {
     let limits = config.limits.clone();
     let (backlog, connections) = (limits.backlog, limits.connections_a_worker);
     let shared = app.clone();
@@ -184,28 +200,49 @@ fn bind_main(app: &web::Data<App>, config: &Config) -> Result<(dev::Server, List
     .disable_signals();
 
     let failed = |source| bind_error(&config.listen, "--listen", source);
+    if let Some(first) = inherited.first() {
+        let listen = first.address().map_err(BindError::Inherited)?;
+        let server = inherited.into_iter().try_fold(server, |server, listener| match listener {
+            Listener::Tcp(listener) => server.listen(listener),
+            Listener::Unix(listener) => server.listen_uds(listener),
+        });
+        return Ok((server.map_err(failed)?.run(), listen, None));
+    }
     match &config.listen {
         Listen::Tcp(address) => {
             let server = server.bind(address).map_err(failed)?;
             let bound = server.addrs().first().copied().unwrap_or(*address);
-            Ok((server.run(), Listen::Tcp(bound)))
+            Ok((server.run(), Listen::Tcp(bound), None))
         }
         Listen::Unix(path) => {
             let listener = bind_unix(path, config.listen_mode).map_err(failed)?;
-            Ok((server.listen_uds(listener).map_err(failed)?.run(), config.listen.clone()))
+            let server = server.listen_uds(listener).map_err(failed)?.run();
+            Ok((server, config.listen.clone(), Some(path.clone())))
         }
     }
 }
 
-fn bind_ops(app: &web::Data<App>, address: SocketAddr) -> Result<(dev::Server, SocketAddr), BindError> {
+enum OpsPlace {
+    Inherited(TcpListener),
+    At(SocketAddr),
+}
+
+fn bind_ops(app: &web::Data<App>, place: OpsPlace) -> Result<(dev::Server, SocketAddr), BindError> {
+    let address = match &place {
+        OpsPlace::At(address) => *address,
+        OpsPlace::Inherited(listener) => listener.local_addr().map_err(BindError::Inherited)?,
+    };
     let failed = |source| bind_error(&Listen::Tcp(address), "--ops-listen", source);
     let shared = app.clone();
     let server = HttpServer::new(move || ActixApp::new().app_data(shared.clone()).configure(ops::configure))
         .workers(1)
         .shutdown_timeout(1)
-        .disable_signals()
-        .bind(address)
-        .map_err(failed)?;
+        .disable_signals();
+    let server = match place {
+        OpsPlace::Inherited(listener) => server.listen(listener),
+        OpsPlace::At(address) => server.bind(address),
+    };
+    let server = server.map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     Ok((server.run(), bound))
 }

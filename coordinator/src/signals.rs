@@ -40,6 +40,7 @@ impl Signals {
 }
 
 fn reload(cli: &Cli, reloader: &Reloader) {
+    Word::Reloading.say();
     match Config::load(cli) {
         Ok(config) => Word::Reloaded { need_restart: &reloader.apply(config) }.say(),
         Err(error) => Word::NotReloaded { error: &error }.say(),

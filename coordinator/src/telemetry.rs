@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use tracing_subscriber::{
     Layer as _,
     filter::{LevelFilter, Targets},
@@ -23,7 +23,9 @@ use tracing_subscriber::{
 use crate::{
     config::{ConfigError, Listen},
     health::Unhealthy,
+    inherited::InheritedError,
     server::{BindError, ServeError},
+    service,
 };
 
 /// Sets the level: `error`, `warn`, `info` or `off`.
@@ -54,6 +56,8 @@ pub enum Word<'a> {
         listen: &'a Listen,
         ops_listen: Option<SocketAddr>,
     },
+    /// SIGHUP came.
+    Reloading,
     /// The configuration was read again; these settings wait for a restart.
     Reloaded {
         need_restart: &'a [&'static str],
@@ -89,11 +93,15 @@ pub enum StartError {
     #[error("the operating system refuses to turn core dumps off, raise limits or hear signals: {0}")]
     Process(#[from] io::Error),
     #[error(transparent)]
+    Inherited(#[from] InheritedError),
+    #[error(transparent)]
     Bind(#[from] BindError),
 }
 
 impl Word<'_> {
+    /// To the log, and to the service manager what concerns it.
     pub fn say(self) {
+        service::tell(&self);
         match self {
             Self::OpenFiles { limit: Some(limit) } => info!(limit, "open files"),
             Self::OpenFiles { limit: None } => info!("open files: no limit"),
@@ -106,6 +114,7 @@ impl Word<'_> {
             Self::Listening { listen, ops_listen: Some(ops) } => {
                 info!(%listen, ops_listen = %ops, "listening");
             }
+            Self::Reloading => debug!("reading the configuration again"),
             Self::Reloaded { need_restart: [] } => info!("the configuration was read again and is in force"),
             Self::Reloaded { need_restart } => warn!(
                 need_restart = need_restart.join(", "),

@@ -8,12 +8,14 @@ use std::{
 
 use thiserror::Error;
 
-use super::Config;
+use super::{Config, secrets::SecretError};
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("the configuration file {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("the configuration file {path}, line {line}, column {column}: {reason}")]
     Parse { path: PathBuf, line: usize, column: usize, reason: String },
 }

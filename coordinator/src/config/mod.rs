@@ -5,6 +5,7 @@ mod file;
 mod lifetimes;
 mod limits;
 mod print;
+pub(crate) mod secrets;
 mod settings;
 mod values;
 
@@ -20,6 +21,7 @@ pub use self::{
     file::ConfigError,
     lifetimes::Lifetimes,
     limits::Limits,
+    secrets::ServiceDirs,
     values::{Listen, Secret, SocketMode, TrustedProxy},
 };
 use crate::{cli::Cli, client_address::ProxyRule};
@@ -43,6 +45,8 @@ settings::settings! {
         /// What peers must know to connect, in a closed community.
         #[serde(skip_serializing)]
         join_key: Option<Secret> = None;
+        /// A file with the join key in it, for where it is not to be in this one.
+        join_key_file: Option<PathBuf> = None;
         /// Keeps the key of name tokens over restarts.
         key_file: Option<PathBuf> = None;
         /// Where the bound addresses are written once the server listens.
@@ -75,6 +79,7 @@ impl Config {
         if let Ok(join_key) = env::var(JOIN_KEY_VARIABLE) {
             config.join_key = Some(Secret::new(join_key));
         }
+        secrets::complete(&mut config, &ServiceDirs::from_env())?;
         Ok(config)
     }
 

@@ -22,6 +22,7 @@ use crate::{
     dialler::Dialler,
     downloads::{self, Downloads, DownloadsError},
     gui::{Gui, GuiError},
+    inherited::{Inherited, InheritedError},
     introductions::keeper::{IdentityKeeper, KeeperError},
     library::{Library, LibraryError},
     name_tokens::NameTokens,
@@ -31,6 +32,7 @@ use crate::{
     },
     rehearsal::link_config,
     searches::Searches,
+    service,
     state::{State, StateError},
     uploads::{self, Uploads, catalogue::GivenLibrary},
 };
@@ -47,6 +49,8 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error("download port: {source}; free it, or name another with --download-port (0 picks one)")]
@@ -101,16 +105,19 @@ pub struct Daemon {
 
 impl Daemon {
     /// Takes what another process could hold: state directory, socket, ports.
-    pub fn bind(sources: Sources) -> Result<Self, StartError> {
+    pub fn bind(sources: Sources, inherited: Inherited) -> Result<Self, StartError> {
         let state = State::open(&sources.state_dir().map_err(ConfigError::from)?)?;
         settle_ports(&sources, &state)?;
         let config = sources.resolve(&RunTime::load(&state)?)?;
         let settings = Settings::new(state.clone(), sources, config.clone());
         let blocks = Blocks::load(state.clone())?;
-        let socket = ControlSocket::bind(&config.socket)?;
-        let download_listener = bind_download(&config.listen, config.download_port)
+        let socket = match inherited.control {
+            Some(listener) => ControlSocket::inherited(listener, &config.socket)?,
+            None => ControlSocket::bind(&config.socket)?,
+        };
+        let download_listener = bind_download(inherited.download, &config.listen, config.download_port)
             .map_err(|source| StartError::DownloadPort { source })?;
-        let upload_listener = bind_upload(&config.listen, config.upload_port)
+        let upload_listener = bind_upload(inherited.upload, &config.listen, config.upload_port)
             .map_err(|source| StartError::UploadPort { source })?;
         let gui = config.gui.clone().map(Gui::bind).transpose()?.flatten();
         Ok(Self { config, settings, blocks, state, socket, download_listener, upload_listener, gui })
@@ -157,6 +164,9 @@ impl Daemon {
             tracker.spawn(connect_at_start(link, identities, username, token.child_token()));
         }
         info!(socket = %socket_path.display(), download_port, upload_port, "ready");
+        service::ready(download_port, upload_port);
+        tracker.spawn(service::tell_of_the_end(token.clone()));
+        tracker.spawn(service::live_until(self.state.clone(), token.child_token()));
         let controls = Controls {
             identities,
             library,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Error, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory as _, Error, error::ErrorKind};
 use protocol::control::ExitCode as Code;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -12,15 +12,27 @@ use crate::{
     config::Sources,
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
+    inherited::{Inherited, InheritedError},
     rehearsal::rehearse,
     telemetry,
 };
 
 /// The whole program; its exit code.
-#[tokio::main]
-pub async fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let matches = Cli::command().get_matches();
-    let sources = match Sources::gather(&matches, DataDirs::from_env()) {
+    // Before there are threads.
+    let inherited = Inherited::take();
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run_in(&matches, inherited)),
+        Err(problem) => {
+            telemetry::to_stderr().last_words(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_in(matches: &ArgMatches, inherited: Result<Inherited, InheritedError>) -> ExitCode {
+    let sources = match Sources::gather(matches, DataDirs::from_env()) {
         // The answer is for a person, so it goes out without the log's time and level.
         Err(problem) if matches.get_flag("check_config") => {
             Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit()
@@ -31,13 +43,13 @@ pub async fn run() -> ExitCode {
             return ExitCode::from(Code::Usage as u8);
         }
     };
-    match rehearse(&matches, &sources).await {
+    match rehearse(matches, &sources).await {
         Some(code) => code,
-        None => serve(sources).await,
+        None => serve(sources, inherited).await,
     }
 }
 
-async fn serve(sources: Sources) -> ExitCode {
+async fn serve(sources: Sources, inherited: Result<Inherited, InheritedError>) -> ExitCode {
     let log = match telemetry::init(sources.log().as_ref()) {
         Ok(log) => log,
         Err(problem) => {
@@ -45,7 +57,7 @@ async fn serve(sources: Sources) -> ExitCode {
             return ExitCode::from(Code::Usage as u8);
         }
     };
-    match run_until_told(sources).await {
+    match run_until_told(sources, inherited).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             log.last_words(&problem);
@@ -54,11 +66,14 @@ async fn serve(sources: Sources) -> ExitCode {
     }
 }
 
-async fn run_until_told(sources: Sources) -> Result<(), StartError> {
+async fn run_until_told(
+    sources: Sources,
+    inherited: Result<Inherited, InheritedError>,
+) -> Result<(), StartError> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-    let mut running = std::pin::pin!(Daemon::bind(sources)?.run_until(token.clone()));
+    let mut running = std::pin::pin!(Daemon::bind(sources, inherited?)?.run_until(token.clone()));
     tokio::select! {
         result = &mut running => return result,
         _ = terminate.recv() => {}

@@ -62,7 +62,9 @@ pub(crate) fn settle_ports(sources: &Sources, state: &State) -> Result<(), State
     .into_iter()
     .filter_map(|(name, offset, is_named)| (!is_named).then_some((name, offset)))
     .collect();
-    let is_free = |block: &u16| unnamed.iter().all(|(_, offset)| bind_download(&[], block + offset).is_ok());
+    let is_free = |block: &u16| {
+        unnamed.iter().all(|(_, offset)| bind_download(Vec::new(), &[], block + offset).is_ok())
+    };
     // Where none is free the usual ports stand, and what is wrong with them will be said.
     let Some(block) = blocks(profile).find(is_free) else { return Ok(()) };
     for (name, offset) in unnamed {

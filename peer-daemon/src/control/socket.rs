@@ -29,11 +29,12 @@ pub enum SocketError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// A bound control socket; its file is removed when this is dropped.
+/// A bound control socket; its file is removed when this is dropped, if it was made here.
 #[derive(Debug)]
 pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    is_own: bool,
 }
 
 impl ControlSocket {
@@ -53,7 +54,21 @@ impl ControlSocket {
         rustix::process::umask(before);
         let listener = bound.map_err(io)?;
         listener.set_nonblocking(true).map_err(io)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), is_own: true })
+    }
+
+    /// One that a service manager has opened, and keeps. Its folder is to be as safe as for one of our own; `path` is where it was to be, for one that does not tell.
+    pub(crate) fn inherited(listener: UnixListener, path: &Path) -> Result<Self, SocketError> {
+        let io = |source| SocketError::Io { path: path.to_owned(), source };
+        let address = listener.local_addr().map_err(io)?;
+        let path = address.as_pathname().unwrap_or(path).to_owned();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            check_folder(folder)
+                .map_err(io)?
+                .map_err(|()| SocketError::FolderOpen { path: folder.to_owned() })?;
+        }
+        listener.set_nonblocking(true).map_err(io)?;
+        Ok(Self { listener, path, is_own: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -67,8 +82,10 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // It may have been removed by hand; then there is nothing left to do.
-        let _gone = fs::remove_file(&self.path);
+        if self.is_own {
+            // It may have been removed by hand; then there is nothing left to do.
+            let _gone = fs::remove_file(&self.path);
+        }
     }
 }
 

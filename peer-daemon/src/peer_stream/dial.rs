@@ -103,9 +103,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_dial_leaves_from_the_upload_port_again_and_again() {
-        let upload = bind_upload(&[], 0).unwrap();
+        let upload = bind_upload(Vec::new(), &[], 0).unwrap();
         for listen in [Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()] {
-            let Ok(download) = bind_download(&[listen], 0) else {
+            let Ok(download) = bind_download(Vec::new(), &[listen], 0) else {
                 continue; // a machine without IPv6
             };
             let to = (listen, download.port()).into();
@@ -123,7 +123,7 @@ mod tests {
     async fn a_source_port_that_is_taken_is_no_hindrance() {
         let other = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
         let taken = other.local_addr().unwrap().port();
-        let download = bind_download(&[Ipv4Addr::LOCALHOST.into()], 0).unwrap();
+        let download = bind_download(Vec::new(), &[Ipv4Addr::LOCALHOST.into()], 0).unwrap();
         let to = (Ipv4Addr::LOCALHOST, download.port()).into();
         let stream = dial(to, Some(taken), &rules(Scope::Loopback), LIMIT).await.unwrap();
         assert_ne!(stream.local_addr().unwrap().port(), taken);

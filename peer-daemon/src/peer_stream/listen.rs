@@ -4,6 +4,7 @@
 //! option afterwards: a dialling socket that has it too may then leave from the same port.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -25,6 +26,10 @@ const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(100);
 pub enum ListenError {
     #[error("{address} is in use")]
     Busy { address: SocketAddr },
+    #[error("an inherited socket does not tell its address: {0}")]
+    Inherited(io::Error),
+    #[error("the inherited sockets have several ports; hand over one port, on several addresses if need be")]
+    SeveralPorts,
     #[error("can't listen on {address}")]
     Io {
         address: SocketAddr,
@@ -41,15 +46,49 @@ pub struct PortListener {
     port: u16,
 }
 
-/// Without addresses: all, IPv6 and IPv4. Port 0 picks a free one, the same on all addresses. To be called
-/// within a runtime.
-pub fn bind_download(listen: &[IpAddr], port: u16) -> Result<PortListener, ListenError> {
-    bind(listen, port, Leaving::No)
+/// Without addresses: all, IPv6 and IPv4. Port 0 picks a free one, the same on all addresses. Sockets that were
+/// `inherited` stand for all of that. To be called within a runtime.
+pub fn bind_download(
+    inherited: Vec<std::net::TcpListener>,
+    listen: &[IpAddr],
+    port: u16,
+) -> Result<PortListener, ListenError> {
+    bind_or_take(inherited, listen, port, Leaving::No)
 }
 
 /// The same, and dials may leave from the port.
-pub fn bind_upload(listen: &[IpAddr], port: u16) -> Result<PortListener, ListenError> {
-    bind(listen, port, Leaving::Yes)
+pub fn bind_upload(
+    inherited: Vec<std::net::TcpListener>,
+    listen: &[IpAddr],
+    port: u16,
+) -> Result<PortListener, ListenError> {
+    bind_or_take(inherited, listen, port, Leaving::Yes)
+}
+
+fn bind_or_take(
+    inherited: Vec<std::net::TcpListener>,
+    listen: &[IpAddr],
+    port: u16,
+    leaving: Leaving,
+) -> Result<PortListener, ListenError> {
+    if inherited.is_empty() { bind(listen, port, leaving) } else { take(inherited, leaving) }
+}
+
+fn take(inherited: Vec<std::net::TcpListener>, leaving: Leaving) -> Result<PortListener, ListenError> {
+    let mut listeners = Vec::with_capacity(inherited.len());
+    let mut ports = BTreeSet::new();
+    for listener in inherited {
+        let address = listener.local_addr().map_err(ListenError::Inherited)?;
+        ports.insert(address.port());
+        let listener =
+            may_leave(listener.into(), leaving).and_then(|socket| TcpListener::from_std(socket.into()));
+        listeners.push(listener.map_err(|source| ListenError::Io { address, source })?);
+    }
+    // Others are told one port.
+    match (ports.pop_first(), ports.is_empty()) {
+        (Some(port), true) => Ok(PortListener { listeners, port }),
+        _ => Err(ListenError::SeveralPorts),
+    }
 }
 
 /// Whether dials may leave from a listening port.
@@ -111,14 +150,19 @@ fn bind_one(address: SocketAddr, only_v6: bool, leaving: Leaving) -> io::Result<
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    let listener = TcpListener::from_std(may_leave(socket, leaving)?.into())?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// A listening socket, ready for the runtime.
+fn may_leave(socket: Socket, leaving: Leaving) -> io::Result<Socket> {
     #[cfg(unix)]
     if leaving == Leaving::Yes {
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(socket.into())?;
-    let port = listener.local_addr()?.port();
-    Ok((listener, port))
+    Ok(socket)
 }
 
 impl PortListener {
@@ -160,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn by_default_it_listens_on_ipv6_and_ipv4() {
-        let listener = bind_download(&[], 0).unwrap();
+        let listener = bind_download(Vec::new(), &[], 0).unwrap();
         let client = TcpStream::connect((LOCALHOST, listener.port())).await.unwrap();
         let (_stream, from) = listener.accept().await;
         assert_eq!(from, client.local_addr().unwrap(), "an IPv4 address has its own form");
@@ -172,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn several_addresses_share_a_port() {
         let second = IpAddr::from([127, 0, 0, 2]);
-        let listener = bind_upload(&[LOCALHOST, second], 0).unwrap();
+        let listener = bind_upload(Vec::new(), &[LOCALHOST, second], 0).unwrap();
         for ip in [second, LOCALHOST] {
             let client = TcpStream::connect((ip, listener.port())).await.unwrap();
             assert_eq!(listener.accept().await.1, client.local_addr().unwrap());
@@ -181,7 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn ipv4_and_ipv6_may_both_be_listed() {
-        match bind_download(&[Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()], 0) {
+        match bind_download(Vec::new(), &[Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()], 0) {
             Ok(listener) => assert_ne!(listener.port(), 0),
             Err(error) => assert!(matches!(error, ListenError::Io { .. }), "{error}"),
         }
@@ -190,8 +234,11 @@ mod tests {
     #[tokio::test]
     async fn a_busy_port_is_an_error_that_names_it() {
         for listen in [&[][..], &[LOCALHOST]] {
-            let first = bind_upload(listen, 0).unwrap();
-            for second in [bind_upload(listen, first.port()), bind_download(listen, first.port())] {
+            let first = bind_upload(Vec::new(), listen, 0).unwrap();
+            for second in [
+                bind_upload(Vec::new(), listen, first.port()),
+                bind_download(Vec::new(), listen, first.port()),
+            ] {
                 let Err(ListenError::Busy { address }) = second else { panic!("{second:?}") };
                 assert_eq!(address.port(), first.port());
             }

@@ -25,8 +25,8 @@ const MIB: usize = 1024 * 1024;
 async fn a_dial_back_brings_a_verified_file() {
     let content = content(3 * MIB + 12_345);
     let (peers, file) = Peers::offering(&content);
-    let download = bind_download(&[], 0).unwrap();
-    let upload = bind_upload(&[], 0).unwrap();
+    let download = bind_download(Vec::new(), &[], 0).unwrap();
+    let upload = bind_upload(Vec::new(), &[], 0).unwrap();
 
     let rules = DialRules { coordinator_scope: Scope::Loopback, allow: Vec::new() };
     let to = (Ipv4Addr::LOCALHOST, download.port()).into();

@@ -20,6 +20,7 @@ pub mod faulty_link;
 pub mod file_server;
 pub mod memory;
 pub mod namespace;
+pub mod notify;
 pub mod peer;
 pub mod peerctl;
 pub mod process;

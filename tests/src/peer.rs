@@ -332,7 +332,8 @@ fn launch(home: &Path, downloads: &Path, settings: &PeerBuilder) -> Program {
     Program::start(&settings.username, &mut command, home)
 }
 
-fn socket_in(home: &Path) -> PathBuf {
+/// Where the control socket is of a daemon over the folders in `home`.
+pub fn socket_in(home: &Path) -> PathBuf {
     home.join("run/peer.sock")
 }
 

@@ -50,6 +50,11 @@ const NEEDED: &[Prerequisite] = &[
         package: "chromium-driver",
         reason: "it steers the browser of the end-to-end tests",
     },
+    Prerequisite {
+        program: "systemd-socket-activate",
+        package: "systemd",
+        reason: "the end-to-end tests hand sockets to the programs as systemd does, and look at the units",
+    },
 ];
 
 /// What [`crate::images`] needs.

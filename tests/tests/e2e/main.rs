@@ -35,6 +35,7 @@ mod queue;
 mod restart;
 mod routes;
 mod search;
+mod services;
 mod setup;
 mod shares;
 mod shutdown;

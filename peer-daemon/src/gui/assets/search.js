@@ -1,11 +1,11 @@
-// Searches, with their results as they come: one row a file, whoever has it and whatever they call it.
+// Searches, with their results as they come: one row a file or folder, whoever has it and whatever they call it.
 
 import { setActions } from "./actions.js";
 import { call, sentence } from "./daemon.js";
 import { byId, setText } from "./dom.js";
 import { Rows } from "./rows.js";
 import { on, scene } from "./scene.js";
-import { bytes, number, some } from "./words.js";
+import { bytes, contents, number, some } from "./words.js";
 
 // Results come in bursts; this many looks a second are enough.
 const PAUSE_MS = 150;
@@ -41,7 +41,9 @@ const rows = new Rows("results", "result", ({ key }) => key, (row, file) => {
   row.querySelector(".tag").hidden = file.match !== "exact";
   const names = some([...file.usernames], NAMES_SHOWN);
   const sources = file.usernames.size === 1 ? `from ${names}` : `${number(file.usernames.size, "source")}: ${names}`;
-  const details = [bytes(file.size), sources];
+  // A folder's own size is that of its listing.
+  const { folder } = file;
+  const details = folder ? [`folder of ${contents(folder)}, ${bytes(folder.bytes)}`, sources] : [bytes(file.size), sources];
   if (file.otherName) details.push(`also called ${file.otherName}`);
   setText(row.querySelector(".detail"), details.join(" · "));
   setActions(row, file.name, [actionOf(file)]);
@@ -67,7 +69,9 @@ export function showResults(next) {
   files = group(next.results);
   draw();
   const count = files.length;
-  const amount = count ? number(count, "file") : next.finished ? "Nothing found" : "Searching";
+  const folders = files.filter(({ folder }) => folder).length;
+  const kinds = [[count - folders, "file"], [folders, "folder"]].filter(([found]) => found);
+  const amount = count ? kinds.map(([found, kind]) => number(found, kind)).join(" and ") : next.finished ? "Nothing found" : "Searching";
   setText(byId("search-summary"), `${amount} for “${next.query}”${next.finished ? "" : "…"}`);
   byId("no-results").hidden = count > 0 || !next.finished;
 }

@@ -17,15 +17,21 @@ const field = byId("folder");
 const dialog = byId("preview");
 let previewed = null;
 
+const share = (path, folders) => call("POST", "/v1/shares", { body: { path, folders } });
 const remove = ({ path }) => () => call("DELETE", `/v1/shares?path=${encodeURIComponent(path)}`);
 
-const rows = new Rows("shares", "share", ({ path }) => path, (row, share) => {
-  setText(row.querySelector(".name"), share.path);
-  const details = [`${number(share.files, "file")}, ${bytes(share.bytes)}`];
-  if (share.origin !== "run_time") details.push(ORIGINS[share.origin] ?? share.origin);
+const rows = new Rows("shares", "share", ({ path }) => path, (row, shared) => {
+  const { path, origin, folders } = shared;
+  setText(row.querySelector(".name"), path);
+  const details = [`${number(shared.files, "file")}, ${bytes(shared.bytes)}`];
+  if (folders) details.push(`${number(shared.whole_folders, "whole folder")}`);
+  if (shared.too_large_folders) details.push(`${number(shared.too_large_folders, "folder")} with too much for that`);
+  if (origin !== "run_time") details.push(ORIGINS[origin] ?? origin);
   setText(row.querySelector(".detail"), details.join(" · "));
-  setText(row.querySelector(".reason"), share.problem ?? "");
-  setActions(row, share.path, share.origin === "run_time" ? [["Remove", remove(share)]] : []);
+  setText(row.querySelector(".reason"), shared.problem ?? "");
+  const actions = [[folders ? "Single files only" : "Offer whole folders", () => share(path, !folders)]];
+  if (origin === "run_time") actions.push(["Remove", remove(shared)]);
+  setActions(row, path, actions);
 });
 
 const names = new Rows("preview-names", "previewed", ({ key }) => key, (row, { name, size }) => {
@@ -44,6 +50,9 @@ function showPreview(preview) {
   const amount = preview.files ? `${number(preview.files, "file")}, ${bytes(preview.bytes)}` : "No file in it would be shared";
   setText(byId("preview-summary"), amount);
   const leftOut = Object.entries(LEFT_OUT).filter(([kind]) => preview[kind]).map(([kind, words]) => `${preview[kind]} ${words}`);
+  byId("whole").checked = preview.folders;
+  const tooLarge = preview.too_large_folders;
+  setText(byId("preview-too-large"), tooLarge ? `${number(tooLarge, "folder")} with too much in it can’t be.` : "");
   setText(byId("preview-left-out"), leftOut.length ? `Left out: ${leftOut.join(", ")}.` : "");
   names.begin();
   names.show(preview.first.map((file, key) => ({ ...file, key })));
@@ -72,7 +81,7 @@ byId("share-it").addEventListener("click", ({ currentTarget }) => perform(curren
   const { path } = previewed;
   dialog.close();
   try {
-    await call("POST", "/v1/shares", { body: { path } });
+    await share(path, byId("whole").checked);
     field.value = "";
   } catch (error) {
     toast(sentence(error));

@@ -6,7 +6,7 @@ import { announce, byId, setText } from "./dom.js";
 import { Rows } from "./rows.js";
 import { on, scene } from "./scene.js";
 import { explain } from "./why.js";
-import { bytes, duration } from "./words.js";
+import { bytes, contents, duration } from "./words.js";
 
 const STATES = {
   queued: "queued", requesting: "asking", dialling: "connecting", waiting: "waiting", verifying: "checking",
@@ -39,6 +39,7 @@ function fill(row, transfer, done, preposition) {
   const told = state === "transferring" ? `${Math.floor(100 * part)} %` : (STATES[state] ?? state) + place;
   setText(row.querySelector(".state"), told);
   const details = [`${preposition} ${username}`, state === "finished" ? bytes(size) : `${bytes(done)} of ${bytes(size)}`];
+  if (transfer.folder) details.push(contents(transfer.folder));
   if (transfer.bytes_per_second) details.push(`${bytes(transfer.bytes_per_second)}/s`);
   if (state === "transferring" && transfer.eta_seconds != null) details.push(`${duration(transfer.eta_seconds)} left`);
   if (state === "finished" && transfer.path) details.push(`in ${transfer.path.replace(/\/[^/]*$/, "")}`);

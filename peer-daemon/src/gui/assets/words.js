@@ -16,6 +16,10 @@ export function duration(seconds) {
 /** So many of a thing. */
 export const number = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
 
+/** How much is in a folder; of one under way, how much of it is there. */
+export const contents = ({ files, finished }) =>
+  finished == null ? number(files, "file") : `${finished.toLocaleString("en")} of ${number(files, "file")}`;
+
 /** The first of them, and how many more there are. */
 export function some(names, most) {
   const rest = names.length - most;

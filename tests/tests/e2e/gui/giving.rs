@@ -63,9 +63,14 @@ async fn shares_a_folder(browser: &Browser, anna: &Peer, folder: &Folder) {
     assert_eq!(browser.focused().await, "Folder to share", "the focus goes back to where it was");
     browser.type_keys(Key::Enter + "").await;
     browser.read("#preview-names", "it again", |text| text.contains("late song")).await;
+    browser.tab_to("Offer the folders as a whole, too").await;
+    browser.type_keys(" ").await;
     browser.tab_to("Share folder").await;
     browser.type_keys(Key::Enter + "").await;
-    browser.read("#shares .detail", "its files", |text| text.starts_with("2 files")).await;
+    browser.read("#shares .detail", "its files", |text| text == "2 files, 7 bytes · 1 whole folder").await;
+    browser.tab_to(&format!("Single files only {}", folder.path().display())).await;
+    browser.type_keys(Key::Enter + "").await;
+    browser.read("#shares .detail", "no folder", |text| text == "2 files, 7 bytes").await;
     assert_eq!(shared_files(anna).await, 2);
 }
 

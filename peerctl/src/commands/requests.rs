@@ -44,12 +44,15 @@ fn table(IncomingRequests { requests, .. }: &IncomingRequests) -> Table {
         ("NAME", Align::Left),
     ]);
     let rows = requests.iter().flat_map(|request| request.files.iter().map(move |file| (request, file)));
-    for (request, RequestedFile { name, size, .. }) in rows {
+    for (request, RequestedFile { name, size, folder, .. }) in rows {
         table.row(vec![
             request.id.clone(),
             request.username.to_string(),
             format::size(*size),
-            name.to_string(),
+            match folder {
+                Some(folder) => format::folder(name, folder.files),
+                None => name.to_string(),
+            },
         ]);
     }
     table

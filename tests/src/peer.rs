@@ -143,6 +143,14 @@ impl Peer {
         socket_in(self.home.path())
     }
 
+    /// What it takes of memory right now.
+    pub fn resident_bytes(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.program.id())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
     pub fn stderr(&self) -> String {
         self.program.stderr()
     }

@@ -176,3 +176,7 @@ fn starts_one_of(folder: &Location, sorted: &[Location]) -> bool {
     let first = sorted.partition_point(|location| location < folder);
     sorted.get(first).is_some_and(|location| location.is_below(folder))
 }
+
+#[cfg(test)]
+#[path = "whole_folders_tests.rs"]
+mod tests;

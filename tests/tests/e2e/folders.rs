@@ -16,6 +16,7 @@ use protocol::{
     control::{ExitCode, FileLink, UploadState},
     folder::{ListedFile, Listing, identity},
     introduction::{DeclineReason, HeardReply},
+    limits::FOLDER_FILES_MAX,
     paths::peer,
 };
 use tokio::net::TcpListener;
@@ -209,6 +210,57 @@ async fn a_folder_and_a_file_can_be_had_by_one_introduction() {
     let upload = anna.uploads().await.remove(0);
     assert_eq!((upload.name.as_str(), upload.size, upload.folder), ("disc two", 11, disc.folder));
     drop(stream);
+    anna.stop().await;
+    scene.stop().await;
+}
+
+/// In the largest folder, and how many of them are fetched here.
+const MANY: usize = FOLDER_FILES_MAX;
+const FETCHED: usize = 1_000;
+/// What a folder may cost more in memory, listing and all: far less than its files, or its listing for each request.
+const MORE_BYTES: u64 = 48 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_folder_is_listed_and_served_without_much_memory() {
+    let scene = scene().await;
+    let files = Folder::new().with("largest/beside/x", "x").with("beside.txt", "found by the same word");
+    for number in 1..MANY {
+        fs::write(
+            files.path().join(format!("largest/a file with some name, number {number}.txt")),
+            format!("{number}"),
+        )
+        .unwrap();
+    }
+    let mut anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let mut bert = scene.scripted_peer("bert").await;
+    let before = anna.resident_bytes();
+    share(&mut anna, "--folders", &files).await;
+    let largest = find_folder(&mut bert, "largest", |found| found.folder.unwrap().files == MANY as u64).await;
+    let mut stream = stream_to(&bert, &largest).await;
+    let listing = listing_over(&mut stream, &largest.file).await;
+    assert_eq!(listing.files().len(), MANY);
+    for file in listing.files().iter().rev().take(FETCHED) {
+        let response = stream.get_file(&file.id().unwrap()).await;
+        assert_eq!((response.status, response.body.len() as u64), (200, file.size));
+    }
+    for _ in 0..20 {
+        let _again = listing_over(&mut stream, &largest.file).await;
+    }
+    let more = anna.resident_bytes().saturating_sub(before);
+    assert!(more < MORE_BYTES, "{more} bytes more");
+    drop(stream);
+
+    // One file more, and it is several folders.
+    fs::write(files.path().join("largest/beside/y"), "y").unwrap();
+    let beside = FolderSummary { files: 2, bytes: 2 };
+    let _beside = find_folder(&mut bert, "beside", |found| found.folder == Some(beside)).await;
+    assert_eq!(reason_against(&mut bert, &largest).await, DeclineReason::SourceChanged);
+    let told = anna.peerctl(&["share", "ls"]).await.expect(ExitCode::Done);
+    assert!(told.stdout.contains("(1 folder whole)"), "{told:#?}");
+    assert!(told.stderr.contains("2 folders with too much"), "{told:#?}");
+    let path = files.path().join("largest").display().to_string();
+    let refused = anna.peerctl(&["link", &path]).await.expect(ExitCode::NotFound);
+    assert!(refused.stderr.contains("too much"), "{refused:#?}");
     anna.stop().await;
     scene.stop().await;
 }

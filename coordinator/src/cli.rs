@@ -20,7 +20,7 @@ pub struct Cli {
 
     /// Who may connect to the Unix socket: 0660 (unless set) is this user and its group, so put the proxy's user
     /// into that group
-    #[arg(long, global = true, value_name = "MODE", env = "HEARSAY_LISTEN_MODE")]
+    #[arg(long, global = true, value_name = "MODE", env = "HEARSAY_COORDINATOR_LISTEN_MODE")]
     pub listen_mode: Option<SocketMode>,
 
     /// Where /livez, /readyz and /metrics are served

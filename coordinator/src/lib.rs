@@ -25,6 +25,8 @@ mod ops;
 pub mod process;
 pub mod program;
 mod rate_limit;
+#[cfg(test)]
+mod reference;
 pub mod reload;
 #[cfg(test)]
 mod retention;

@@ -19,6 +19,8 @@ mod paths;
 mod process;
 mod progress;
 mod prompt;
+#[cfg(test)]
+mod reference;
 mod table;
 mod transfer;
 mod view;

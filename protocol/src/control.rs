@@ -4,6 +4,7 @@
 mod blocks;
 mod changes;
 pub mod doctor;
+mod exit_code;
 mod settings;
 mod shares;
 mod why;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
+pub use self::exit_code::ExitCode;
 pub use self::settings::{Configuration, NewValue, NextValue, Setting};
 pub use self::shares::{FileLink, NewShare, PathRequest, PreviewedFile, Share, SharePreview, Shares};
 pub use self::why::{Upcoming, Why, WhyStep};
@@ -314,43 +316,3 @@ pub struct GuiLogin {
     pub url: String,
 }
 redacted_debug!(GuiLogin);
-
-/// What `peerctl` and scripts learn from an exit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ExitCode {
-    Done = 0,
-    Other = 1,
-    Usage = 2,
-    DaemonNotRunning = 3,
-    NotFound = 4,
-    Conflict = 5,
-    TimedOut = 6,
-    Unreachable = 7,
-    SourceChanged = 8,
-    NoSpace = 9,
-    Permission = 10,
-    RateLimited = 11,
-    VersionMismatch = 12,
-    IntegrityFailure = 32,
-}
-
-impl From<Cause> for ExitCode {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::SourceGone
-            | Cause::NeitherReachable
-            | Cause::StreamLost
-            | Cause::CoordinatorUnreachable => Self::Unreachable,
-            Cause::FileGone | Cause::FolderGone => Self::NotFound,
-            Cause::NameTaken => Self::Conflict,
-            Cause::SourceChanged => Self::SourceChanged,
-            Cause::Integrity => Self::IntegrityFailure,
-            Cause::RateLimited => Self::RateLimited,
-            Cause::VersionMismatch => Self::VersionMismatch,
-            Cause::NoSpace => Self::NoSpace,
-            Cause::Declined | Cause::Permission => Self::Permission,
-            Cause::TimedOut => Self::TimedOut,
-            Cause::Other => Self::Other,
-        }
-    }
-}

@@ -50,6 +50,8 @@ pub(crate) enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Write the parts of docs/operations.md that are made from the code.
+    Docs,
     /// Check dependency direction, sizes of files, and paths named in texts.
     Tidy,
 }

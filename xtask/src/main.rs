@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod contract;
 mod demo;
+mod docs;
 mod faults;
 mod flood;
 mod images;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Flood => flood::run(),
         Command::Images { release } => images::run(&images::Options { release }),
         Command::Schemathesis => schemathesis::run(),
+        Command::Docs => docs::run(),
         Command::Tidy => tidy::run(),
     };
     match outcome {

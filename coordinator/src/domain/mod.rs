@@ -53,7 +53,7 @@ pub(crate) struct Rules {
 }
 
 /// How much is held just now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) sessions: usize,
     pub(crate) searches: usize,

@@ -32,7 +32,7 @@ pub(crate) struct Caller {
 }
 
 /// How much is going on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Load {
     pub(crate) counts: Counts,
     pub(crate) parked_polls: usize,

@@ -11,6 +11,8 @@ pub mod byte_rate;
 mod layer;
 pub(crate) mod live;
 pub(crate) mod profile;
+#[cfg(test)]
+mod reference;
 pub(crate) mod settings;
 pub mod values;
 

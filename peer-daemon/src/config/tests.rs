@@ -4,13 +4,13 @@ use super::{settings::SettingError, *};
 use crate::{config::settings::Settings, introductions::policy::Policy, state::State};
 
 /// A folder with a configuration file and a state.
-struct Home {
+pub(super) struct Home {
     dir: tempfile::TempDir,
     flags: Vec<String>,
 }
 
 impl Home {
-    fn with(file: &str, flags: &[&str]) -> Self {
+    pub(super) fn with(file: &str, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("peer-daemon.toml"), file).unwrap();
         Self { dir, flags: flags.iter().map(|&flag| flag.to_owned()).collect() }
@@ -23,7 +23,11 @@ impl Home {
         Sources::gather(&Cli::command().try_get_matches_from(args)?, DataDirs::under(self.dir.path()))
     }
 
-    fn resolve(&self) -> Result<Config, ConfigError> {
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn resolve(&self) -> Result<Config, ConfigError> {
         self.sources()?.resolve(&RunTime::default())
     }
 

@@ -4,6 +4,7 @@
 mod dependencies;
 mod machine_paths;
 mod named_paths;
+mod quoted_words;
 mod sizes;
 
 use std::fs;
@@ -35,6 +36,7 @@ pub(crate) fn run() -> Result<()> {
     if !files.iter().any(|file| file == ARCHITECTURE) {
         findings.push(Finding::new(ARCHITECTURE, "is missing: it is the map of the code"));
     }
+    let (mut operations, mut code) = (String::new(), String::new());
     for path in &files {
         let bytes = fs::read(workspace.root.join(path)).unwrap_or_default();
         // What is not text, and what a link leads to, is no business of these rules.
@@ -44,7 +46,14 @@ pub(crate) fn run() -> Result<()> {
         if path == ARCHITECTURE {
             findings.extend(named_paths::check(path, &text, &files));
         }
+        if quoted_words::is_code(path) {
+            code.push_str(&quoted_words::spoken(&text));
+        }
+        if path == quoted_words::PAGE {
+            operations = text;
+        }
     }
+    findings.extend(quoted_words::check(&operations, &code));
     for Finding { place, what } in &findings {
         println!("   {place}: {what}");
     }

@@ -119,7 +119,8 @@ impl Container {
             self.execute(words)?
         } else {
             let mut command = fresh(&self.name, &self.root, &self.environment);
-            command.args(as_user(self.user, &self.restrictions)).args(words).output()?
+            command.args(as_user(self.user, &self.restrictions)).args(["timeout", ANSWER_LIMIT]).args(words);
+            command.output()?
         };
         match output.status.code() {
             Some(HEALTHY) => Ok(true),
@@ -238,7 +239,8 @@ fn limited(environment: &[(String, String)]) -> Command {
 /// Gives up root, from within the container.
 fn as_user(User { id, group }: User, restrictions: &[&'static str]) -> Vec<String> {
     let mut words = vec!["setpriv".to_owned(), format!("--reuid={id}"), format!("--regid={group}")];
-    words.push("--clear-groups".to_owned());
+    // Of `unshare`, which takes its child with it: what it had asked the kernel for, giving up root has taken back.
+    words.extend(["--clear-groups", "--pdeathsig=KILL"].map(str::to_owned));
     words.extend(restrictions.iter().map(|&restriction| restriction.to_owned()));
     words.push("--".to_owned());
     words

@@ -54,6 +54,8 @@ pub(crate) enum Error {
         "systemd runs this peer-daemon; restart it there: systemctl restart {0}, with --user where it is your own"
     )]
     RunByService(String),
+    #[error("systemctl --user failed: {0}; to start the daemon without systemd: peerctl start")]
+    ServiceFailed(String),
     #[error(
         "it can't be seen how this peer-daemon was started; say it: peerctl restart -- ARGUMENTS, or start it again where it was started"
     )]
@@ -143,6 +145,7 @@ impl Error {
             | Self::DaemonEnded { .. }
             | Self::NoHome
             | Self::LaunchUnknown
+            | Self::ServiceFailed(_)
             | Self::Log { .. }
             | Self::NotWritten { .. }
             | Self::System(_) => ExitCode::Other,

@@ -46,6 +46,15 @@ impl Whose {
         Launch::with(flag, arguments)
     }
 
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+
+    /// Whether the person says where the socket is.
+    pub(crate) fn has_named_socket(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// How a command is told of the same daemon.
     pub(crate) fn flags(&self) -> Vec<OsString> {
         let profile = self.profile.as_ref().map(|profile| ["--profile".into(), profile.as_str().into()]);

@@ -28,6 +28,7 @@ mod limits;
 mod memory;
 mod message_key;
 mod operations;
+mod own_service;
 mod pause;
 mod proxies;
 mod proxy_restarts;

@@ -4,13 +4,14 @@
 mod answers;
 mod questions;
 mod rehearsal;
+mod service;
 mod warnings;
 
 use std::{path::Path, time::Duration};
 
 use protocol::control::Status;
 
-use self::{answers::Answers, questions::Questions, rehearsal::Draft};
+use self::{answers::Answers, questions::Questions, rehearsal::Draft, service::Service};
 use super::{start, status};
 use crate::{
     client::{Client, Reply},
@@ -72,11 +73,19 @@ async fn offer_to_start(
         output.note("peer-daemon runs already, and reads the file when it starts: peerctl restart");
         return Ok(());
     }
-    if !person.confirms("Start the daemon now?", true)? {
-        output.note(&format!("to start it: peerctl start; to change what it is told: {}", file.display()));
-        return Ok(());
+    let service = Service::possible(whose);
+    let question = "Start the daemon now, and whenever you log in, as a service of yours (systemd)?";
+    match service {
+        Some(service) if person.confirms(question, true)? => service.install(person, output)?,
+        _ if person.confirms("Start the daemon now?", true)? => {
+            start::start(client, &whose.launch(&[])?).await?;
+        }
+        _ => {
+            let file = file.display();
+            output.note(&format!("to start it: peerctl start; to change what it is told: {file}"));
+            return Ok(());
+        }
     }
-    start::start(client, &whose.launch(&[])?).await?;
     status::print(&until_connected(client).await?, output)?;
     output.note("what next: peerctl search WORDS; if something does not work: peerctl doctor");
     Ok(())

@@ -181,7 +181,7 @@ fn bind_main(
     let limits = config.limits.clone();
     let (backlog, connections) = (limits.backlog, limits.connections_a_worker);
     let shared = app.clone();
-    let open = app.metrics.connections();
+    let (open, start) = (app.metrics.connections(), clock::now());
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(shared.clone())
@@ -191,7 +191,7 @@ fn bind_main(
     .workers(config.workers.get())
     .backlog(backlog)
     .max_connections(connections)
-    .on_connect(move |_, data| ConnectionMark::attach(&open, data))
+    .on_connect(move |_, data| ConnectionMark::attach(&open, start, data))
     .keep_alive(config.lifetimes.keep_alive)
     .client_request_timeout(config.lifetimes.headers)
     // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.

@@ -66,8 +66,8 @@ pub(crate) async fn poll(
 fn parked_until(request: &HttpRequest, wait: Duration, now: Instant) -> Instant {
     let waited = now + wait;
     let mark = request.conn_data::<ConnectionMark>();
-    match mark.and_then(ConnectionMark::close_at) {
-        Some(close_at) => waited.min(close_at.max(now + PARKED_MIN)),
+    match mark.and_then(ConnectionMark::close_by) {
+        Some(close_by) => waited.min(close_by.max(now + PARKED_MIN)),
         None => waited,
     }
 }

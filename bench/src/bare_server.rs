@@ -1,24 +1,38 @@
 //! The bare server: actix-web that parks polls and wakes them all with one message, and nothing else. No sessions,
 //! no tokens, no zeroing. What the coordinator costs beyond it is what it does.
+//!
+//! With `--closing`, its connections end as those of the coordinator do: at a random time 20 to 50 s after they began,
+//! with the answer of that moment. What that costs is the price of forgetting with this HTTP library, and is not in the
+//! coordinator's hands.
 
 use std::{
     fs, io,
     net::SocketAddr,
     path::Path,
+    pin::pin,
     sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::Notify;
+
+use crate::clock;
 
 const BACKLOG: u32 = 4_096;
 const CONNECTIONS_A_WORKER: usize = 25_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+const CLOSE_AFTER_MILLISECONDS: std::ops::RangeInclusive<u64> = 20_000..=50_000;
+
+/// When a connection is to end.
+struct CloseAt(Instant);
+
 #[derive(Default)]
 struct Board {
     message: Mutex<String>,
+    /// How many messages there were: the cursor of each is its number.
+    round: AtomicUsize,
     changed: Notify,
     parked: AtomicUsize,
 }
@@ -32,18 +46,47 @@ impl Drop for Parked {
     }
 }
 
+impl Parked {
+    fn on(board: &web::Data<Board>) -> Self {
+        board.parked.fetch_add(1, Ordering::Relaxed);
+        Self(board.clone())
+    }
+}
+
 async fn poll(board: web::Data<Board>) -> HttpResponse {
     let changed = board.changed.notified();
-    board.parked.fetch_add(1, Ordering::Relaxed);
-    let parked = Parked(board.clone());
+    let parked = Parked::on(&board);
     changed.await;
     drop(parked);
-    let message = board.message.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    HttpResponse::Ok().content_type("application/json").body(message)
+    HttpResponse::Ok().content_type("application/json").body(board.message())
+}
+
+/// A peer that was between two connections has missed nothing: its cursor tells.
+async fn poll_closing(board: web::Data<Board>, request: HttpRequest) -> HttpResponse {
+    let close_at = request.conn_data::<CloseAt>().map_or_else(clock::now, |at| at.0);
+    let cursor = request.query_string().rsplit_once("cursor=").and_then(|(_, cursor)| cursor.parse().ok());
+    let mut changed = pin!(board.changed.notified());
+    changed.as_mut().enable();
+    let parked = Parked::on(&board);
+    let heard = board.round.load(Ordering::Acquire) > cursor.unwrap_or(0)
+        || tokio::time::timeout_at(close_at.into(), changed).await.is_ok();
+    drop(parked);
+    let mut response = if heard { HttpResponse::Ok() } else { HttpResponse::NoContent() };
+    if close_at <= clock::now() {
+        response.force_close();
+    }
+    if heard { response.content_type("application/json").body(board.message()) } else { response.finish() }
+}
+
+impl Board {
+    fn message(&self) -> String {
+        self.message.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 async fn tell(board: web::Data<Board>, message: String) -> HttpResponse {
     *board.message.lock().unwrap_or_else(PoisonError::into_inner) = message;
+    board.round.fetch_add(1, Ordering::Release);
     board.changed.notify_waiters();
     HttpResponse::Accepted().finish()
 }
@@ -54,19 +97,26 @@ async fn parked(board: web::Data<Board>) -> String {
 
 /// Serves until SIGTERM; writes where it listens, as the coordinator does.
 #[actix_web::main]
-pub(crate) async fn serve(listen: SocketAddr, ready_file: &Path) -> io::Result<()> {
+pub(crate) async fn serve(listen: SocketAddr, ready_file: &Path, closing: bool) -> io::Result<()> {
     crate::measure::raise_open_files()?;
     let board = web::Data::new(Board::default());
     let server = HttpServer::new(move || {
+        let events = if closing { web::get().to(poll_closing) } else { web::get().to(poll) };
         App::new()
             .app_data(board.clone())
-            .route("/v1/events", web::get().to(poll))
+            .route("/v1/events", events)
             .route("/tell", web::put().to(tell))
             .route("/metrics", web::get().to(parked))
     })
     .backlog(BACKLOG)
     .max_connections(CONNECTIONS_A_WORKER)
     .keep_alive(KEEP_ALIVE)
+    .on_connect(move |_, data| {
+        if closing {
+            let after = Duration::from_millis(rand::random_range(CLOSE_AFTER_MILLISECONDS));
+            data.insert(CloseAt(clock::now() + after));
+        }
+    })
     // Its parked polls would never end by themselves.
     .shutdown_timeout(0)
     .bind(listen)?;

@@ -67,12 +67,15 @@ pub(crate) enum Command {
         listen: SocketAddr,
         #[arg(long)]
         ready_file: PathBuf,
+        /// Ends connections as the coordinator ends those that carried content
+        #[arg(long)]
+        closing: bool,
     },
 }
 
 pub(crate) fn run(command: Command) -> Result<()> {
-    if let Command::BareServer { listen, ready_file } = command {
-        return Ok(bare_server::serve(listen, &ready_file)?);
+    if let Command::BareServer { listen, ready_file, closing } = command {
+        return Ok(bare_server::serve(listen, &ready_file, closing)?);
     }
     if let Command::Stream { .. } | Command::Face { .. } = command {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

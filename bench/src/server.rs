@@ -39,11 +39,15 @@ impl Server {
         Ok(Self { kind: Kind::Coordinator(coordinator), address, ops })
     }
 
-    pub(crate) async fn bare() -> Result<Self> {
+    /// The bare server, with connections that end as the coordinator's or not.
+    pub(crate) async fn bare(closing: bool) -> Result<Self> {
         let folder = TempDir::with_prefix("hearsay-bare-")?;
         let ready_file = folder.path().join("ready.json");
         let mut command = Command::new(env::current_exe()?);
         command.args(["bare-server", "--listen", "127.0.0.1:0", "--ready-file"]).arg(&ready_file);
+        if closing {
+            command.arg("--closing");
+        }
         let mut program = Program::start("bare-server", &mut command, folder.path());
         let ready: serde_json::Value = until("the bare server is ready", PATIENCE, async || {
             program.assert_running();

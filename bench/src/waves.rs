@@ -18,14 +18,44 @@ use crate::{
 
 /// Idle peers are looked at for so long.
 const IDLE: Duration = Duration::from_secs(5);
-/// What the search event is on the wire, for the bare server to send as well.
-const MESSAGE: &str = concat!(
-    r#"{"cursor":"000000000000000000000000000000000000000000000000","events":[{"type":"search","#,
-    r#""id":"00000000000000000000000000000000","query":"holiday photos 2026","spread_milliseconds":1000}]}"#
-);
+/// What the search event is on the wire, for the bare server to send as well; its cursor is a number.
+fn message(round: usize) -> String {
+    let search = concat!(
+        r#"{"type":"search","id":"00000000000000000000000000000000","#,
+        r#""query":"holiday photos 2026","spread_milliseconds":1000}"#
+    );
+    format!(r#"{{"cursor":"{round:048}","events":[{search}]}}"#)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Bare,
+    /// Connections end as those of the coordinator do.
+    BareClosing,
+    Coordinator,
+}
+
+impl Kind {
+    async fn start(self) -> Result<Server> {
+        match self {
+            Self::Bare => Server::bare(false).await,
+            Self::BareClosing => Server::bare(true).await,
+            Self::Coordinator => Server::coordinator("").await,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::BareClosing => "bare, closing",
+            Self::Coordinator => "coordinator",
+        }
+    }
+}
 
 /// The figures of one server with so many peers.
 struct Figures {
+    kind: Kind,
     peers: usize,
     connect_time: Duration,
     connect_cpu: Duration,
@@ -45,33 +75,29 @@ pub(crate) async fn run(sizes: &[usize], searches: usize, interval: Duration) ->
     );
     let mut all = Vec::new();
     for peers in sizes {
-        let bare = measure(Server::bare().await?, *peers, searches, interval, true).await?;
-        let ours = measure(Server::coordinator("").await?, *peers, searches, interval, false).await?;
-        print(&bare, &ours);
-        all.push((bare, ours));
+        let bare = measure(Kind::Bare, *peers, searches, interval).await?;
+        let closing = measure(Kind::BareClosing, *peers, searches, interval).await?;
+        let ours = measure(Kind::Coordinator, *peers, searches, interval).await?;
+        print(&[&bare, &closing, &ours]);
+        all.push([bare, closing, ours]);
     }
-    if all.len() > 1 {
-        println!("\nRatios to the bare server:");
-        for (bare, ours) in &all {
-            println!(
-                "- {} peers: memory {:.2}, time until a search has reached all {:.2}, processor time {:.2}",
-                ours.peers,
-                ratio(ours.memory, bare.memory),
-                ratio_of_times(median(&ours.reached), median(&bare.reached)),
-                ratio_of_times(Some(ours.cpu), Some(bare.cpu)),
-            );
-        }
+    println!("\nRatios, of the coordinator to the bare server:");
+    for [bare, closing, ours] in &all {
+        println!(
+            "- {} peers: memory {:.2} (aim: at most 1.15), time until a search has reached all {:.2} (aim: at most \
+             1.2), processor time {:.2}, and {:.2} where the bare one closes connections, too",
+            ours.peers,
+            ratio(ours.memory, bare.memory),
+            ratio_of_times(median(&ours.reached), median(&bare.reached)),
+            ratio_of_times(Some(ours.cpu), Some(bare.cpu)),
+            ratio_of_times(Some(ours.cpu), Some(closing.cpu)),
+        );
     }
     Ok(())
 }
 
-async fn measure(
-    server: Server,
-    count: usize,
-    searches: usize,
-    interval: Duration,
-    is_bare: bool,
-) -> Result<Figures> {
+async fn measure(kind: Kind, count: usize, searches: usize, interval: Duration) -> Result<Figures> {
+    let (server, is_bare) = (kind.start().await?, kind != Kind::Coordinator);
     let (local, heard) = (LocalSet::new(), Rc::new(Heard::default()));
     let peers = (1..=count).map(|number| Peer::new(number, server.address)).collect();
     let memory_before = server.resident()?;
@@ -102,7 +128,8 @@ async fn measure(
                 if is_bare {
                     let mut connection = Connection::open(peer::address(0), server.address).await?;
                     let told = heard.until_answered(round * count);
-                    let call = connection.call("PUT", "/tell", "", Some(MESSAGE));
+                    let message = message(round);
+                    let call = connection.call("PUT", "/tell", "", Some(&message));
                     let (answer, ()) = tokio::join!(call, told);
                     answer?;
                 } else {
@@ -122,43 +149,53 @@ async fn measure(
     let memory_afterwards = server.resident()? - memory_before;
     drop(local);
     server.stop().await;
-    Ok(Figures { peers: count, connect_time, connect_cpu, memory, idle_cpu, reached, cpu, memory_afterwards })
+    Ok(Figures {
+        kind,
+        peers: count,
+        connect_time,
+        connect_cpu,
+        memory,
+        idle_cpu,
+        reached,
+        cpu,
+        memory_afterwards,
+    })
 }
 
-fn print(bare: &Figures, ours: &Figures) {
-    let mut table = Table::new(&[format!("bare, {} peers", bare.peers), "coordinator".to_owned()]);
-    let both = [bare, ours];
+fn print(servers: &[&Figures; 3]) {
+    let columns = servers.map(|figures| format!("{}, {}", figures.kind.name(), figures.peers));
+    let mut table = Table::new(&columns);
     table.row(
         "memory a parked peer",
-        both.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory, figures.peers))),
+        servers.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory, figures.peers))),
     );
     table.row(
         "the same, after the searches",
-        both.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory_afterwards, figures.peers))),
+        servers.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory_afterwards, figures.peers))),
     );
     table.row(
         "a search has reached all after (median)",
-        both.map(|figures| median(&figures.reached).map(milliseconds).unwrap_or_default()),
+        servers.map(|figures| median(&figures.reached).map(milliseconds).unwrap_or_default()),
     );
     table.row(
         "processor time a peer and search",
-        both.map(|figures| {
+        servers.map(|figures| {
             format!("{:.1} µs", microseconds_each(figures.cpu, figures.peers * figures.reached.len()))
         }),
     );
     table.row(
         "processor time a connect",
-        both.map(|figures| format!("{:.1} µs", microseconds_each(figures.connect_cpu, figures.peers))),
+        servers.map(|figures| format!("{:.1} µs", microseconds_each(figures.connect_cpu, figures.peers))),
     );
     table.row(
         "connects a second",
-        both.map(|figures| {
+        servers.map(|figures| {
             format!("{:.0}", crate::report::as_f64(figures.peers) / figures.connect_time.as_secs_f64())
         }),
     );
     table.row(
         "processor time of all idle peers in a second",
-        both.map(|figures| milliseconds(figures.idle_cpu / u32::try_from(IDLE.as_secs()).unwrap_or(1))),
+        servers.map(|figures| milliseconds(figures.idle_cpu / u32::try_from(IDLE.as_secs()).unwrap_or(1))),
     );
     table.print();
 }

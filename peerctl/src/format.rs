@@ -8,7 +8,19 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// A folder among files, with how many it holds.
 pub(crate) fn folder(name: &SafeName, files: u64) -> String {
-    format!("{name}/ ({files} {})", if files == 1 { "file" } else { "files" })
+    format!("{name}/ ({})", self::files(files))
+}
+
+/// `1,000 files`.
+pub(crate) fn files(count: u64) -> String {
+    format!("{} {}", grouped(count), if count == 1 { "file" } else { "files" })
+}
+
+/// With a comma before each three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 /// Where a value comes from.
@@ -49,11 +61,12 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, lasted, percent, size, speed};
+    use super::{duration, files, lasted, percent, size, speed};
     use proptest::prelude::*;
 
     #[test]
     fn times_and_parts() {
+        assert_eq!([1, 412, 10_000].map(files), ["1 file", "412 files", "10,000 files"]);
         assert_eq!(speed(2048), "2.0 KiB/s");
         assert_eq!([0, 7, 750, 7380].map(duration), ["0:00", "0:07", "12:30", "2:03:00"]);
         assert_eq!([999, 1_000, 59_999, 60_000].map(lasted), ["999 ms", "1.0 s", "59.9 s", "1:00"]);

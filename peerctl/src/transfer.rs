@@ -25,6 +25,8 @@ pub(crate) struct Transfer {
     position: Option<u32>,
     reason: Option<String>,
     route: Option<Route>,
+    /// Of a folder, how many files are in it, and of a download how many of them are there.
+    files: Option<(u64, Option<u64>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl From<&Download> for Transfer {
             position: download.position,
             reason: download.reason.clone(),
             route: download.route,
+            files: download.folder.map(|folder| (folder.files, Some(folder.finished))),
         }
     }
 }
@@ -81,6 +84,7 @@ impl From<&Upload> for Transfer {
             position: upload.position,
             reason: upload.reason.clone(),
             route: upload.route,
+            files: upload.folder.map(|folder| (folder.files, None)),
         }
     }
 }
@@ -106,6 +110,22 @@ impl Transfer {
         format::percent(self.done, self.size)
     }
 
+    /// The name, and of a folder how many files are in it: `Album/ (412 of 1,000 files)`.
+    pub(crate) fn full_name(&self) -> String {
+        match self.files() {
+            Some(files) => format!("{}/ ({files})", self.name),
+            None => self.name.to_string(),
+        }
+    }
+
+    /// Of a folder: `412 of 1,000 files`.
+    pub(crate) fn files(&self) -> Option<String> {
+        self.files.map(|(files, finished)| match finished {
+            Some(finished) => format!("{} of {}", format::grouped(finished), format::files(files)),
+            None => format::files(files),
+        })
+    }
+
     /// Empty unless bytes move.
     pub(crate) fn speed(&self) -> String {
         if self.stage == Stage::Moving { format::speed(self.bytes_per_second) } else { String::new() }
@@ -119,6 +139,7 @@ impl Transfer {
             Stage::Finished => vec![format!("{size} done")],
             Stage::Waiting | Stage::Broken => vec![self.standing(), self.percent(), size],
         };
+        facts.extend(self.files());
         if let (Stage::Moving, Some(seconds)) = (self.stage, self.eta_seconds) {
             facts.push(format::duration(seconds));
         }
@@ -190,6 +211,7 @@ pub(crate) mod samples {
             position: None,
             reason: None,
             route: None,
+            files: None,
         }
     }
 
@@ -220,6 +242,9 @@ mod tests {
         assert_eq!(waiting("a").facts(), "waiting, place 2: the source is busy  0%  3.0 MiB  from anna");
         let dialled = Transfer { route: Some(Route::DialBack), ..moving("a") };
         assert_eq!(dialled.facts(), "50%  3.0 MiB  1.0 MiB/s  0:12  from anna  by dial-back");
+        let folder = Transfer { files: Some((1_000, Some(412))), ..moving("a") };
+        assert_eq!(folder.facts(), "50%  3.0 MiB  1.0 MiB/s  412 of 1,000 files  0:12  from anna");
+        assert_eq!(folder.full_name(), "a/ (412 of 1,000 files)");
         let finished = Transfer { stage: Stage::Finished, direction: Direction::To, ..moving("a") };
         assert_eq!(finished.facts(), "3.0 MiB done  to anna");
     }

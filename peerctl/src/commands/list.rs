@@ -48,7 +48,7 @@ pub(super) fn of_transfers<const N: usize>(
             crate::format::size(transfer.size),
             transfer.speed(),
             transfer.peer.to_string(),
-            transfer.name.to_string(),
+            transfer.full_name(),
         ]);
         table.row(row);
     }

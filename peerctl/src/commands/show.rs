@@ -26,6 +26,9 @@ fn table(download: &Download) -> Table {
         ("root", download.root.to_string()),
         ("path", download.path.clone()),
     ];
+    if let Some(files) = Transfer::from(download).files() {
+        rows.insert(6, ("files", files));
+    }
     if download.bytes_per_second > 0 {
         rows.push(("speed", format::speed(download.bytes_per_second)));
     }

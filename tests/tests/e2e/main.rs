@@ -50,4 +50,5 @@ mod transfer;
 mod usernames;
 mod versions;
 mod watching;
+mod whole_folders;
 mod why;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{bare_server, face, introductions, measure, restart, stream, sustained, waves};
+use crate::{bare_server, face, introductions, measure, restart, small_files, stream, sustained, waves};
 
 #[derive(Parser)]
 #[command(name = "hearsay-bench", about = "Measurements against named baselines")]
@@ -55,6 +55,14 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 5)]
         runs: u32,
     },
+    /// A folder of many files of 10 KiB in one `get`, against curl fetching them over one HTTPS connection from nginx
+    SmallFiles {
+        #[arg(long, default_value_t = 1_000)]
+        files: u32,
+        /// Turns of each side; medians are told.
+        #[arg(long, default_value_t = 5)]
+        runs: u32,
+    },
     /// `peerctl status` against a bare process, the web page's first paint, and its size
     Face {
         #[arg(long, default_value_t = 21)]
@@ -77,7 +85,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
     if let Command::BareServer { listen, ready_file, closing } = command {
         return Ok(bare_server::serve(listen, &ready_file, closing)?);
     }
-    if let Command::Stream { .. } | Command::Face { .. } = command {
+    if let Command::Stream { .. } | Command::SmallFiles { .. } | Command::Face { .. } = command {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(with_real_daemons(command));
     }
@@ -95,7 +103,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
             }
             Command::Introductions { rounds } => introductions::run(rounds).await,
             Command::Restart { peers } => restart::run(peers).await,
-            Command::BareServer { .. } | Command::Stream { .. } | Command::Face { .. } => Ok(()),
+            Command::BareServer { .. }
+            | Command::Stream { .. }
+            | Command::SmallFiles { .. }
+            | Command::Face { .. } => Ok(()),
         }
     })
 }
@@ -103,6 +114,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
 async fn with_real_daemons(command: Command) -> Result<()> {
     match command {
         Command::Stream { mebibytes, runs } => stream::measure(mebibytes, runs).await,
+        Command::SmallFiles { files, runs } => small_files::measure(files, runs).await,
         Command::Face { runs } => face::measure(runs).await,
         _ => Ok(()),
     }

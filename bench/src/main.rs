@@ -20,6 +20,7 @@ mod peer;
 mod report;
 mod restart;
 mod server;
+mod small_files;
 mod stream;
 mod sustained;
 mod waves;

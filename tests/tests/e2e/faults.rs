@@ -1,5 +1,5 @@
 //! The fault suite: `kill -9` of requester, target and coordinator at random moments of transfers of several
-//! files. However it is hit, every file arrives right, at most one piece comes again for each kill, the upload and
+//! files and a whole folder. However it is hit, every file arrives right, at most one piece comes again for each kill, the upload and
 //! download slots are free afterwards, and no file stays that should not.
 //!
 //! A few rounds run with all other tests; `cargo xtask faults` runs many. The seed is shown by a round that fails,
@@ -27,6 +27,10 @@ const SEED_VARIABLE: &str = "FAULT_SEED";
 const BYTES_PER_SECOND: u32 = 12 << 20;
 const FILES: [(&str, usize); 3] =
     [("first.bin", 14 * PIECE + 77), ("second.bin", 9 * PIECE), ("small.bin", 5_000)];
+/// One more download: a folder with files of its own.
+const FOLDER: &str = "set";
+const FOLDER_FILES: [(&str, usize); 3] =
+    [("set/one.bin", 3 * PIECE + 9), ("set/two.bin", 40_000), ("set/more/three.bin", 70_000)];
 /// Kills of one round.
 const KILLS_MAX: u32 = 3;
 /// Between two kills: a transfer is at its beginning, in its middle or just over.
@@ -55,15 +59,20 @@ struct Stage {
 impl Stage {
     async fn start(seed: u64) -> Self {
         let scene = Scene::start().await;
+        let folder = Folder::new().with("set/more/empty", "");
         let files = FILES
             .iter()
+            .chain(&FOLDER_FILES)
             .zip(seed..)
-            .fold(Folder::new(), |folder, ((name, size), seed)| folder.with_random(name, *size, seed));
-        let anna = scene.peer("anna").sharing(files.path()).connected().await;
+            .fold(folder, |folder, ((name, size), seed)| folder.with_random(name, *size, seed));
+        let mut anna = scene.peer("anna").sharing(files.path()).connected().await;
+        let path = files.path().display().to_string();
+        let _ = anna.peerctl(&["share", "add", "--folders", &path]).await.expect(ExitCode::Done);
+        anna.wait_until_scanned().await;
         let link = SlowLink::start(BYTES_PER_SECOND).await;
         let bert = scene.peer("bert").connected_behind(&link).await;
         let mut links = Vec::new();
-        for (name, _) in FILES {
+        for name in FILES.map(|(name, _)| name).into_iter().chain([FOLDER]) {
             let path = files.path().join(name).display().to_string();
             let output = anna.peerctl(&["link", &path]).await.expect(ExitCode::Done);
             links.push(output.stdout.trim().to_owned());
@@ -86,7 +95,7 @@ impl Stage {
         for download in &begun.downloads {
             self.arrives(download).await;
         }
-        let size: usize = FILES.iter().map(|(_, size)| size).sum();
+        let size: usize = FILES.iter().chain(&FOLDER_FILES).map(|(_, size)| size).sum();
         let kills = u64::from(kills);
         let allowed = size as u64 + kills * PIECE as u64 + (kills + 1) * OVERHEAD_PER_STREAM;
         let passed = self.link.passed() - before;
@@ -136,12 +145,19 @@ impl Stage {
             let why = self.bert.peerctl(&["why", &download.id]).await;
             panic!("{ended:?}\n{}", why.stdout);
         }
-        assert_eq!(self.bert.digest_of(ended.name.as_str()), self.files.digest(ended.name.as_str()));
+        let arrived: Vec<&str> = match ended.folder {
+            Some(_) => FOLDER_FILES.iter().map(|(path, _)| *path).collect(),
+            None => vec![ended.name.as_str()],
+        };
+        for path in arrived {
+            assert_eq!(self.bert.digest_of(path), self.files.digest(path), "{path}");
+        }
     }
 
     /// Nothing is under way any more, nothing is left over, and all is as before the round.
     async fn clean_up(&self, downloads: &[Download]) {
-        let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        let mut names: Vec<&str> = FILES.iter().map(|(name, _)| *name).chain([FOLDER]).collect();
+        names.sort_unstable();
         assert_eq!(self.bert.downloaded_names(), names, "files that should not be there");
         let is_over = |state| matches!(state, UploadState::Finished | UploadState::Failed);
         until("the slots are free", PATIENCE, async || {
@@ -152,7 +168,8 @@ impl Stage {
         .await;
         for download in downloads {
             self.bert.change("rm", download).await;
-            fs::remove_file(self.bert.downloaded(download.name.as_str())).unwrap();
+            let path = self.bert.downloaded(download.name.as_str());
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
         }
         assert_eq!(names_in(&self.bert.downloaded("")), [""; 0]);
     }

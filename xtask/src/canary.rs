@@ -16,7 +16,8 @@ const FOUND: &str = "the coordinator has not forgotten";
 /// Programs are built as all of the workspace is, so that nothing but the coordinator is built anew.
 const BUILD: [&str; 4] = ["build", "--workspace", "--bins", "--locked"];
 
-pub(crate) fn run() -> Result<()> {
+/// `with_minute`: nothing is shortened.
+pub(crate) fn run(with_minute: bool) -> Result<()> {
     let target = Workspace::read()?.target;
     let folder = target.join("plain-alloc");
     step("a coordinator that does not zero", "the compiler says where", || {
@@ -27,7 +28,13 @@ pub(crate) fn run() -> Result<()> {
         Ok(())
     })?;
     step("the coordinator as it is", "the compiler says where", || execute(&mut cargo(BUILD)))?;
-    let test = || cargo(["test", "--locked", "--workspace", "--test", "e2e", "--", "--exact", TEST]);
+    let test = || {
+        let mut test = cargo(["test", "--locked", "--workspace", "--test", "e2e", "--", "--exact", TEST]);
+        if with_minute {
+            test.env("HEARSAY_TESTS_MINUTE", "1");
+        }
+        test
+    };
     step("with zeroing, nothing is found", "see what it found", || execute(&mut test()))?;
     step("without, the words are found", "the test has become blind", || {
         let output = test().env("HEARSAY_TESTS_PROGRAMS", &folder).output()?;

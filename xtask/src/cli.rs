@@ -31,7 +31,11 @@ pub(crate) enum Command {
         arguments: Vec<OsString>,
     },
     /// Show that the test of the coordinator's memory fails when freed memory is not zeroed.
-    Canary,
+    Canary {
+        /// With the real lifetimes, and a minute's rest, in place of a tenth of them.
+        #[arg(long)]
+        minute: bool,
+    },
     /// Let schemathesis make up calls from openapi.yaml and hold the coordinator's answers against it.
     Schemathesis,
     /// Kill requester, target and coordinator at random moments of transfers, round after round.

@@ -12,7 +12,8 @@ pub(crate) fn run() -> Result<()> {
         execute(&mut cargo(["build", "--workspace", "--bins", "--locked"]))
     })?;
     step("flood", "an honest search did not get through, or memory grew", || {
-        let mut test = cargo(["test", "--workspace", "--locked", "--test", "e2e", "--", "--exact", TEST]);
+        let mut test = cargo(["test", "--workspace", "--locked", "--test", "e2e", "--"]);
+        test.args(["--exact", TEST, "--nocapture"]);
         execute(test.env("HEARSAY_TESTS_IDLE", IDLE))
     })
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Command::Demo { share, keep } => demo::run(&demo::Options { share, keep }),
         Command::Test => test::run(),
         Command::Bench { arguments } => bench::run(&arguments),
-        Command::Canary => canary::run(),
+        Command::Canary { minute } => canary::run(minute),
         Command::Faults { rounds, seed } => faults::run(&faults::Options { rounds, seed }),
         Command::Flood => flood::run(),
         Command::Images { release } => images::run(&images::Options { release }),

@@ -4,10 +4,10 @@
 //! That the looking finds what is there is shown first: every kind of word is looked for while it rightly is in
 //! memory. `cargo xtask canary` shows that the test fails when freed memory is not zeroed.
 //!
-//! All lifetimes are a tenth of the real ones, so the minute is 6 s. One second more is for what has no
+//! All lifetimes are a tenth of the real ones, so the minute is 6 s; `cargo xtask canary --minute` has the real ones. One second more is for what has no
 //! lifetime of its own to shorten: a parked poll is not cut to less than a second.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, env, time::Duration};
 
 use hearsay_tests::{
     api_client::{Answer, ApiClient, send},
@@ -27,7 +27,7 @@ use protocol::{
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 
-const LIFETIMES: &str = "
+const SHORTENED: &str = "
 lifetimes.search_seconds = 1
 lifetimes.search_grace_seconds = 0.45
 lifetimes.introduction_seconds = 6
@@ -35,10 +35,15 @@ lifetimes.event_seconds = 6
 lifetimes.content_connection_seconds_min = 2
 lifetimes.content_connection_seconds_max = 5
 lifetimes.keep_alive_seconds = 1
+";
+const LIMITS: &str = "
 limits.searches_burst = 1000
 limits.introductions_burst = 1000
 ";
-const REST: Duration = Duration::from_secs(7);
+const REST_SHORTENED: Duration = Duration::from_secs(7);
+/// With it, nothing is shortened: `cargo xtask canary --minute`.
+const MINUTE_VARIABLE: &str = "HEARSAY_TESTS_MINUTE";
+const REST: Duration = Duration::from_secs(61);
 /// Calls go on while the traffic is forgotten, and polls park over its end.
 const POLL_SECONDS: u64 = 3;
 
@@ -167,9 +172,9 @@ async fn nothing_is_written(
 }
 
 /// Polls on for as long as the rest lasts, and a little longer: the session stays, its connections are used.
-async fn poll_on(mut session: Session) {
+async fn poll_on(mut session: Session, rest: Duration) {
     let started = clock::now();
-    while started.elapsed() < REST + Duration::from_secs(1) {
+    while started.elapsed() < rest + Duration::from_secs(1) {
         let answer = session.poll(POLL_SECONDS).await;
         assert!(matches!(answer.status, 200 | 204), "{answer:?}");
     }
@@ -182,7 +187,11 @@ async fn look_now(coordinator: &Coordinator, canaries: &[Canary]) -> Vec<Sightin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_minute_after_traffic_its_words_are_not_in_the_coordinators_memory() {
-    let coordinator = Coordinator::configured(LIFETIMES).await;
+    let (lifetimes, rest) = match env::var_os(MINUTE_VARIABLE) {
+        None => (SHORTENED, REST_SHORTENED),
+        Some(_) => ("", REST),
+    };
+    let coordinator = Coordinator::configured(&format!("{lifetimes}{LIMITS}")).await;
     if let Err(error) = may_look(coordinator.process_id()) {
         skipped(&error);
         return coordinator.stop().await;
@@ -198,9 +207,9 @@ async fn a_minute_after_traffic_its_words_are_not_in_the_coordinators_memory() {
 
     let mut sessions = JoinSet::new();
     for session in direct.sessions.into_iter().chain(by_proxy.sessions).chain(there.sessions) {
-        sessions.spawn(poll_on(session));
+        sessions.spawn(poll_on(session, rest));
     }
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(rest).await;
     let after_rest = look_now(&coordinator, &canaries).await;
     assert_eq!(sessions.len(), 8, "all sessions are still connected");
     sessions.join_all().await;

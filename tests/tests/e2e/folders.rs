@@ -13,7 +13,7 @@ use hearsay_tests::{
 };
 use protocol::{
     Code, FileId, FolderSummary, Problem,
-    control::{ExitCode, FileLink, UploadState},
+    control::{ExitCode, FileLink, FolderProgress, UploadState},
     folder::{ListedFile, Listing, identity},
     introduction::{DeclineReason, HeardReply},
     limits::FOLDER_FILES_MAX,
@@ -262,5 +262,34 @@ async fn the_largest_folder_is_listed_and_served_without_much_memory() {
     let refused = anna.peerctl(&["link", &path]).await.expect(ExitCode::NotFound);
     assert!(refused.stderr.contains("too much"), "{refused:#?}");
     anna.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_peer_fetches_by_a_link_what_another_one_offers() {
+    let scene = scene().await;
+    let files = files();
+    let mut anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let bert = scene.peer("bert").connected().await;
+    share(&mut anna, "--folders", &files).await;
+    let path = files.path().join("album").display().to_string();
+    let link = anna.peerctl(&["link", &path]).await.expect(ExitCode::Done);
+    let download = bert.fetch(link.stdout.trim_end()).await;
+    assert_eq!(download.folder, Some(FolderProgress { files: 5, finished: 5 }), "{download:?}");
+    let names = [
+        ("disc two/a_b", "disc two/a:b"),
+        ("disc two/a_b (2)", "disc two/a?b"),
+        ("disc two/empty.txt", "disc two/empty.txt"),
+        ("long.ogg", "long.ogg"),
+        ("one.ogg", "one.ogg"),
+    ];
+    for (fetched, shared) in names {
+        let shared = files.digest(&format!("album/{shared}"));
+        assert_eq!(bert.digest_of(&format!("album/{fetched}")), shared, "{fetched}");
+    }
+    let upload = anna.wait_for_upload("ends", |upload| upload.state == UploadState::Finished).await;
+    assert_eq!((upload.name.as_str(), upload.size, upload.sent), ("album", download.size, download.size));
+    anna.stop().await;
+    bert.stop().await;
     scene.stop().await;
 }

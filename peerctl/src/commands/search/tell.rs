@@ -20,10 +20,11 @@ pub(super) fn document(search: &str, result: &SearchResult) -> Result<String, Er
     serde_json::to_string(&document).map_err(|error| Error::Unreadable(error.to_string()))
 }
 
-/// For programs that cut lines into fields; no name has a tab in it.
+/// For programs that cut lines into fields. No name has a tab in it, nor the `/` that a folder's ends with.
 pub(super) fn row(number: &str, result: &SearchResult) -> String {
-    let SearchResult { username, name, size, class: match_class, .. } = result;
-    format!("{number}\t{}\t{size}\t{username}\t{name}", class(*match_class))
+    let SearchResult { username, name, class: match_class, .. } = result;
+    let (size, mark) = result.folder.map_or((result.size, ""), |folder| (folder.bytes, "/"));
+    format!("{number}\t{}\t{size}\t{username}\t{name}{mark}", class(*match_class))
 }
 
 /// Those of a search that were not told yet, in order of arrival, which numbers them.
@@ -90,5 +91,28 @@ impl<'a> Arrivals<'a> {
             painter.paint(&[], Vec::new());
             painter.finish();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{FolderSummary, Root, SafeName, Username, control::SearchResult, match_rule::MatchClass};
+
+    use super::row;
+
+    #[test]
+    fn a_folder_is_told_by_its_mark_and_with_the_size_of_what_is_in_it() {
+        let mut found = SearchResult {
+            number: 1,
+            username: Username::parse("bob").unwrap(),
+            name: SafeName::sanitise("Album"),
+            size: 775,
+            root: Root::from_bytes([1; 32]),
+            folder: Some(FolderSummary { files: 12, bytes: 4096 }),
+            class: MatchClass::Exact,
+        };
+        assert_eq!(row("1", &found), "1\texact\t4096\tbob\tAlbum/");
+        found.folder = None;
+        assert_eq!(row("1", &found), "1\texact\t775\tbob\tAlbum");
     }
 }

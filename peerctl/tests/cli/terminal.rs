@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
+    termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
 /// More than any of these takes on a busy machine.
@@ -48,6 +48,11 @@ impl Terminal {
         tcsetwinsize(&master, size).unwrap();
         let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let slave = File::options().read(true).write(true).open(path).unwrap();
+        // At Ctrl-C a terminal throws away what waits to be shown, after the signal: what a quick program has already
+        // said to it would be gone now and then.
+        let mut modes = tcgetattr(&slave).unwrap();
+        modes.local_modes |= LocalModes::NOFLSH;
+        tcsetattr(&slave, OptionalActions::Now, &modes).unwrap();
 
         // A session of its own, with this terminal: else Ctrl-C would reach nobody.
         let mut run = Command::new("/usr/bin/setsid");

@@ -16,6 +16,7 @@ mod face;
 mod figures;
 mod introductions;
 mod measure;
+mod nchan;
 mod peer;
 mod report;
 mod restart;

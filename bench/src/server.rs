@@ -1,4 +1,4 @@
-//! A server under measurement: the coordinator, or the bare one.
+//! A server under measurement: the coordinator, or one that it is compared with.
 
 use std::{env, fs, net::SocketAddr, process::Command, time::Duration};
 
@@ -10,7 +10,7 @@ use hearsay_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{client::Connection, clock, measure, peer};
+use crate::{client::Connection, clock, measure, nchan, peer};
 
 /// How long all peers together may take for a step.
 const STEP_MAX: Duration = Duration::from_mins(3);
@@ -18,7 +18,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 enum Kind {
     Coordinator(Coordinator),
-    Bare { program: Program, _folder: TempDir },
+    Baseline { program: Program, _folder: TempDir },
 }
 
 pub(crate) struct Server {
@@ -55,13 +55,19 @@ impl Server {
         })
         .await;
         let address = ready["listen"].as_str().context("no address in the ready file")?.parse()?;
-        Ok(Self { kind: Kind::Bare { program, _folder: folder }, address, ops: address })
+        Ok(Self { kind: Kind::Baseline { program, _folder: folder }, address, ops: address })
+    }
+
+    pub(crate) async fn nchan() -> Result<Self> {
+        let folder = TempDir::with_prefix("hearsay-nchan-")?;
+        let (program, address) = nchan::start(&folder).await?;
+        Ok(Self { kind: Kind::Baseline { program, _folder: folder }, address, ops: address })
     }
 
     pub(crate) fn process_id(&self) -> u32 {
         match &self.kind {
             Kind::Coordinator(coordinator) => coordinator.process_id(),
-            Kind::Bare { program, .. } => program.id(),
+            Kind::Baseline { program, .. } => program.id(),
         }
     }
 
@@ -76,7 +82,10 @@ impl Server {
     pub(crate) async fn parked(&self) -> Result<usize> {
         let mut connection = Connection::open(peer::address(0), self.ops).await?;
         let answer = connection.call("GET", "/metrics", "Connection: close\r\n", None).await?;
-        let line = answer.body.lines().find_map(|line| line.strip_prefix("hearsay_parked_polls "));
+        let line = answer.body.lines().find_map(|line| {
+            // As the coordinator and the bare server call it, and as nchan does.
+            line.strip_prefix("hearsay_parked_polls ").or_else(|| line.strip_prefix("subscribers: "))
+        });
         Ok(line.context("no number of parked polls")?.trim().parse()?)
     }
 
@@ -96,7 +105,8 @@ impl Server {
     pub(crate) async fn stop(self) {
         match self.kind {
             Kind::Coordinator(coordinator) => coordinator.stop().await,
-            Kind::Bare { program, .. } => program.stop().await,
+            // It has nothing to finish, and nchan does not end cleanly in a single process.
+            Kind::Baseline { program, .. } => program.kill(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     clock,
     crowd::{self, Heard},
     measure::median,
+    nchan,
     peer::{self, Peer},
     report::{Table, kibibytes_each, microseconds_each, milliseconds},
     server::Server,
@@ -33,6 +34,7 @@ enum Kind {
     /// Connections end as those of the coordinator do.
     BareClosing,
     Coordinator,
+    Nchan,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Bare => Server::bare(false).await,
             Self::BareClosing => Server::bare(true).await,
             Self::Coordinator => Server::coordinator("").await,
+            Self::Nchan => Server::nchan().await,
         }
     }
 
@@ -49,6 +52,7 @@ impl Kind {
             Self::Bare => "bare",
             Self::BareClosing => "bare, closing",
             Self::Coordinator => "coordinator",
+            Self::Nchan => "nchan",
         }
     }
 }
@@ -78,7 +82,12 @@ pub(crate) async fn run(sizes: &[usize], searches: usize, interval: Duration) ->
         let bare = measure(Kind::Bare, *peers, searches, interval).await?;
         let closing = measure(Kind::BareClosing, *peers, searches, interval).await?;
         let ours = measure(Kind::Coordinator, *peers, searches, interval).await?;
-        print(&[&bare, &closing, &ours]);
+        let nchan = if nchan::is_installed() {
+            Some(measure(Kind::Nchan, *peers, searches, interval).await?)
+        } else {
+            None
+        };
+        print(&[&bare, &closing, &ours].into_iter().chain(&nchan).collect::<Vec<_>>());
         all.push([bare, closing, ours]);
     }
     println!("\nRatios, of the coordinator to the bare server:");
@@ -162,40 +171,47 @@ async fn measure(kind: Kind, count: usize, searches: usize, interval: Duration) 
     })
 }
 
-fn print(servers: &[&Figures; 3]) {
-    let columns = servers.map(|figures| format!("{}, {}", figures.kind.name(), figures.peers));
+fn print(servers: &[&Figures]) {
+    let columns: Vec<_> =
+        servers.iter().map(|figures| format!("{}, {}", figures.kind.name(), figures.peers)).collect();
     let mut table = Table::new(&columns);
     table.row(
         "memory a parked peer",
-        servers.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory, figures.peers))),
+        servers.iter().map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory, figures.peers))),
     );
     table.row(
         "the same, after the searches",
-        servers.map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory_afterwards, figures.peers))),
+        servers
+            .iter()
+            .map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory_afterwards, figures.peers))),
     );
     table.row(
         "a search has reached all after (median)",
-        servers.map(|figures| median(&figures.reached).map(milliseconds).unwrap_or_default()),
+        servers.iter().map(|figures| median(&figures.reached).map(milliseconds).unwrap_or_default()),
     );
     table.row(
         "processor time a peer and search",
-        servers.map(|figures| {
+        servers.iter().map(|figures| {
             format!("{:.1} µs", microseconds_each(figures.cpu, figures.peers * figures.reached.len()))
         }),
     );
     table.row(
         "processor time a connect",
-        servers.map(|figures| format!("{:.1} µs", microseconds_each(figures.connect_cpu, figures.peers))),
+        servers
+            .iter()
+            .map(|figures| format!("{:.1} µs", microseconds_each(figures.connect_cpu, figures.peers))),
     );
     table.row(
         "connects a second",
-        servers.map(|figures| {
+        servers.iter().map(|figures| {
             format!("{:.0}", crate::report::as_f64(figures.peers) / figures.connect_time.as_secs_f64())
         }),
     );
     table.row(
         "processor time of all idle peers in a second",
-        servers.map(|figures| milliseconds(figures.idle_cpu / u32::try_from(IDLE.as_secs()).unwrap_or(1))),
+        servers
+            .iter()
+            .map(|figures| milliseconds(figures.idle_cpu / u32::try_from(IDLE.as_secs()).unwrap_or(1))),
     );
     table.print();
 }

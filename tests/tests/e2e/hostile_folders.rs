@@ -97,6 +97,9 @@ async fn what_is_no_listing_of_a_folder_makes_nothing_on_the_disk() {
         let download = carl.begin_result(&result.number.to_string()).await;
         let ended = ends(&carl, &download).await;
         assert_eq!((ended.state, ended.cause), (DownloadState::Failed, Some(Cause::Integrity)), "{ended:?}");
+        let reason = ended.reason.unwrap_or_default();
+        let is_another = result.name.as_str() == "broken, wrong bytes";
+        assert_eq!(reason.contains("what the source calls a folder is none"), !is_another, "{reason}");
     }
     assert_eq!(carl.downloaded_names(), [""; 0]);
     drop(mallory);

@@ -2,8 +2,8 @@
 //! no tokens, no zeroing. What the coordinator costs beyond it is what it does.
 //!
 //! With `--closing`, its connections end as those of the coordinator do: at a random time 20 to 50 s after they began,
-//! with the answer of that moment. What that costs is the price of forgetting with this HTTP library, and is not in the
-//! coordinator's hands.
+//! with the answer of that moment; each in its own time, where the coordinator combines ends with answers and with each
+//! other. What that costs is the price of forgetting with this HTTP library when nothing is done about it.
 
 use std::{
     fs, io,

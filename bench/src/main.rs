@@ -24,6 +24,7 @@ mod server;
 mod small_files;
 mod stream;
 mod sustained;
+mod turns;
 mod waves;
 
 use std::process::ExitCode;

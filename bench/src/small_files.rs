@@ -2,15 +2,11 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hearsay_tests::{content::Folder, scene::Scene, wait::PATIENCE};
-use protocol::control::{DownloadState, ExitCode};
+use protocol::control::ExitCode;
 
-use crate::{
-    baseline::Baseline,
-    clock::timed,
-    figures::{Times, compare},
-};
+use crate::{baseline::Baseline, turns::Turn};
 
 const FOLDER: &str = "small";
 const BYTES: usize = 10 * 1024;
@@ -39,22 +35,8 @@ pub(crate) async fn measure(count: u32, runs: u32) -> Result<()> {
     let folder = found.iter().find(|result| result.folder.is_some()).context("the folder is not found")?;
     let number = folder.number.to_string();
 
-    let mut curl = Times::of("curl, HTTPS from nginx, synced");
-    let mut ours = Times::of("peerctl get, verified and synced");
-    for _ in 0..runs {
-        let (fetched, time) = timed(baseline.fetch(&names)).await;
-        fetched?;
-        curl.add(time);
-        baseline.forget()?;
-
-        let (download, time) = timed(requester.fetch(&number)).await;
-        ensure!(download.state == DownloadState::Finished, "{download:?}");
-        ensure!(fs::read_dir(&download.path)?.count() == names.len(), "not all files are there");
-        ours.add(time);
-        let _ = requester.peerctl(&["rm", &download.id]).await;
-        fs::remove_dir_all(&download.path)?;
-    }
-    compare(&ours, &curl);
+    let turn = Turn { baseline: &baseline, names: &names, requester: &requester, result: &number };
+    turn.take(runs, |folder| Ok(fs::read_dir(folder)?.count() == names.len())).await?;
 
     requester.stop().await;
     source.stop().await;

@@ -53,8 +53,10 @@ pub(crate) struct Active {
     route: Route,
     /// Of its turn, before this stream.
     used_before: Duration,
-    /// From its first request on.
+    /// From its first request for a file on.
     watched: Option<Watched>,
+    /// Since when it could have asked for one.
+    verified: Option<Instant>,
     /// The first reason is the one that is told.
     ending: Option<Ending>,
     /// Whether its place stays in the queue if it does not finish.
@@ -76,6 +78,7 @@ impl Active {
             route: Route::DialBack,
             used_before: taken.used,
             watched: None,
+            verified: None,
             ending: None,
             comes_back: true,
         }
@@ -114,7 +117,7 @@ impl Active {
     /// Whether it must make way, seen from what went over the wire.
     pub(crate) fn look(&mut self, now: Instant, others_wait: bool, patience: &Patience) -> Verdict {
         if !self.is_in_use() {
-            return Verdict::GoOn;
+            return self.look_before_use(now, patience);
         }
         let bytes = self.steering.throttle.passed();
         match &mut self.watched {
@@ -124,6 +127,16 @@ impl Active {
                 Verdict::GoOn
             }
         }
+    }
+
+    /// Who asks for no file is as good as silent, however much it says.
+    fn look_before_use(&mut self, now: Instant, patience: &Patience) -> Verdict {
+        if self.progress.phase() < Phase::Verified {
+            return Verdict::GoOn;
+        }
+        let verified = *self.verified.get_or_insert(now);
+        let is_over = now.saturating_duration_since(verified) >= patience.idle;
+        if is_over { Verdict::End(Aside::Idle) } else { Verdict::GoOn }
     }
 
     pub(crate) fn used(&self, now: Instant) -> Duration {

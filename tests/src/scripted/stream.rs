@@ -1,6 +1,6 @@
 //! A requester's end of a stream: asked over and over, or read as slowly as a test likes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use protocol::{FileId, paths::peer};
 use rustls::pki_types::ServerName;
@@ -15,6 +15,7 @@ use crate::wait::{PATIENCE, within};
 
 /// Of a response's head: those that come have some hundred bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+const BETWEEN_PROOFS: Duration = Duration::from_millis(100);
 
 /// Between a dial-back and its end, with what came of the next response.
 pub struct RequesterStream(TlsStream<TcpStream>, Vec<u8>);
@@ -67,6 +68,22 @@ impl RequesterStream {
             self.response().await
         })
         .await
+    }
+
+    /// Asks for the proof again and again, and for nothing else, until the target has enough of it.
+    pub async fn ask_for_nothing_but_the_proof(&mut self) {
+        let request = format!("GET {} HTTP/1.1\r\nHost: peer\r\n\r\n", peer::INTRODUCTION);
+        let mut ticks = tokio::time::interval(BETWEEN_PROOFS);
+        loop {
+            ticks.tick().await;
+            let is_asked = async {
+                self.0.write_all(request.as_bytes()).await?;
+                self.0.flush().await
+            };
+            if is_asked.await.is_err() || self.read(HEAD_BYTES_MAX).await == 0 {
+                return;
+            }
+        }
     }
 
     /// Asks for a whole file, or for a folder's listing.

@@ -103,6 +103,33 @@ async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_asks_and_never_for_a_file_is_set_back() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with("long.txt", "long").with("short.txt", "short");
+    let impatient = "upload_idle = \"2s\"\n";
+    let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
+    let carl = scene.peer("carl").connected().await;
+    let mut bert = Scripted::new(&scene, "bert", "long").await;
+    let invited = bert.invite().await;
+    assert_eq!(bert.peer.word_on(&invited).await, HeardReply::Accepted {});
+    let mut stream = bert.peer.meet(&bert.source, &bert.listener).await;
+    let asking = async {
+        stream.ask_for_nothing_but_the_proof().await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = asking => {}
+        () = async { drop(carl.finish(&waits(&carl, "short").await).await) } => {}
+    }
+    let place = upload_to(&anna, "bert").await;
+    assert!(place.reason.as_ref().unwrap().contains("took nothing"), "{place:?}");
+
+    anna.stop().await;
+    carl.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_dribbles_is_set_back_once_another_waits() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", LONG, 82).with("short.txt", "short");

@@ -5,36 +5,51 @@
 //! that tells all names apart may be copied to one that does not, and one of two files would be lost there. So
 //! names of downloads that go on at the same time (all of one `peerctl get`) are numbered apart.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use protocol::SafeName;
 
+/// The most that a number takes away from a long name: more digits than there are names.
+const WIDEST: u32 = u32::MAX;
+
 /// The names of some downloads.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<String>);
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// The number to be tried next, by what names have in common whose numbered forms can be the same. A source
+    /// chooses thousands of names at once: the work for one of them must not grow with the others.
+    next: HashMap<String, u32>,
+}
 
 impl Names {
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a SafeName>) -> Self {
-        Self(names.map(SafeName::folding_key).collect())
+        Self { taken: names.map(SafeName::folding_key).collect(), next: HashMap::new() }
     }
 
     /// Whether some file system takes this name for one of them.
     pub(super) fn has(&self, name: &SafeName) -> bool {
-        self.0.contains(&name.folding_key())
+        self.taken.contains(&name.folding_key())
     }
 
     /// Adds the name, numbered until it is apart from the others.
     pub(super) fn add(&mut self, name: &SafeName) -> SafeName {
-        let mut candidates = std::iter::once(name.clone()).chain((2..).map(|number| name.numbered(number)));
+        if self.taken.insert(name.folding_key()) {
+            return name.clone();
+        }
+        let next = self.next.entry(name.numbered(WIDEST).folding_key()).or_insert(2);
+        let mut candidates = (*next..).map(|number| (number, name.numbered(number)));
+        let free = candidates.find(|(_, numbered)| self.taken.insert(numbered.folding_key()));
         // There are more numbers than names.
-        let free = candidates.find(|name| self.0.insert(name.folding_key()));
-        free.unwrap_or_else(|| name.clone())
+        let Some((number, numbered)) = free else { return name.clone() };
+        *next = number.saturating_add(1);
+        numbered
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use protocol::limits::{FOLDER_FILES_MAX, NAME_BYTES_MAX};
 
     use super::*;
 
@@ -56,6 +71,26 @@ mod tests {
             ]
         );
         assert!(names.has(&SafeName::sanitise("OTHER")) && !names.has(&SafeName::sanitise("another")));
+    }
+
+    /// As many as a folder may have, each one's numbered forms those of all others. The old way to number them took
+    /// minutes for each of the two, and a source chooses the names.
+    #[test]
+    fn a_folder_full_of_names_that_fold_to_one_is_numbered_in_one_go() {
+        let in_case = |length: usize, bits: usize| -> String {
+            (0..length).map(|at| if bits >> at & 1 == 1 { 'A' } else { 'a' }).collect()
+        };
+        let short = (0..FOLDER_FILES_MAX).map(|bits| in_case(14, bits));
+        // Apart in what is cut off for a number.
+        let full = "x".repeat(NAME_BYTES_MAX - 4);
+        let long = (0..3_000)
+            .flat_map(|end| [format!("{full}{end:04}"), format!("{}{end:04}", full.to_uppercase())]);
+        for names in [short.collect::<Vec<_>>(), long.collect()] {
+            let mut added = Names::default();
+            let keys: HashSet<_> =
+                names.iter().map(|name| added.add(&SafeName::sanitise(name)).folding_key()).collect();
+            assert_eq!(keys.len(), names.len());
+        }
     }
 
     proptest! {

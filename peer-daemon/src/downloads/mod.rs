@@ -73,7 +73,7 @@ use self::{
     folder::DownloadFolder,
     pending::PendingIntroductions,
     requesting::SourceTask,
-    sessions::Sessions,
+    sessions::SessionNews,
     store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
@@ -136,7 +136,7 @@ struct Shared {
     asking: Semaphore,
     /// Counts changes of state, for those who wait for one.
     changes: watch::Sender<u64>,
-    sessions: watch::Sender<Sessions>,
+    sessions: SessionNews,
 }
 
 /// Downloads can't be started.
@@ -179,7 +179,7 @@ impl Downloads {
             slot: Semaphore::new(1),
             asking: Semaphore::new(SOURCES_ASKED_MAX),
             changes: watch::Sender::new(0),
-            sessions: watch::Sender::default(),
+            sessions: SessionNews::default(),
         };
         let downloads = Self { shared: Arc::new(shared) };
         downloads.shared.parts.tracker.spawn(downloads.clone().save_changes());
@@ -261,7 +261,7 @@ impl Downloads {
 
     /// A new session is held: pending introductions are sent again.
     pub(crate) fn on_connected(&self) {
-        self.shared.sessions.send_modify(|sessions| sessions.begin(clock::now().into()));
+        self.shared.sessions.begin(clock::now().into());
     }
 
     /// Whether a source has dialled this peer since the start.
@@ -331,7 +331,7 @@ impl Downloads {
                 next = keys.changed() => if next.is_err() { return },
                 () = self.shared.parts.token.cancelled() => return,
             }
-            self.on_connected();
+            self.shared.sessions.change_keys();
         }
     }
 

@@ -28,6 +28,7 @@ use crate::{
     name_tokens::NameTokens,
     peer_stream::{
         dial_rules::Scope,
+        limits::StreamLimits,
         listen::{ListenError, PortListener, bind_download, bind_upload},
     },
     rehearsal::link_config,
@@ -232,6 +233,7 @@ impl Started {
             public_port: public_download_port,
             give_up_after: config.give_up_after,
             throttle: self.live.download.clone(),
+            limits: StreamLimits { idle: config.download_idle, ..StreamLimits::default() },
             tracker: self.tracker.clone(),
             token: self.token.clone(),
         };

@@ -38,7 +38,8 @@ pub(super) struct Layer {
     pub(super) policy: Option<Policy>,
     pub(super) give_up_after: Option<TimeSpan>,
     pub(super) conflict: Option<Conflict>,
-    /// How long an upload is borne with; for tests, and for links that are out of the ordinary.
+    /// How long a source, and an upload, are borne with; for tests, and for links that are out of the ordinary.
+    pub(super) download_idle: Option<TimeSpan>,
     pub(super) upload_idle: Option<TimeSpan>,
     pub(super) upload_slow_after: Option<TimeSpan>,
     pub(super) upload_turn: Option<TimeSpan>,
@@ -153,6 +154,7 @@ impl From<Cli> for Layer {
             policy: None,
             give_up_after: None,
             conflict: None,
+            download_idle: None,
             upload_idle: None,
             upload_slow_after: None,
             upload_turn: None,

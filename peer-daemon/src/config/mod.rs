@@ -26,7 +26,7 @@ use std::{
 
 use clap::{ArgMatches, FromArgMatches as _, parser::ValueSource};
 use ipnet::IpNet;
-use protocol::{Conflict, Profile, Username, control::Origin};
+use protocol::{Conflict, Profile, Username, control::Origin, limits::STREAM_IDLE};
 use thiserror::Error;
 
 use self::{
@@ -45,7 +45,7 @@ use crate::{
 const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
 /// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
-const GIVE_UP_AFTER: TimeSpan = TimeSpan::from_hours(7 * 24);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(7 * 24);
 /// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 
@@ -72,6 +72,8 @@ pub struct Config {
     pub conflict: Conflict,
     /// What counts at once when it is changed.
     pub live: LiveSettings,
+    /// How long a source may be silent.
+    pub download_idle: Duration,
     /// How long an upload is borne with.
     pub patience: Patience,
     pub gui: Option<GuiListen>,
@@ -195,14 +197,12 @@ impl Sources {
             public_upload_port: pick
                 .plain("public_upload_port", |layer| layer.public_upload_port, None)
                 .map(|PublicPort(port)| port),
-            give_up_after: pick
-                .plain("give_up_after", |layer| layer.give_up_after, Some(GIVE_UP_AFTER))
-                .unwrap_or(GIVE_UP_AFTER)
-                .duration(),
+            give_up_after: pick.time("give_up_after", |layer| layer.give_up_after, GIVE_UP_AFTER),
             conflict: pick
                 .plain("conflict", |layer| layer.conflict, Some(Conflict::default()))
                 .unwrap_or_default(),
             live: pick.live(),
+            download_idle: pick.time("download_idle", |layer| layer.download_idle, STREAM_IDLE),
             patience: pick.patience(),
             gui: pick.gui()?,
             state_dir: PathBuf::new(),
@@ -252,15 +252,21 @@ impl Picker<'_> {
     }
 
     fn patience(&mut self) -> Patience {
-        let mut time = |name, of: fn(&Layer) -> Option<TimeSpan>, default| {
-            self.plain(name, of, Some(TimeSpan::of(default))).map_or(default, TimeSpan::duration)
-        };
         let default = Patience::default();
         Patience {
-            idle: time("upload_idle", |layer| layer.upload_idle, default.idle),
-            slow_after: time("upload_slow_after", |layer| layer.upload_slow_after, default.slow_after),
-            turn: time("upload_turn", |layer| layer.upload_turn, default.turn),
+            idle: self.time("upload_idle", |layer| layer.upload_idle, default.idle),
+            slow_after: self.time("upload_slow_after", |layer| layer.upload_slow_after, default.slow_after),
+            turn: self.time("upload_turn", |layer| layer.upload_turn, default.turn),
         }
+    }
+
+    fn time(
+        &mut self,
+        name: &'static str,
+        of: impl Fn(&Layer) -> Option<TimeSpan>,
+        default: Duration,
+    ) -> Duration {
+        self.plain(name, of, Some(TimeSpan::of(default))).map_or(default, TimeSpan::duration)
     }
 
     fn gui(&mut self) -> Result<Option<GuiListen>, ConfigError> {

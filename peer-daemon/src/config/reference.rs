@@ -10,7 +10,7 @@ mod marked_section;
 use marked_section::{hold, table};
 
 /// What the keys are for that have no flag.
-const BEYOND_FLAGS: [(&str, &str); 13] = [
+const BEYOND_FLAGS: [(&str, &str); 14] = [
     ("join_key", "What a closed community's coordinator wants to hear. In the file only"),
     ("insecure_coordinator", "Take plain http:// to a coordinator elsewhere, where all can read along"),
     ("upload_rate", "Bytes a second that are given at most, such as `2M`; 0 for no limit"),
@@ -19,6 +19,7 @@ const BEYOND_FLAGS: [(&str, &str); 13] = [
     ("policy", "`auto` gives to whoever asks, `ask` waits for your word"),
     ("give_up_after", "A download that gets no byte for so long fails"),
     ("conflict", "Where a name is taken: `rename`, `skip` or `overwrite`"),
+    ("download_idle", "A source that is silent for so long is left, and another one looked for"),
     ("upload_idle", "An upload that is silent for so long ends"),
     ("upload_slow_after", "One under 8 KiB/s for so long makes way while others wait"),
     ("upload_turn", "After so long, others have their turn"),

@@ -119,10 +119,6 @@ impl PublicPort {
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 impl TimeSpan {
-    pub const fn from_hours(hours: u64) -> Self {
-        Self(Duration::from_hours(hours))
-    }
-
     pub fn duration(self) -> Duration {
         self.0
     }

@@ -71,7 +71,8 @@ async fn dial(
     let (_, identity) = parts.identities.current().ok_or(NoStream::NoIdentity)?;
     let (stream, ticket) = parts.dialler.dial(endpoint).await?;
     let stream = Throttled::reading(stream, parts.throttle.clone());
-    let mut requester = Requester::establish(stream, &identity, Some(certificate)).await?.naming(id);
+    let mut requester =
+        Requester::establish(parts.limits, stream, &identity, Some(certificate)).await?.naming(id);
     let proof = requester.proof().await?;
     downloads.shared.pending.settle(&proof, requester, Way::Dialled).map_err(|_| NoStream::Key)?;
     parts.dialler.established(&ticket);

@@ -72,6 +72,7 @@ use self::{
     entry::Entry,
     folder::DownloadFolder,
     pending::PendingIntroductions,
+    receive::Receiver,
     requesting::SourceTask,
     sessions::SessionNews,
     store::DownloadStore,
@@ -82,7 +83,7 @@ use crate::{
     coordinator_link::CoordinatorLink,
     dialler::Dialler,
     introductions::keeper::IdentityKeeper,
-    peer_stream::{listen::PortListener, throttle::Throttle},
+    peer_stream::{limits::StreamLimits, listen::PortListener, throttle::Throttle},
     searches::{Searches, Source},
     state::{State, StateError},
 };
@@ -107,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) give_up_after: Duration,
     /// How fast files may come.
     pub(crate) throttle: Throttle,
+    /// How long a source is borne with.
+    pub(crate) limits: StreamLimits,
     pub(crate) tracker: TaskTracker,
     pub(crate) token: CancellationToken,
 }
@@ -158,15 +161,13 @@ impl Downloads {
         book.restore(loaded, &parts.token);
         let waiting = book.waiting_sources();
         let pending = PendingIntroductions::default();
-        let receiving = receive::receive_dial_backs(
-            listener,
-            pending.clone(),
-            parts.identities.clone(),
-            parts.throttle.clone(),
-            parts.tracker.clone(),
-            parts.token.clone(),
-        );
-        parts.tracker.spawn(receiving);
+        let receiver = Receiver {
+            pending: pending.clone(),
+            identities: parts.identities.clone(),
+            throttle: parts.throttle.clone(),
+            limits: parts.limits,
+        };
+        parts.tracker.spawn(receiver.accept(listener, parts.tracker.clone(), parts.token.clone()));
         let shared = Shared {
             parts,
             store,

@@ -59,8 +59,12 @@ pub(crate) enum Setback {
     StreamEnded,
     #[error("the stream broke off")]
     StreamLost,
-    #[error("the source fell silent for {} seconds in the middle of the stream", STREAM_IDLE.as_secs())]
-    StreamSilent,
+    #[error("the source fell silent for {seconds} seconds in the middle of the stream")]
+    StreamSilent {
+        /// How long it was waited for; what was kept before that could be set has none.
+        #[serde(default = "stream_idle_seconds")]
+        seconds: u64,
+    },
     #[error("the source sent a piece twice that does not belong to the file")]
     WrongPiece,
     /// The others of its folder are there.
@@ -152,7 +156,7 @@ impl Setback {
             }
             Self::Declined { reason: DeclineReason::VersionUnsupported, .. } => Cause::VersionMismatch,
             Self::Declined { .. } | Self::Refused { .. } | Self::NotAccepted => Cause::Declined,
-            Self::StreamEnded | Self::StreamLost | Self::StreamSilent => Cause::StreamLost,
+            Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. } => Cause::StreamLost,
             Self::WrongKey
             | Self::WrongPiece
             | Self::FilePassedOver { .. }
@@ -173,7 +177,7 @@ impl Setback {
             Self::StreamLost => Remedy::AskAgain,
             Self::NoWord
             | Self::NoDialBack
-            | Self::StreamSilent
+            | Self::StreamSilent { .. }
             | Self::NotAccepted
             | Self::Declined { reason: DeclineReason::QueueFull, .. } => Remedy::Elsewhere(Verdict::NotNow),
             // What came before a crash of this peer may still be answered.
@@ -213,7 +217,7 @@ impl Setback {
 
     /// Whether it ends the stream without saying anything about the file.
     pub(crate) fn is_about_the_stream(&self) -> bool {
-        matches!(self, Self::StreamEnded | Self::StreamLost | Self::StreamSilent)
+        matches!(self, Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. })
     }
 
     /// Whether the stream is still good for the next file.
@@ -234,7 +238,7 @@ impl From<StreamError> for Setback {
             StreamError::Refused { code, .. } => Self::Refused { what: code.title().to_owned() },
             StreamError::Ended => Self::StreamEnded,
             StreamError::Lost => Self::StreamLost,
-            StreamError::Idle => Self::StreamSilent,
+            StreamError::Idle { after } => Self::StreamSilent { seconds: after.as_secs() },
             StreamError::NotAccepted => Self::NotAccepted,
             StreamError::Handshake(_) | StreamError::Pin => Self::ProtocolBroken { how: error.to_string() },
             StreamError::Protocol(how) => Self::ProtocolBroken { how: how.to_owned() },
@@ -259,6 +263,10 @@ impl From<CallError> for Setback {
             },
         }
     }
+}
+
+fn stream_idle_seconds() -> u64 {
+    STREAM_IDLE.as_secs()
 }
 
 fn lacking_sentence(files: u64, path: &str) -> String {
@@ -301,6 +309,17 @@ mod tests {
     use protocol::{VERSION, introduction::DeclineReason};
 
     use super::Setback;
+
+    #[test]
+    fn a_silence_is_told_with_how_long_it_was_borne() {
+        let kept = r#"{"setback":"stream_silent","seconds":5}"#;
+        // As it was kept before that could be set.
+        for (kept, seconds) in [(kept, 5), (r#"{"setback":"stream_silent"}"#, 30)] {
+            let silent: Setback = serde_json::from_str(kept).unwrap();
+            assert_eq!(silent, Setback::StreamSilent { seconds });
+            assert!(silent.to_string().contains(&format!("for {seconds} seconds")), "{silent}");
+        }
+    }
 
     #[test]
     fn a_source_of_another_version_is_told_with_both_where_it_says_its_own() {

@@ -52,8 +52,8 @@ pub enum StreamError {
     Ended,
     #[error("the stream broke off")]
     Lost,
-    #[error("nothing came in time")]
-    Idle,
+    #[error("nothing came for {} s", after.as_secs())]
+    Idle { after: Duration },
     #[error("the target refused: {} ({status})", code.title())]
     Refused { status: u16, code: Code },
     #[error("the target broke the protocol: {0}")]
@@ -64,7 +64,6 @@ impl From<TlsError> for StreamError {
     fn from(error: TlsError) -> Self {
         match error {
             TlsError::Pin => Self::Pin,
-            TlsError::Silent => Self::Idle,
             other => Self::Handshake(other),
         }
     }
@@ -100,18 +99,6 @@ impl Requester {
     /// the target named in its answer. A target that does not accept this peer's certificate shows that at
     /// the first request.
     pub async fn establish<IO>(
-        io: IO,
-        identity: &Identity,
-        expected_target: Option<CertificateSha256>,
-    ) -> Result<Self, StreamError>
-    where
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        Self::establish_within(StreamLimits::default(), io, identity, expected_target).await
-    }
-
-    /// [`Self::establish`], with other limits.
-    pub async fn establish_within<IO>(
         limits: StreamLimits,
         io: IO,
         identity: &Identity,
@@ -269,8 +256,9 @@ impl FileBody<'_> {
     /// The next bytes, as they come; `None` once the whole range has.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StreamError> {
         loop {
-            let frame = timeout(self.idle, self.body.frame()).await.map_err(|_| StreamError::Idle)?;
-            let Some(frame) = frame.transpose()? else {
+            let after = self.idle;
+            let frame = timeout(after, self.body.frame()).await;
+            let Some(frame) = frame.map_err(|_| StreamError::Idle { after })?.transpose()? else {
                 return if self.remaining == 0 { Ok(None) } else { Err(StreamError::Lost) };
             };
             // Trailers say nothing here.
@@ -303,7 +291,7 @@ async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, StreamError>>,
 ) -> Result<T, StreamError> {
-    timeout(limit, work).await.map_err(|_| StreamError::Idle)?
+    timeout(limit, work).await.map_err(|_| StreamError::Idle { after: limit })?
 }
 
 /// The whole of a small body.

@@ -87,22 +87,6 @@ pub enum ServeError {
 /// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or is ended.
 /// `identity` is the one that the seal was made for.
 pub async fn serve<IO, S>(
-    io: IO,
-    identity: &Identity,
-    offer: Offer,
-    shelf: Arc<S>,
-    progress: Arc<ServeProgress>,
-    steering: Steering,
-) -> Result<Served, ServeError>
-where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: Shelf,
-{
-    serve_within(StreamLimits::default(), io, identity, offer, shelf, progress, steering).await
-}
-
-/// [`serve`], with other limits.
-pub async fn serve_within<IO, S>(
     limits: StreamLimits,
     io: IO,
     identity: &Identity,

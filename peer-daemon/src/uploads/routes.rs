@@ -16,7 +16,7 @@ use crate::{
     peer_stream::{
         limits::StreamLimits,
         progress::{Phase, ServeProgress},
-        server::{Offer, ServeError, Served, Steering, serve_within},
+        server::{Offer, ServeError, Served, Steering, serve},
     },
 };
 
@@ -94,6 +94,6 @@ impl Route<'_> {
         let library = Arc::new(self.library.clone());
         let progress = Arc::clone(self.progress);
         let (offer, steering) = (self.offer.clone(), self.steering.clone());
-        serve_within(self.limits, stream, self.identity, offer, library, progress, steering).await
+        serve(self.limits, stream, self.identity, offer, library, progress, steering).await
     }
 }

@@ -88,7 +88,8 @@ async fn a_requester_is_answered() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let _serving = peers.serve(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
     let (stream, _) = listener.accept().await.unwrap();
-    let mut requester = Requester::establish(stream, &peers.requester, None).await.unwrap();
+    let mut requester =
+        Requester::establish(StreamLimits::default(), stream, &peers.requester, None).await.unwrap();
     assert_eq!(requester.proof().await.unwrap().message_key, peers.offer.message_key);
 }
 
@@ -96,15 +97,18 @@ async fn a_requester_is_answered() {
 #[tokio::test]
 async fn a_stranger_on_the_download_port_is_named_in_time() {
     for (bytes, is_expected) in [
-        (&b""[..], (|error| matches!(error, StreamError::Idle)) as fn(&StreamError) -> bool),
+        (
+            &b""[..],
+            (|error| matches!(error, StreamError::Handshake(TlsError::Silent))) as fn(&StreamError) -> bool,
+        ),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", |error| matches!(error, StreamError::Handshake(_))),
-        (&[22, 3, 3, 0, 4], |error| matches!(error, StreamError::Idle)),
+        (&[22, 3, 3, 0, 4], |error| matches!(error, StreamError::Handshake(TlsError::Silent))),
     ] {
         let (near, mut far) = tokio::io::duplex(4096);
         let peers = Peers::new();
         let limits = StreamLimits { handshake: Duration::from_millis(200), ..SHORT };
         far.write_all(bytes).await.unwrap();
-        let error = Requester::establish_within(limits, near, &peers.requester, None).await.unwrap_err();
+        let error = Requester::establish(limits, near, &peers.requester, None).await.unwrap_err();
         assert!(is_expected(&error), "{bytes:?}: {error:?}");
     }
 }

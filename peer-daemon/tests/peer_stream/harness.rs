@@ -19,7 +19,7 @@ use peer_daemon::{
         limits::StreamLimits,
         offered::Offered,
         progress::ServeProgress,
-        server::{Offer, ServeError, Served, Steering, serve_within},
+        server::{Offer, ServeError, Served, Steering, serve},
         shelf::{OnShelf, Shelf, ShelfError, ShelfFile},
     },
 };
@@ -169,7 +169,7 @@ impl Peers {
         let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
         let (steering, limits) = (self.steering.clone(), self.limits);
         TaskTracker::new()
-            .spawn(async move { serve_within(limits, io, &target, offer, files, progress, steering).await })
+            .spawn(async move { serve(limits, io, &target, offer, files, progress, steering).await })
     }
 
     /// A pipe in memory, its far end served.
@@ -182,7 +182,7 @@ impl Peers {
     pub(crate) async fn connect(&self) -> (Requester, Serving) {
         let (near, serving) = self.pipe();
         let expected = Some(self.target.certificate_sha256());
-        (Requester::establish_within(self.limits, near, &self.requester, expected).await.unwrap(), serving)
+        (Requester::establish(self.limits, near, &self.requester, expected).await.unwrap(), serving)
     }
 }
 

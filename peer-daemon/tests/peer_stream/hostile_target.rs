@@ -33,7 +33,7 @@ async fn lying_target(response: Vec<u8>, then_silent: bool) -> (Requester, JoinH
         }
         request
     });
-    let requester = Requester::establish_within(SHORT, near, &peers.requester, None).await.unwrap();
+    let requester = Requester::establish(SHORT, near, &peers.requester, None).await.unwrap();
     (requester, lying)
 }
 
@@ -197,10 +197,10 @@ async fn silence_is_named_wherever_it_begins() {
             .await
             .expect("no limit struck")
             .unwrap_err();
-        assert!(matches!(error, StreamError::Idle), "{shown}: {error:?}");
+        assert!(matches!(error, StreamError::Idle { .. }), "{shown}: {error:?}");
     }
     let (mut requester, _lying) = lying_target(Vec::new(), true).await;
-    assert!(matches!(requester.proof().await, Err(StreamError::Idle)));
+    assert!(matches!(requester.proof().await, Err(StreamError::Idle { .. })));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use peer_daemon::{
         client::{Requester, StreamError},
         dial::dial,
         dial_rules::{DialRules, Scope},
+        limits::StreamLimits,
         listen::{bind_download, bind_upload},
         progress::{CurrentItem, Phase},
         server::{Ended, ServeError, Steering},
@@ -34,7 +35,8 @@ async fn a_dial_back_brings_a_verified_file() {
     let (stream, from) = download.accept().await;
     assert_eq!(from.port(), upload.port(), "the dial-back leaves from the upload port");
 
-    let mut requester = Requester::establish(stream, &peers.requester, None).await.unwrap();
+    let mut requester =
+        Requester::establish(StreamLimits::default(), stream, &peers.requester, None).await.unwrap();
     assert_eq!(requester.target_certificate(), peers.target.certificate_sha256());
     let proof = requester.proof().await.unwrap();
     assert_eq!((proof.id, proof.message_key), (peers.offer.id, peers.offer.message_key.clone()));
@@ -146,7 +148,8 @@ async fn phases_can_be_waited_for() {
     let (peers, file) = Peers::offering(&content(10));
     let (near, _serving) = peers.pipe();
     assert_eq!(peers.progress.phase(), Phase::Connected);
-    let mut requester = Requester::establish(near, &peers.requester, None).await.unwrap();
+    let mut requester =
+        Requester::establish(StreamLimits::default(), near, &peers.requester, None).await.unwrap();
     peers.progress.reached(Phase::Verified).await;
     fetch(&mut requester, &file, 0..10).await.unwrap();
     peers.progress.reached(Phase::Asked).await;
@@ -206,14 +209,21 @@ async fn each_side_refuses_another_certificate_than_the_pinned_one() {
     let (mut peers, file) = Peers::offering(&content(10));
     let (near, serving) = peers.pipe();
     let stranger = Identity::generate(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let refused = Requester::establish(near, &peers.requester, Some(stranger.certificate_sha256())).await;
+    let refused = Requester::establish(
+        StreamLimits::default(),
+        near,
+        &peers.requester,
+        Some(stranger.certificate_sha256()),
+    )
+    .await;
     assert!(matches!(refused, Err(StreamError::Pin)), "{refused:?}");
     assert!(matches!(ended(serving).await, Err(ServeError::Tls(TlsError::Handshake(_)))));
 
     // In TLS 1.3 a requester hears of it only with its first request.
     peers.requester = stranger;
     let (near, serving) = peers.pipe();
-    let mut requester = Requester::establish(near, &peers.requester, None).await.unwrap();
+    let mut requester =
+        Requester::establish(StreamLimits::default(), near, &peers.requester, None).await.unwrap();
     let refused = fetch(&mut requester, &file, 0..10).await;
     assert!(matches!(refused, Err((_, StreamError::NotAccepted))), "{refused:?}");
     assert!(matches!(ended(serving).await, Err(ServeError::Tls(TlsError::Pin))));

@@ -35,9 +35,7 @@ pub(super) async fn serve(
         let offer = offers.iter().find(|offer| path.contains(&offer.file.root.to_string()));
         let offer = offer.expect("a file of the introduction is asked for");
         if matches!(offer.manner, Manner::FallsSilent) {
-            // Until the requester has enough of it.
-            let _ = stream.read(&mut [0]).await;
-            return Ok(());
+            return fall_silent(&mut stream).await;
         }
         if matches!(offer.manner, Manner::Refuses) {
             offer.asked.fetch_add(1, Ordering::Relaxed);
@@ -72,6 +70,11 @@ async fn send_range(stream: &mut Stream, offer: &Offered, head: &str) -> io::Res
             write(stream, partial, &told(&other, size), body.len() - 1, &body[1..]).await
         }
         Manner::IgnoresRange if !is_first => write(stream, "200 OK", &etag, size, &offer.content).await,
+        Manner::FallsSilentMidway => {
+            let half = body.len() / 2;
+            write(stream, partial, &told(&range, size), body.len(), &body[..half]).await?;
+            fall_silent(stream).await
+        }
         Manner::Truncates | Manner::IgnoresRange => {
             let cut = body.len().div_ceil(2);
             write(stream, partial, &told(&range, size), body.len(), &body[..cut]).await?;
@@ -92,6 +95,12 @@ async fn send_range(stream: &mut Stream, offer: &Offered, head: &str) -> io::Res
 }
 
 /// Turns a bit in each piece that is to be wrong. Ranges begin with a piece.
+/// Until the requester has enough of it, and breaks off.
+async fn fall_silent(stream: &mut Stream) -> io::Result<()> {
+    let _broken_off = stream.read(&mut [0]).await;
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
 fn spoil(body: &mut [u8], range: &Range<usize>, one_in: u32, seed: u64) {
     for (index, piece) in (range.start / PIECE..).zip(body.chunks_mut(PIECE)) {
         if StdRng::seed_from_u64(seed ^ index as u64).random_ratio(1, one_in) {

@@ -38,6 +38,8 @@ pub enum Manner {
     Honest,
     /// Nothing comes after the proof.
     FallsSilent,
+    /// Half of a response comes, and then nothing more.
+    FallsSilentMidway,
     /// Each response ends somewhere in its middle.
     Truncates,
     /// The file has become longer meanwhile, it says.

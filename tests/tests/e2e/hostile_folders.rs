@@ -12,7 +12,7 @@ use hearsay_tests::{
     wait::PATIENCE,
 };
 use protocol::{
-    FolderSummary,
+    FolderSummary, Username,
     control::{Cause, Download, DownloadState, FolderProgress},
 };
 
@@ -127,6 +127,50 @@ async fn paths_that_fold_together_are_numbered_apart() {
         ["four", "one", "two", "three"]
     );
     drop(mallory);
+    carl.stop().await;
+    scene.stop().await;
+}
+
+/// In the middle of a small file, and of a large one: what had come before stays, and so does the half of the large one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_falls_silent_within_a_folder_is_left_for_another_one() {
+    let large = random(4 * PIECE, 4);
+    let folder = |silent: [Manner; 2]| {
+        let files: [(&str, &[u8], Manner); 4] = [
+            ("a first", b"before it all", Manner::Honest),
+            ("b large", &large, silent[0]),
+            ("c small", b"in the middle of it", silent[1]),
+            ("d last", b"after it all", Manner::Honest),
+        ];
+        Offered::folder("Silence", &files)
+    };
+    let scene = Scene::start().await;
+    let first = folder([Manner::FallsSilentMidway, Manner::Honest]);
+    let mallory = scene.scripted_peer("mallory").await.offering(first);
+    let carl = scene.peer("carl").configured("download_idle = \"3s\"\n").connected().await;
+    let download = carl.begin("silence").await;
+    let half = (b"before it all".len() + 2 * PIECE) as u64;
+    carl.wait_for_download(&download, "stands still", PATIENCE, |now| now.received == half).await;
+    let second = folder([Manner::Honest, Manner::FallsSilentMidway]);
+    let berta = scene.scripted_peer("berta").await.offering(second);
+    let of_berta = |now: &Download| now.username.as_str() == "berta" && now.received > half;
+    carl.wait_for_download(&download, "goes on at berta", RECOVERY, of_berta).await;
+    assert_eq!(berta.asked_for_content(b"before it all"), 0, "what was there is asked for again");
+    drop(mallory);
+    let anna = scene.scripted_peer("anna").await.offering(folder([Manner::Honest, Manner::Honest]));
+    let ended = ends(&carl, &download).await;
+    assert_eq!((ended.state, ended.username.as_str()), (DownloadState::Finished, "anna"), "{ended:?}");
+    assert_eq!(anna.asked_for_content(&large), 0, "what was there is asked for again");
+    assert_eq!(fs::read(carl.downloaded("Silence/b large")).unwrap(), large);
+    let why = carl.why(&download).await;
+    let silent: Vec<_> = why.steps.iter().filter(|step| step.step == "stream_silent").collect();
+    let mut who: Vec<_> =
+        silent.iter().filter_map(|step| step.username.as_ref()).map(Username::as_str).collect();
+    // Asked once more where the other one had not come yet.
+    who.dedup();
+    assert_eq!(who, ["mallory", "berta"], "{why:#?}");
+    assert!(silent.iter().all(|step| step.sentence.contains("for 3 seconds")), "{silent:#?}");
+    drop((anna, berta));
     carl.stop().await;
     scene.stop().await;
 }

@@ -16,8 +16,6 @@ use protocol::control::{Cause, Download, DownloadState, ExitCode};
 const FILE: usize = 3 * PIECE + 4_321;
 /// Of several that need another source, one is searched for after the other.
 const RECOVERY: Duration = Duration::from_mins(1);
-/// Nothing for 30 s, and then another source.
-const SILENCE: Duration = Duration::from_secs(50);
 
 fn name_of(number: usize) -> String {
     format!("treasure {number}.bin")
@@ -115,18 +113,19 @@ async fn a_source_that_falls_silent_holds_nobody_up_for_longer_than_its_silence_
     let files = treasures(1, FILE, 91).with("other.txt", "something else");
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
     let mallory = mallory(&scene, &files, &[Manner::FallsSilent]).await;
-    let bert = scene.peer("bert").connected().await;
+    let bert = scene.peer("bert").configured("download_idle = \"3s\"\n").connected().await;
 
     let silent = bert.begin_from("mallory", &name_of(0)).await;
     bert.wait_for_download(&silent, "has the slot", PATIENCE, |now| now.state == DownloadState::Transferring)
         .await;
     let other = bert.begin("other").await;
     for download in [&other, &silent] {
-        bert.wait_for_download(download, "arrives", SILENCE, |now| now.state == DownloadState::Finished)
+        bert.wait_for_download(download, "arrives", RECOVERY, |now| now.state == DownloadState::Finished)
             .await;
     }
     let why = bert.why(&silent).await;
-    assert!(why.steps.iter().any(|step| step.step == "stream_silent"), "{why:#?}");
+    let told = why.steps.iter().find(|step| step.step == "stream_silent").expect("that it was silent");
+    assert!(told.sentence.contains("for 3 seconds"), "{told:?}");
     assert_eq!(bert.digest_of(&name_of(0)), files.digest(&name_of(0)));
 
     drop(mallory);

@@ -1,13 +1,14 @@
 //! The bare server: actix-web that parks polls and wakes them all with one message, and nothing else. No sessions,
 //! no tokens, no zeroing. What the coordinator costs beyond it is what it does.
 //!
-//! With `--closing`, its connections end as those of the coordinator do: at a random time 20 to 50 s after they began,
-//! with the answer of that moment; each in its own time, where the coordinator combines ends with answers and with each
+//! With `--close-after`, its connections end as those of the coordinator do: at a random time within such limits after
+//! they began, with the answer of that moment; each in its own time, where the coordinator combines ends with answers and with each
 //! other. What that costs is the price of forgetting with this HTTP library when nothing is done about it.
 
 use std::{
     fs, io,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::Path,
     pin::pin,
     sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
@@ -22,8 +23,6 @@ use crate::clock;
 const BACKLOG: u32 = 4_096;
 const CONNECTIONS_A_WORKER: usize = 25_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-
-const CLOSE_AFTER_MILLISECONDS: std::ops::RangeInclusive<u64> = 20_000..=50_000;
 
 /// When a connection is to end.
 struct CloseAt(Instant);
@@ -97,11 +96,16 @@ async fn parked(board: web::Data<Board>) -> String {
 
 /// Serves until SIGTERM; writes where it listens, as the coordinator does.
 #[actix_web::main]
-pub(crate) async fn serve(listen: SocketAddr, ready_file: &Path, closing: bool) -> io::Result<()> {
+pub(crate) async fn serve(
+    listen: SocketAddr,
+    ready_file: &Path,
+    close_after: Option<RangeInclusive<Duration>>,
+) -> io::Result<()> {
     crate::measure::raise_open_files()?;
     let board = web::Data::new(Board::default());
+    let is_closing = close_after.is_some();
     let server = HttpServer::new(move || {
-        let events = if closing { web::get().to(poll_closing) } else { web::get().to(poll) };
+        let events = if is_closing { web::get().to(poll_closing) } else { web::get().to(poll) };
         App::new()
             .app_data(board.clone())
             .route("/v1/events", events)
@@ -112,9 +116,8 @@ pub(crate) async fn serve(listen: SocketAddr, ready_file: &Path, closing: bool) 
     .max_connections(CONNECTIONS_A_WORKER)
     .keep_alive(KEEP_ALIVE)
     .on_connect(move |_, data| {
-        if closing {
-            let after = Duration::from_millis(rand::random_range(CLOSE_AFTER_MILLISECONDS));
-            data.insert(CloseAt(clock::now() + after));
+        if let Some(close_after) = &close_after {
+            data.insert(CloseAt(clock::now() + rand::random_range(close_after.clone())));
         }
     })
     // Its parked polls would never end by themselves.

@@ -3,9 +3,17 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum as _};
 
-use crate::{bare_server, face, introductions, measure, restart, small_files, stream, sustained, waves};
+use crate::{
+    bare_server,
+    column::Column,
+    face, introductions, measure,
+    pace::Pace,
+    restart, searches,
+    side_by_side::{self, Plan},
+    small_files, stream,
+};
 
 #[derive(Parser)]
 #[command(name = "hearsay-bench", about = "Measurements against named baselines")]
@@ -16,15 +24,22 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Memory a parked peer, connects, searches that reach all: the coordinator and a bare long-poll, in turns
+    /// What peers cost that are there and search: the coordinator, a bare long-poll, nchan and uhub, in turns
     Coordinator {
         /// How many peers, one measurement after the other
         #[arg(long, value_delimiter = ',', default_value = "1000,5000,15000")]
         peers: Vec<usize>,
-        /// Searches, one every so many seconds
-        #[arg(long, default_value_t = 12)]
-        searches: usize,
-        #[arg(long, default_value_t = 5)]
+        /// Only these servers
+        #[arg(long, value_delimiter = ',', value_enum, default_values_t = Column::value_variants().iter().copied())]
+        columns: Vec<Column>,
+        /// Medians are told, and the lowest and highest beside them
+        #[arg(long, default_value_t = 1)]
+        runs: usize,
+        /// In each run; 8 are as many as a connection lives to hear
+        #[arg(long, default_value_t = 8)]
+        searches: u32,
+        /// Seconds from search to search; connections live for 4 to 10 of them
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         interval: u64,
     },
     /// Many searches a second over some time: nothing lost, time to the first result, memory
@@ -32,7 +47,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1_000)]
         peers: usize,
         /// A second
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         rate: u32,
         #[arg(long, default_value_t = 60)]
         seconds: u64,
@@ -75,15 +90,18 @@ pub(crate) enum Command {
         listen: SocketAddr,
         #[arg(long)]
         ready_file: PathBuf,
-        /// Ends connections as the coordinator ends those that carried content
-        #[arg(long)]
-        closing: bool,
+        /// Ends connections as the coordinator ends those that carried content: so many milliseconds after they began,
+        /// at the least and at the most
+        #[arg(long, num_args = 2, value_names = ["LEAST", "MOST"])]
+        close_after: Vec<u64>,
     },
 }
 
 pub(crate) fn run(command: Command) -> Result<()> {
-    if let Command::BareServer { listen, ready_file, closing } = command {
-        return Ok(bare_server::serve(listen, &ready_file, closing)?);
+    if let Command::BareServer { listen, ready_file, close_after } = command {
+        let after = close_after.first().zip(close_after.last());
+        let after = after.map(|(least, most)| Duration::from_millis(*least)..=Duration::from_millis(*most));
+        return Ok(bare_server::serve(listen, &ready_file, after)?);
     }
     if let Command::Stream { .. } | Command::SmallFiles { .. } | Command::Face { .. } = command {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -95,11 +113,12 @@ pub(crate) fn run(command: Command) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Coordinator { peers, searches, interval } => {
-                waves::run(&peers, searches, Duration::from_secs(interval)).await
+            Command::Coordinator { peers, columns, runs, searches, interval } => {
+                let pace = Pace { searches, interval: Duration::from_secs(interval) };
+                side_by_side::run(&Plan { sizes: peers, columns, runs, pace }).await
             }
             Command::Searches { peers, rate, seconds } => {
-                sustained::run(peers, rate, Duration::from_secs(seconds)).await
+                searches::run(peers, rate, Duration::from_secs(seconds)).await
             }
             Command::Introductions { rounds } => introductions::run(rounds).await,
             Command::Restart { peers } => restart::run(peers).await,

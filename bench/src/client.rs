@@ -11,6 +11,8 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
+use crate::traffic;
+
 /// An answer's head and body, with much room: batches have 128 KiB at most.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES: usize = 4 * 1024;
@@ -25,6 +27,7 @@ pub(crate) struct Answer {
 
 pub(crate) struct Connection {
     stream: TcpStream,
+    is_counted: bool,
 }
 
 impl Connection {
@@ -35,7 +38,13 @@ impl Connection {
         socket.bind((from, 0).into())?;
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream })
+        Ok(Self { stream, is_counted: false })
+    }
+
+    /// What passes over it counts as traffic of a peer.
+    pub(crate) fn counted(mut self) -> Self {
+        self.is_counted = true;
+        self
     }
 
     /// Makes a call. Dropping this loses the connection's place: open another one.
@@ -56,6 +65,7 @@ impl Connection {
             request.push_str("\r\n");
         }
         self.stream.write_all(request.as_bytes()).await?;
+        self.passed(request.len());
         self.answer().await
     }
 
@@ -84,11 +94,18 @@ impl Connection {
                 }
                 let body = String::from_utf8_lossy(&bytes[head_end + 4..end]).into_owned();
                 let Head { status, retry_after, is_last, .. } = head;
+                self.passed(end);
                 return Ok(Answer { status, retry_after, body, is_last });
             }
             if bytes.len() > ANSWER_BYTES_MAX {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
+        }
+    }
+
+    fn passed(&self, bytes: usize) {
+        if self.is_counted {
+            traffic::passed(bytes);
         }
     }
 }

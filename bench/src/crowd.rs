@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Connects that are under way at once.
-const CONNECTS_AT_ONCE: usize = 64;
+pub(crate) const CONNECTS_AT_ONCE: usize = 64;
 
 /// What the crowd has heard.
 #[derive(Default)]

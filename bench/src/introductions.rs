@@ -69,7 +69,7 @@ pub(crate) async fn run(rounds: usize) -> Result<()> {
         .await?;
     drop(local);
     server.stop().await;
-    let mut table = Table::new(&KINDS.map(str::to_owned));
+    let mut table = Table::new("", &KINDS.map(str::to_owned));
     for percent in [10, 50, 90, 99] {
         table.row(
             &format!("p{percent}"),

@@ -6,25 +6,34 @@
 //! its own. Servers are processes of their own, for the limit on open files is one a process.
 #![allow(clippy::print_stdout, reason = "a tool for a terminal: what it prints is what it is for")]
 
+mod adc;
 mod bare_server;
 mod baseline;
 mod cli;
 mod client;
 mod clock;
+mod column;
 mod crowd;
 mod face;
 mod figures;
 mod introductions;
 mod measure;
 mod nchan;
+mod pace;
 mod peer;
+mod quantity;
+mod relays;
 mod report;
 mod restart;
+mod searches;
 mod server;
+mod side_by_side;
 mod small_files;
 mod stream;
 mod sustained;
+mod traffic;
 mod turns;
+mod uhub;
 mod waves;
 
 use std::process::ExitCode;

@@ -195,11 +195,11 @@ async fn call(
     let was_kept = kept.is_some();
     let mut connection = match kept.take() {
         Some(connection) => connection,
-        None => Connection::open(from, to).await?,
+        None => Connection::open(from, to).await?.counted(),
     };
     let answer = match connection.call(method, path, headers, body).await {
         Err(_) if was_kept => {
-            connection = Connection::open(from, to).await?;
+            connection = Connection::open(from, to).await?.counted();
             connection.call(method, path, headers, body).await?
         }
         answer => answer?,

@@ -1,6 +1,6 @@
 //! A server under measurement: the coordinator, or one that it is compared with.
 
-use std::{env, fs, net::SocketAddr, process::Command, time::Duration};
+use std::{env, fs, net::SocketAddr, ops::RangeInclusive, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result};
 use hearsay_tests::{
@@ -10,10 +10,10 @@ use hearsay_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{client::Connection, clock, measure, nchan, peer};
+use crate::{client::Connection, clock, measure, nchan, peer, uhub};
 
 /// How long all peers together may take for a step.
-const STEP_MAX: Duration = Duration::from_mins(3);
+pub(crate) const STEP_MAX: Duration = Duration::from_mins(3);
 const GLANCE: Duration = Duration::from_millis(5);
 
 enum Kind {
@@ -39,14 +39,15 @@ impl Server {
         Ok(Self { kind: Kind::Coordinator(coordinator), address, ops })
     }
 
-    /// The bare server, with connections that end as the coordinator's or not.
-    pub(crate) async fn bare(closing: bool) -> Result<Self> {
+    /// The bare server; with times, connections end at a random one of them after they began.
+    pub(crate) async fn bare(closing: Option<RangeInclusive<Duration>>) -> Result<Self> {
         let folder = TempDir::with_prefix("hearsay-bare-")?;
         let ready_file = folder.path().join("ready.json");
         let mut command = Command::new(env::current_exe()?);
         command.args(["bare-server", "--listen", "127.0.0.1:0", "--ready-file"]).arg(&ready_file);
-        if closing {
-            command.arg("--closing");
+        if let Some(after) = closing {
+            let milliseconds = |time: &Duration| time.as_millis().to_string();
+            command.arg("--close-after").args([after.start(), after.end()].map(milliseconds));
         }
         let mut program = Program::start("bare-server", &mut command, folder.path());
         let ready: serde_json::Value = until("the bare server is ready", PATIENCE, async || {
@@ -61,6 +62,13 @@ impl Server {
     pub(crate) async fn nchan() -> Result<Self> {
         let folder = TempDir::with_prefix("hearsay-nchan-")?;
         let (program, address) = nchan::start(&folder).await?;
+        Ok(Self { kind: Kind::Baseline { program, _folder: folder }, address, ops: address })
+    }
+
+    /// It has no polls that could be asked for.
+    pub(crate) async fn uhub() -> Result<Self> {
+        let folder = TempDir::with_prefix("hearsay-uhub-")?;
+        let (program, address) = uhub::start(&folder).await?;
         Ok(Self { kind: Kind::Baseline { program, _folder: folder }, address, ops: address })
     }
 
@@ -105,7 +113,7 @@ impl Server {
     pub(crate) async fn stop(self) {
         match self.kind {
             Kind::Coordinator(coordinator) => coordinator.stop().await,
-            // It has nothing to finish, and nchan does not end cleanly in a single process.
+            // They have nothing to finish, and nchan does not end cleanly in a single process.
             Kind::Baseline { program, .. } => program.kill(),
         }
     }

@@ -1,39 +1,88 @@
 //! Many searches a second over some time: whether all results arrive, and how soon the first one does.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use protocol::{Event, SearchId};
-use tokio::{sync::Notify, task::LocalSet};
+use tokio::{
+    sync::Notify,
+    task::LocalSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use crate::{
     clock,
-    crowd::{self, Heard},
-    measure::{median, percentile},
+    measure::percentile,
     peer::{Peer, Polled},
-    report::milliseconds,
     server::Server,
 };
 
 /// Peers that have what is searched for: each search gets so many answers.
-const ANSWERERS: usize = 10;
-/// A session may search once a second.
-const SEARCHERS_A_RATE: usize = 2;
+pub(crate) const ANSWERERS: usize = 10;
+/// A session may search once a second, and does half as often.
+const SEARCHER_RESTS: Duration = Duration::from_secs(2);
 const NAME: &str = "holiday photos 2026.zip";
 const QUERY: &str = "holiday photos 2026";
 /// After the last search, results have so long to arrive.
 const LAST_WAIT: Duration = Duration::from_secs(5);
+/// How often peers hear a search where crowds of different numbers are compared, all of them together in a second. It
+/// is what 20 searches a second are over 1,000 peers. What a search costs goes with how many hear it, so the same rate
+/// for any number of peers would compare different loads; and the highest rate that can be had tells more of how fast
+/// simulated peers are on the same processors.
+const HEARD_A_SECOND: u32 = 20_000;
+/// There, for so long.
+pub(crate) const SHORTLY: Duration = Duration::from_secs(12);
+/// With few peers they hear less: each of those who answer has a budget of 50 answers a second.
+const EVERY_MIN: Duration = Duration::from_millis(50);
+
+/// From search to search, for so many peers.
+pub(crate) fn pace_for(peers: usize) -> Duration {
+    let every = Duration::from_secs(1) * u32::try_from(peers).unwrap_or(u32::MAX) / HEARD_A_SECOND;
+    every.max(EVERY_MIN)
+}
+
+/// How many peers there are beside the crowd, to search and to answer.
+pub(crate) fn actors(every: Duration) -> usize {
+    ANSWERERS + searchers(every)
+}
+
+fn searchers(every: Duration) -> usize {
+    usize::try_from(SEARCHER_RESTS.as_nanos().div_ceil(every.as_nanos().max(1))).unwrap_or(usize::MAX)
+}
+
+/// What came of it.
+pub(crate) struct Sustained {
+    pub(crate) every: Duration,
+    pub(crate) searches: usize,
+    /// Results that did not arrive.
+    pub(crate) lost: usize,
+    /// From each search to its first result.
+    first: Vec<Duration>,
+    /// Of the server, from the first search to the last.
+    pub(crate) processor: Duration,
+    /// What it had resident, after each search.
+    pub(crate) memory: Vec<u64>,
+}
+
+impl Sustained {
+    pub(crate) fn first_result(&self, percent: usize) -> Duration {
+        percentile(&self.first, percent).unwrap_or_default()
+    }
+}
 
 #[derive(Default)]
 struct Results {
     opened: RefCell<HashMap<SearchId, Instant>>,
     first: RefCell<Vec<Duration>>,
     counts: RefCell<HashMap<SearchId, usize>>,
+    /// Each answerer's once.
+    arrived: Cell<usize>,
+    changed: Notify,
 }
 
 impl Results {
@@ -45,63 +94,68 @@ impl Results {
         if *count == 1 {
             self.first.borrow_mut().push(opened.elapsed());
         }
+        if *count <= ANSWERERS {
+            self.arrived.set(self.arrived.get() + 1);
+            self.changed.notify_one();
+        }
+    }
+
+    async fn until_arrived(&self, results: usize) {
+        while self.arrived.get() < results {
+            self.changed.notified().await;
+        }
     }
 }
 
-pub(crate) async fn run(count: usize, rate: u32, duration: Duration) -> Result<()> {
-    let server = Server::coordinator("").await?;
-    let (local, heard, results) = (LocalSet::new(), Rc::new(Heard::default()), Rc::new(Results::default()));
-    let searchers = usize::try_from(rate)? * SEARCHERS_A_RATE;
-    ensure!(count > ANSWERERS + searchers, "too few peers for {rate} searches a second");
-    let plain = (1..=count - ANSWERERS - searchers).map(|number| Peer::new(number, server.address)).collect();
-    crowd::connect(plain, &local, &heard).await?;
-    let outcome = local
-        .run_until(async {
-            for number in 0..ANSWERERS {
-                let mut peer = Peer::new(count + 1 + number, server.address);
-                peer.connect().await?;
-                local.spawn_local(answer_all(peer));
-            }
-            let mut bells = Vec::new();
-            for number in 0..searchers {
-                let (mut polling, bell) =
-                    (Peer::new(2 * count + number, server.address), Rc::new(Notify::new()));
-                polling.connect().await?;
-                let searching = polling.same_session();
-                local.spawn_local(search_at_the_bell(searching, Rc::clone(&bell), Rc::clone(&results)));
-                local.spawn_local(hear_results(polling, Rc::clone(&results)));
-                bells.push(bell);
-            }
-            server.until_parked(count).await?;
-            ring(&server, &bells, rate, duration).await
-        })
-        .await?;
-    drop(local);
-    server.stop().await;
-    let opened = results.opened.borrow().len();
-    let lost: usize = opened * ANSWERERS
-        - results.counts.borrow().values().map(|count| (*count).min(ANSWERERS)).sum::<usize>();
-    let first = results.first.borrow();
-    println!(
-        "\n{rate} searches a second over {count} peers for {} s, {ANSWERERS} answers each:",
-        duration.as_secs()
-    );
-    println!("- searches {opened}, results lost {lost}");
-    println!(
-        "- to the first result: p50 {}, p99 {}",
-        median(&first).map(milliseconds).unwrap_or_default(),
-        percentile(&first, 99).map(milliseconds).unwrap_or_default()
-    );
-    println!("- {outcome}");
-    Ok(())
+/// Searches for a while with peers of its own, beside a crowd that is there already and hears everything. All
+/// numbers from the double of the crowd's on are free.
+pub(crate) async fn search(
+    server: &Server,
+    local: &LocalSet,
+    crowd: usize,
+    every: Duration,
+    duration: Duration,
+) -> Result<Sustained> {
+    let results = Rc::new(Results::default());
+    let mut strangers = (2 * crowd.max(1)..).map(|number| Peer::new(number, server.address));
+    for mut peer in strangers.by_ref().take(ANSWERERS) {
+        peer.connect().await?;
+        local.spawn_local(answer_all(peer));
+    }
+    let mut bells = Vec::new();
+    for mut polling in strangers.take(searchers(every)) {
+        polling.connect().await?;
+        let (searching, bell) = (polling.same_session(), Rc::new(Notify::new()));
+        local.spawn_local(search_at_the_bell(searching, Rc::clone(&bell), Rc::clone(&results)));
+        local.spawn_local(hear_results(polling, Rc::clone(&results)));
+        bells.push(bell);
+    }
+    server.until_parked(crowd + actors(every)).await?;
+    let (processor, memory) = ring(server, &bells, every, duration).await?;
+    // What has not come by then is lost.
+    let expected = memory.len() * ANSWERERS;
+    let _ = timeout(LAST_WAIT, results.until_arrived(expected)).await;
+    Ok(Sustained {
+        every,
+        searches: memory.len(),
+        lost: expected.saturating_sub(results.arrived.get()),
+        first: results.first.take(),
+        processor,
+        memory,
+    })
 }
 
-/// Has the searchers search in turns; tells memory and processor time.
-async fn ring(server: &Server, bells: &[Rc<Notify>], rate: u32, duration: Duration) -> Result<String> {
-    let (start, cpu_before, memory_before) = (clock::now(), server.cpu()?, server.resident()?);
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
-    let mut memory = vec![memory_before];
+/// Has the searchers search in turns; tells processor time, and memory after each search.
+async fn ring(
+    server: &Server,
+    bells: &[Rc<Notify>],
+    every: Duration,
+    duration: Duration,
+) -> Result<(Duration, Vec<u64>)> {
+    let (start, processor_before) = (clock::now(), server.cpu()?);
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut memory = Vec::new();
     for bell in bells.iter().cycle() {
         ticks.tick().await;
         if start.elapsed() >= duration {
@@ -110,17 +164,7 @@ async fn ring(server: &Server, bells: &[Rc<Notify>], rate: u32, duration: Durati
         bell.notify_one();
         memory.push(server.resident()?);
     }
-    let cpu = server.cpu()?.saturating_sub(cpu_before);
-    tokio::time::sleep(LAST_WAIT).await;
-    let mebibytes = |bytes: u64| bytes / 1024 / 1024;
-    let third = memory.len() / 3;
-    Ok(format!(
-        "processor time {:.0} % of one; memory {} MiB before, {} MiB after a third, {} MiB at the end",
-        cpu.as_secs_f64() / duration.as_secs_f64() * 100.0,
-        mebibytes(memory_before),
-        mebibytes(memory[third]),
-        mebibytes(memory[memory.len() - 1]),
-    ))
+    Ok((server.cpu()?.saturating_sub(processor_before), memory))
 }
 
 async fn answer_all(mut peer: Peer) {

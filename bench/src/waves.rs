@@ -1,226 +1,80 @@
-//! What peers cost that are there and hear each search: the coordinator and the bare server in turns.
+//! What peers cost that are there and hear each search: one server with so many of them.
 
-use std::{rc::Rc, time::Duration};
+use std::{process::id, time::Duration};
 
 use anyhow::Result;
-use protocol::SearchId;
 use tokio::task::LocalSet;
 
 use crate::{
-    client::Connection,
     clock,
-    crowd::{self, Heard},
-    measure::median,
-    nchan,
-    peer::{self, Peer},
-    report::{Table, kibibytes_each, microseconds_each, milliseconds},
-    server::Server,
+    measure::cpu,
+    pace::Pace,
+    quantity::{Figures, Quantity},
+    relays::Relay,
+    report::{as_f64, kibibytes_each, microseconds_each},
+    sustained::Sustained,
+    traffic,
 };
 
-/// Idle peers are looked at for so long.
-const IDLE: Duration = Duration::from_secs(5);
-/// What the search event is on the wire, for the bare server to send as well; its cursor is a number.
-fn message(round: usize) -> String {
-    let search = concat!(
-        r#"{"type":"search","id":"00000000000000000000000000000000","#,
-        r#""query":"holiday photos 2026","spread_milliseconds":1000}"#
-    );
-    format!(r#"{{"cursor":"{round:048}","events":[{search}]}}"#)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Bare,
-    /// Connections end as those of the coordinator do.
-    BareClosing,
-    Coordinator,
-    Nchan,
-}
-
-impl Kind {
-    async fn start(self) -> Result<Server> {
-        match self {
-            Self::Bare => Server::bare(false).await,
-            Self::BareClosing => Server::bare(true).await,
-            Self::Coordinator => Server::coordinator("").await,
-            Self::Nchan => Server::nchan().await,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::BareClosing => "bare, closing",
-            Self::Coordinator => "coordinator",
-            Self::Nchan => "nchan",
-        }
-    }
-}
-
-/// The figures of one server with so many peers.
-struct Figures {
-    kind: Kind,
-    peers: usize,
-    connect_time: Duration,
-    connect_cpu: Duration,
-    memory: u64,
-    idle_cpu: Duration,
-    /// From the call until the last has it, for each search.
-    reached: Vec<Duration>,
-    /// Of all searches, with the connections that were closed and opened meanwhile.
-    cpu: Duration,
-    memory_afterwards: u64,
-}
-
-pub(crate) async fn run(sizes: &[usize], searches: usize, interval: Duration) -> Result<()> {
-    println!(
-        "{searches} searches, one every {} s; connections that carried content are closed as always (20 to 50 s)",
-        interval.as_secs()
-    );
-    let mut all = Vec::new();
-    for peers in sizes {
-        let bare = measure(Kind::Bare, *peers, searches, interval).await?;
-        let closing = measure(Kind::BareClosing, *peers, searches, interval).await?;
-        let ours = measure(Kind::Coordinator, *peers, searches, interval).await?;
-        let nchan = if nchan::is_installed() {
-            Some(measure(Kind::Nchan, *peers, searches, interval).await?)
-        } else {
-            None
-        };
-        print(&[&bare, &closing, &ours].into_iter().chain(&nchan).collect::<Vec<_>>());
-        all.push([bare, closing, ours]);
-    }
-    println!("\nRatios, of the coordinator to the bare server:");
-    for [bare, closing, ours] in &all {
-        println!(
-            "- {} peers: memory {:.2} (aim: at most 1.15), time until a search has reached all {:.2} (aim: at most \
-             1.2), processor time {:.2}, and {:.2} where the bare one closes connections, too",
-            ours.peers,
-            ratio(ours.memory, bare.memory),
-            ratio_of_times(median(&ours.reached), median(&bare.reached)),
-            ratio_of_times(Some(ours.cpu), Some(bare.cpu)),
-            ratio_of_times(Some(ours.cpu), Some(closing.cpu)),
-        );
-    }
-    Ok(())
-}
-
-async fn measure(kind: Kind, count: usize, searches: usize, interval: Duration) -> Result<Figures> {
-    let (server, is_bare) = (kind.start().await?, kind != Kind::Coordinator);
-    let (local, heard) = (LocalSet::new(), Rc::new(Heard::default()));
-    let peers = (1..=count).map(|number| Peer::new(number, server.address)).collect();
-    let memory_before = server.resident()?;
-    let (cpu_before, start) = (server.cpu()?, clock::now());
-    if is_bare {
-        crowd::poll_bare(peers, &local, &heard);
-    } else {
-        crowd::connect(peers, &local, &heard).await?;
-    }
-    local.run_until(server.until_parked(count)).await?;
-    let (connect_time, connect_cpu) = (start.elapsed(), server.cpu()?.saturating_sub(cpu_before));
-    let memory = server.resident()? - memory_before;
-
-    let cpu_before = server.cpu()?;
-    local.run_until(tokio::time::sleep(IDLE)).await;
-    let idle_cpu = server.cpu()?.saturating_sub(cpu_before);
-
-    let cpu_before = server.cpu()?;
-    let mut reached = Vec::new();
-    local
-        .run_until(async {
-            let mut asker = Peer::new(count + 1, server.address);
-            if !is_bare {
-                asker.connect().await?;
-            }
-            for round in 1..=searches {
-                let start = clock::now();
-                if is_bare {
-                    let mut connection = Connection::open(peer::address(0), server.address).await?;
-                    let told = heard.until_answered(round * count);
-                    let message = message(round);
-                    let call = connection.call("PUT", "/tell", "", Some(&message));
-                    let (answer, ()) = tokio::join!(call, told);
-                    answer?;
-                } else {
-                    let id = SearchId::random();
-                    let told = heard.until_search_reached(id, count);
-                    let (answer, ()) = tokio::join!(asker.search(id, "holiday photos 2026"), told);
-                    anyhow::ensure!(answer?.status == 202, "a search was refused");
-                }
-                reached.push(start.elapsed());
-                server.until_parked(count).await?;
-                tokio::time::sleep(interval.saturating_sub(start.elapsed())).await;
-            }
-            anyhow::Ok(())
-        })
-        .await?;
-    let cpu = server.cpu()?.saturating_sub(cpu_before);
-    let memory_afterwards = server.resident()? - memory_before;
+pub(crate) async fn measure(mut relay: impl Relay, peers: usize, pace: Pace) -> Result<Figures> {
+    let local = LocalSet::new();
+    let figures = local.run_until(look(&mut relay, peers, pace, &local)).await;
     drop(local);
-    server.stop().await;
-    Ok(Figures {
-        kind,
-        peers: count,
-        connect_time,
-        connect_cpu,
-        memory,
-        idle_cpu,
-        reached,
-        cpu,
-        memory_afterwards,
-    })
+    relay.stop().await;
+    figures
 }
 
-fn print(servers: &[&Figures]) {
-    let columns: Vec<_> =
-        servers.iter().map(|figures| format!("{}, {}", figures.kind.name(), figures.peers)).collect();
-    let mut table = Table::new(&columns);
-    table.row(
-        "memory a parked peer",
-        servers.iter().map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory, figures.peers))),
-    );
-    table.row(
-        "the same, after the searches",
-        servers
-            .iter()
-            .map(|figures| format!("{:.1} KiB", kibibytes_each(figures.memory_afterwards, figures.peers))),
-    );
-    table.row(
-        "a search has reached all after (median)",
-        servers.iter().map(|figures| median(&figures.reached).map(milliseconds).unwrap_or_default()),
-    );
-    table.row(
-        "processor time a peer and search",
-        servers.iter().map(|figures| {
-            format!("{:.1} µs", microseconds_each(figures.cpu, figures.peers * figures.reached.len()))
-        }),
-    );
-    table.row(
-        "processor time a connect",
-        servers
-            .iter()
-            .map(|figures| format!("{:.1} µs", microseconds_each(figures.connect_cpu, figures.peers))),
-    );
-    table.row(
-        "connects a second",
-        servers.iter().map(|figures| {
-            format!("{:.0}", crate::report::as_f64(figures.peers) / figures.connect_time.as_secs_f64())
-        }),
-    );
-    table.row(
-        "processor time of all idle peers in a second",
-        servers
-            .iter()
-            .map(|figures| milliseconds(figures.idle_cpu / u32::try_from(IDLE.as_secs()).unwrap_or(1))),
-    );
-    table.print();
+async fn look(relay: &mut impl Relay, peers: usize, pace: Pace, local: &LocalSet) -> Result<Figures> {
+    let mut figures = Figures::new();
+
+    let memory_before = relay.server().resident()?;
+    let traffic_before = traffic::so_far();
+    let (start, processor_before) = (clock::now(), relay.server().cpu()?);
+    relay.gather(peers, local).await?;
+    let (took, processor) = (start.elapsed(), relay.server().cpu()?.saturating_sub(processor_before));
+    let memory = relay.server().resident()?.saturating_sub(memory_before);
+    figures.insert(Quantity::Connects, as_f64(peers) / took.as_secs_f64());
+    figures.insert(Quantity::ConnectProcessor, microseconds_each(processor, peers));
+    figures.insert(Quantity::ConnectTraffic, kibibytes_each(traffic::so_far() - traffic_before, peers));
+    figures.insert(Quantity::Memory, kibibytes_each(memory, peers));
+
+    let processor_before = relay.server().cpu()?;
+    tokio::time::sleep(pace.idle()).await;
+    let idle = relay.server().cpu()?.saturating_sub(processor_before);
+    figures.insert(Quantity::IdleProcessor, in_milliseconds(idle) / pace.idle().as_secs_f64());
+
+    let (processor_before, own_before) = (relay.server().cpu()?, cpu(id())?);
+    let mut reached = Duration::ZERO;
+    for _ in 0..pace.searches {
+        let start = clock::now();
+        reached += relay.search().await?;
+        relay.settled().await?;
+        tokio::time::sleep(pace.interval.saturating_sub(start.elapsed())).await;
+    }
+    let processor = relay.server().cpu()?.saturating_sub(processor_before);
+    let own = cpu(id())?.saturating_sub(own_before);
+    let memory = relay.server().resident()?.saturating_sub(memory_before);
+    let searches = usize::try_from(pace.searches)?;
+    figures.insert(Quantity::ReachedAll, in_milliseconds(reached) / as_f64(searches));
+    figures.insert(Quantity::SearchProcessor, microseconds_each(processor, peers * searches));
+    figures.insert(Quantity::PeersProcessor, microseconds_each(own, peers * searches));
+    figures.insert(Quantity::MemoryAfterwards, kibibytes_each(memory, peers));
+
+    if let Some(sustained) = relay.sustain(local).await? {
+        add_sustained(&mut figures, &sustained, peers);
+    }
+    Ok(figures)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "memory here is far below 2^53 bytes")]
-fn ratio(ours: u64, bare: u64) -> f64 {
-    ours as f64 / bare as f64
+fn add_sustained(figures: &mut Figures, sustained: &Sustained, peers: usize) {
+    figures.insert(Quantity::SustainedRate, 1.0 / sustained.every.as_secs_f64());
+    figures.insert(Quantity::SustainedLost, as_f64(sustained.lost));
+    figures.insert(Quantity::FirstResultMedian, in_milliseconds(sustained.first_result(50)));
+    figures.insert(Quantity::FirstResultP99, in_milliseconds(sustained.first_result(99)));
+    let deliveries = peers * sustained.searches;
+    figures.insert(Quantity::SustainedProcessor, microseconds_each(sustained.processor, deliveries));
 }
 
-fn ratio_of_times(ours: Option<Duration>, bare: Option<Duration>) -> f64 {
-    ours.unwrap_or_default().as_secs_f64() / bare.unwrap_or_default().as_secs_f64()
+fn in_milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

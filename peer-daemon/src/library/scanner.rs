@@ -160,9 +160,14 @@ impl Scan<'_> {
     }
 
     fn hash(&mut self, location: Location) -> Result<(), Stop> {
+        // Whoever shared too much by mistake takes it out in the middle: then nothing more of it is read.
+        let is_over = || self.token.is_cancelled() || !self.shared.offers(&location);
+        if is_over() {
+            return self.go_on();
+        }
         // The file may be another one by now; the stamp of what is open is the one that counts.
         let hashed = match path_guard::open(&location) {
-            Ok((file, stamp)) => hasher::hash(&file, &stamp, self.token).map(|hashed| (stamp, hashed)),
+            Ok((file, stamp)) => hasher::hash(&file, &stamp, is_over).map(|hashed| (stamp, hashed)),
             Err(GuardError::Gone | GuardError::NotRegular) => return Ok(()),
             Err(GuardError::Io(error)) => Err(HashError::Io(error)),
         };
@@ -178,12 +183,17 @@ impl Scan<'_> {
                 self.report.restless.insert(location);
                 Ok(())
             }
-            Err(HashError::Cancelled) => Err(Stop::Cancelled),
+            Err(HashError::Cancelled) => self.go_on(),
             Err(HashError::Io(_)) => {
                 self.report.unreadable += 1;
                 Ok(())
             }
         }
+    }
+
+    /// With the next file, unless the scan itself is to end.
+    fn go_on(&self) -> Result<(), Stop> {
+        if self.token.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     fn push(&mut self, entry: Entry) {

@@ -76,6 +76,21 @@ async fn a_scan_that_runs_does_not_bring_a_share_back() {
 }
 
 #[tokio::test]
+async fn of_a_share_that_is_taken_out_nothing_more_is_read() {
+    let shelf = Shelf::with(&[]).await;
+    let more = shelf.folder("more", "a song.ogg", b"song");
+    // More than can be read before the test's patience ends, and nothing on the disk.
+    fs::File::create(more.join("large")).unwrap().set_len(1 << 40).unwrap();
+    shelf.library().add_share(&more, None).unwrap();
+    // What is ready is published before a large file is read.
+    while shelf.library().summary().files == 0 {
+        tokio::task::yield_now().await;
+    }
+    shelf.library().remove_share(&more).unwrap();
+    shelf.settled().await;
+}
+
+#[tokio::test]
 async fn what_can_not_be_shared_is_refused_with_its_reason() {
     let mut shelf = Shelf::with(&[("song.ogg", b"song")]).await;
     let library = shelf.library().clone();

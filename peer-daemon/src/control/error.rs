@@ -29,7 +29,12 @@ pub(crate) struct ControlError(Box<Problem>);
 
 impl ControlError {
     pub(crate) fn new(code: Code, detail: impl fmt::Display) -> Self {
-        Self(Box::new(Problem::new(code).with_detail(detail.to_string())))
+        let problem = Problem::new(code);
+        // Sentences that stand alone elsewhere, such as in the status, begin with what is the title here.
+        let detail = detail.to_string();
+        let rest = detail.strip_prefix(&problem.title).and_then(|rest| rest.strip_prefix(": "));
+        let detail = rest.unwrap_or(&detail).to_owned();
+        Self(Box::new(problem.with_detail(detail)))
     }
 }
 

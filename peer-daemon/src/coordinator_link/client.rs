@@ -325,7 +325,9 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.and_then(std::error::Error::source) {
         cause = Some(inner);
     }
-    cause.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
+    let sentence = cause.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string);
+    // Its number in the system says nothing more to a person.
+    sentence.split_once(" (os error ").map_or(sentence.as_str(), |(words, _)| words).to_owned()
 }
 
 #[cfg(test)]

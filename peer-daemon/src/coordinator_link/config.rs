@@ -66,6 +66,9 @@ pub struct Timings {
     pub start_patience: Duration,
     /// Between attempts when the coordinator is out of reach.
     pub backoff: BackoffRange,
+    /// Between attempts at a coordinator of another protocol version: an update takes somebody's work, and until then
+    /// every attempt is in vain.
+    pub other_version: BackoffRange,
     /// A connection without a request for this long is closed: its buffers held queries and names. Longer than
     /// the pause between two polls, shorter than the 10 s after which a coordinator without a proxy does.
     pub pool_idle: Duration,
@@ -83,6 +86,7 @@ impl Default for Timings {
             renewal: Duration::from_hours(1),
             start_patience: Duration::from_secs(75),
             backoff: BackoffRange { first: Duration::from_millis(500), max: Duration::from_secs(30) },
+            other_version: BackoffRange { first: Duration::from_mins(30), max: Duration::from_mins(30) },
             pool_idle: Duration::from_secs(8),
         }
     }

@@ -105,6 +105,17 @@ pub enum LinkStatus {
     },
 }
 
+impl LinkStatus {
+    /// Why a username is not held.
+    fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Idle | Self::Connected { .. } => None,
+            Self::Connecting { problem, .. } => problem.as_deref(),
+            Self::Refused { problem, .. } => Some(problem),
+        }
+    }
+}
+
 /// Why the first attempt to connect failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectError {
@@ -115,7 +126,7 @@ pub enum ConnectError {
     #[error("this coordinator wants a join key, and another than is configured")]
     JoinKeyWrong,
     /// With the coordinator's version, where it tells.
-    #[error("{}", other_version(*theirs))]
+    #[error("{}; it is tried again within half an hour", other_version(*theirs))]
     VersionUnsupported { theirs: Option<u32> },
     #[error("the coordinator wants fewer connects; wait {} s", retry_after.as_secs().max(1))]
     RateLimited { retry_after: Duration },
@@ -132,7 +143,7 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether the link goes on trying by itself.
     pub fn goes_on(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::RateLimited { .. })
+        matches!(self, Self::Unreachable(_) | Self::RateLimited { .. } | Self::VersionUnsupported { .. })
     }
 
     fn retry_after(&self) -> Option<Duration> {

@@ -129,7 +129,12 @@ impl Keeper {
                 }
                 Err(failure) => {
                     let error = ConnectError::from(failure);
-                    let pause = backoff.next_at_least(error.retry_after(), rand::random());
+                    let pause = match error {
+                        ConnectError::VersionUnsupported { .. } => {
+                            self.timings.other_version.wait(0, rand::random())
+                        }
+                        _ => backoff.next_at_least(error.retry_after(), rand::random()),
+                    };
                     if error == ConnectError::UsernameTaken
                         && patient_until.is_some_and(|until| clock::now() < until)
                     {
@@ -222,7 +227,12 @@ impl Keeper {
     }
 
     fn show_connecting(&self, username: &Username, problem: Option<String>) {
-        self.outlets.status.send_replace(LinkStatus::Connecting { username: username.clone(), problem });
+        let status = LinkStatus::Connecting { username: username.clone(), problem: problem.clone() };
+        let before = self.outlets.status.send_replace(status);
+        // Once for each reason, however often it is tried.
+        if let Some(problem) = problem.filter(|problem| before.problem() != Some(problem)) {
+            tracing::warn!("not connected, and tried again: {problem}");
+        }
     }
 
     pub(super) async fn show_connected(&mut self, held: &Held) {
@@ -246,6 +256,9 @@ impl Keeper {
     async fn announce(&mut self, is_connected: bool) {
         if self.is_announced != is_connected {
             self.is_announced = is_connected;
+            if is_connected {
+                tracing::info!("connected to the coordinator");
+            }
             self.tell(if is_connected { LinkEvent::Connected } else { LinkEvent::Disconnected }).await;
         }
     }

@@ -6,7 +6,7 @@ use protocol::{Code, Problem};
 
 use super::{Daemon, MemoryNames, is_connected, name};
 use crate::coordinator_link::{
-    ConnectError, LinkEvent, LinkStatus,
+    ConnectError, LinkEvent, LinkStatus, Timings,
     fake_coordinator::{FakeCoordinator, Fault},
 };
 
@@ -43,7 +43,6 @@ async fn a_refusal_is_told_by_its_kind_and_ends_the_attempts() {
         (Code::UsernameTaken, ConnectError::UsernameTaken),
         (Code::UsernameInvalid, ConnectError::UsernameInvalid),
         (Code::JoinKeyWrong, ConnectError::JoinKeyWrong),
-        (Code::VersionUnsupported, ConnectError::VersionUnsupported { theirs: None }),
     ];
     for (number, (code, expected)) in refusals.into_iter().enumerate() {
         fake.fault(CONNECT, Fault::Problem(code, None));
@@ -74,10 +73,31 @@ async fn a_coordinator_of_another_version_is_told_with_both_and_with_who_is_to_u
         assert!(sentence.contains(&format!("speaks protocol version {theirs}")), "{sentence}");
         assert!(sentence.contains(remedy), "{sentence}");
         assert!(
-            matches!(&*daemon.link.status().borrow(), LinkStatus::Refused { problem, .. } if *problem == sentence)
+            matches!(&*daemon.link.status().borrow(), LinkStatus::Connecting { problem: Some(problem), .. } if *problem == sentence)
         );
     }
+    assert_eq!(fake.seen(CONNECT).len(), 2, "it was tried again soon");
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_updated_later_is_found_again() {
+    let fake = FakeCoordinator::start().await;
+    let mut config = fake.config();
+    config.timings.other_version = config.timings.backoff;
+    let daemon = Daemon::start(config);
+    fake.fault(CONNECT, Fault::Problem(Code::VersionUnsupported, None));
+    let refused = daemon.link.connect(name("alice")).await.unwrap_err();
+    assert!(refused.to_string().ends_with("it is tried again within half an hour"), "{refused}");
+    daemon.until_status(is_connected).await;
+    daemon.stop().await;
+}
+
+#[test]
+fn attempts_at_a_coordinator_of_another_version_are_rare_and_spread() {
+    let range = Timings::default().other_version;
+    let minutes = |random| range.wait(0, random).as_secs() / 60;
+    assert_eq!((minutes(0.0), minutes(1.0)), (15, 30));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! One line of a terminal about one transfer: name, bar, and what there is to know.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::{
     output::printable,
     transfer::Transfer,
@@ -19,12 +21,20 @@ pub(crate) fn line(transfer: &Transfer, columns: usize) -> String {
     let gap = " ".repeat(GAP);
     let (shortest, longest) = NAME_COLUMNS;
     let name = fit(transfer.name.as_str(), (columns / 4).clamp(shortest, longest));
-    let bar = BARS
-        .into_iter()
-        .find(|(enough, _)| columns >= *enough)
-        .map(|(_, bar_columns)| format!("{gap}[{}]", bar(transfer.done, transfer.size, bar_columns)));
-    let facts = transfer.facts();
-    let line = format!("{name}{}{gap}{}", bar.unwrap_or_default(), printable(&facts));
+    // Why it does not go on is worth more than a bar that stands still.
+    let bar_columns = BARS.into_iter().find(|(enough, _)| columns >= *enough).map(|(_, columns)| columns);
+    let bar = bar_columns
+        .filter(|_| transfer.reason().is_none())
+        .map(|columns| format!("{gap}[{}]", bar(transfer.done, transfer.size, columns)));
+    let mut line = format!("{name}{}", bar.unwrap_or_default());
+    for (place, fact) in transfer.facts().iter().enumerate() {
+        let longer = format!("{line}{gap}{}", printable(fact));
+        // A part of a fact tells nothing, unless it is a sentence: that is the first.
+        if place > 0 && longer.width() > columns {
+            break;
+        }
+        line = longer;
+    }
     cut(&line, columns)
 }
 
@@ -53,20 +63,20 @@ mod tests {
         assert_eq!(
             lines(100),
             [
-                "song.mp3                   [==========>         ]  50%  3.0 MiB  1.0 MiB/s  0:12  from anna",
-                "song.mp3                   [>                   ]  waiting, place 2: the source is busy  0%  3.0 Mi…",
+                "song.mp3                   [==========>         ]  50%  3.0 MiB   1.0 MiB/s   0:12  from anna",
+                "song.mp3                   waiting, place 2: the source is busy  0%  3.0 MiB  from anna",
             ]
         );
         assert_eq!(
-            lines(80),
+            lines(79),
             [
-                "song.mp3              [=====>    ]  50%  3.0 MiB  1.0 MiB/s  0:12  from anna",
-                "song.mp3              [>         ]  waiting, place 2: the source is busy  0%  3…",
+                "song.mp3             [=====>    ]  50%  3.0 MiB   1.0 MiB/s   0:12  from anna",
+                "song.mp3             waiting, place 2: the source is busy  0%  3.0 MiB",
             ]
         );
         assert_eq!(
             lines(40),
-            ["song.mp3      50%  3.0 MiB  1.0 MiB/s  …", "song.mp3      waiting, place 2: the sou…"]
+            ["song.mp3      50%  3.0 MiB   1.0 MiB/s", "song.mp3      waiting, place 2: the sou…"]
         );
     }
 
@@ -80,10 +90,10 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "song.mp3         [=====>    ]  50%  3.0 MiB  1.0 MiB/s  0:1…",
-                "田中さんの歌.m…  [=====>    ]  50%  3.0 MiB  1.0 MiB/s  0:1…",
-                "שיר אהבה.mp3\u{200e}     [=====>    ]  50%  3.0 MiB  1.0 MiB/s  0:1…",
-                "a very long na…  [=====>    ]  50%  3.0 MiB  1.0 MiB/s  0:1…",
+                "song.mp3         [=====>    ]  50%  3.0 MiB   1.0 MiB/s",
+                "田中さんの歌.m…  [=====>    ]  50%  3.0 MiB   1.0 MiB/s",
+                "שיר אהבה.mp3\u{200e}     [=====>    ]  50%  3.0 MiB   1.0 MiB/s",
+                "a very long na…  [=====>    ]  50%  3.0 MiB   1.0 MiB/s",
             ]
         );
     }

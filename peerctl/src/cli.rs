@@ -26,9 +26,10 @@ Examples:
 
 ";
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found, 5 conflict, 6 timed out,
-7 coordinator or peer unreachable, 8 source changed, 9 no space, 10 permission, 11 rate limited,
-12 version mismatch, 32 integrity failure, 130 interrupted (a download goes on).";
+Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found,
+5 conflict, 6 timed out, 7 coordinator or peer unreachable, 8 source changed,
+9 no space, 10 permission, 11 rate limited, 12 version mismatch,
+32 integrity failure, 130 interrupted (a download goes on).";
 
 /// Steers the peer-daemon: find files by hearsay, and fetch them.
 #[derive(Debug, Parser)]

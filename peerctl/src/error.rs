@@ -54,6 +54,10 @@ pub(crate) enum Error {
         "systemd runs this peer-daemon; restart it there: systemctl restart {0}, with --user where it is your own"
     )]
     RunByService(String),
+    #[error(
+        "systemd starts this peer-daemon: systemctl --user start {0} (to start it without systemd from now on: systemctl --user disable --now {0})"
+    )]
+    StartedByService(String),
     #[error("systemctl --user failed: {0}; to start the daemon without systemd: peerctl start")]
     ServiceFailed(String),
     #[error(
@@ -84,6 +88,9 @@ pub(crate) enum Error {
     /// Downloads that failed, already told one by one.
     #[error("")]
     DownloadsFailed(ExitCode),
+    /// What failed among several things, already told one by one, with the first one's exit code.
+    #[error("")]
+    Told(u8),
     /// Whoever read our output has gone: there is nobody to tell.
     #[error("")]
     OutputClosed,
@@ -97,7 +104,7 @@ impl Error {
 
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::DaemonEnded { status, .. } => *status,
+            Self::DaemonEnded { status, .. } | Self::Told(status) => *status,
             Self::Interrupted { .. } | Self::GivenUp => INTERRUPTED,
             // `peerctl search x | head -1` is no failure.
             Self::OutputClosed => ExitCode::Done as u8,
@@ -120,7 +127,7 @@ impl Error {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
             Self::SocketForbidden(_) => ExitCode::Permission,
-            Self::RunByService(_) => ExitCode::Conflict,
+            Self::RunByService(_) | Self::StartedByService(_) => ExitCode::Conflict,
             Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
             Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),
             Self::NoAnswer | Self::TimedOut { .. } | Self::StartTimedOut(_) | Self::StopTimedOut => {
@@ -141,6 +148,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::GivenUp
             | Self::NotWell
+            | Self::Told(_)
             | Self::StartFailed(_)
             | Self::DaemonEnded { .. }
             | Self::NoHome

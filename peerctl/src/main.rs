@@ -34,11 +34,12 @@ use crate::{cli::Cli, error::Error, output::Output};
 fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     let output = Output::new(cli.format());
+    let whose = cli.whose.clone();
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if let Some(sentence) = error.sentence() {
-                output.note(&sentence);
+                output.note(&whose.with_flags(&sentence));
             }
             ExitCode::from(error.exit_status())
         }

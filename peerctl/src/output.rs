@@ -65,6 +65,12 @@ impl Output {
         lines.try_for_each(|line| self.bytes(format!("{line}\n").as_bytes()))
     }
 
+    /// A table with sentences in its last column.
+    pub(crate) fn sentences(&self, table: Table) -> Result<(), Error> {
+        let columns = usize::from(dialoguer::console::Term::stdout().size().1);
+        self.table(&if self.is_for_a_person() { table.wrapped(columns) } else { table })
+    }
+
     /// Data in another format.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = self.stdout.lock();

@@ -2,10 +2,15 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::{output::printable, width::fit};
+use crate::{
+    output::printable,
+    width::{fit, wrap},
+};
 
 /// Space between two columns.
 const GAP: &str = "  ";
+/// In a column that is narrower, a sentence would be a word a line: then the terminal may break it.
+const SENTENCE_COLUMNS_MIN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -45,14 +50,39 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
     }
 
+    /// With sentences in its last column, which go on below themselves where a terminal has so many columns. (Names
+    /// stay whole: they are copied.)
+    pub(crate) fn wrapped(self, columns: usize) -> Self {
+        let widths = self.widths();
+        let before: usize = widths.iter().rev().skip(1).map(|width| width + GAP.width()).sum();
+        let Some(room) = columns.checked_sub(before).filter(|room| *room >= SENTENCE_COLUMNS_MIN) else {
+            return self;
+        };
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for mut row in self.rows {
+            let sentence = row.pop().unwrap_or_default();
+            let blank = vec![String::new(); row.len()];
+            let mut first = Some(row);
+            for line in wrap(&sentence, room) {
+                let mut begun = first.take().unwrap_or_else(|| blank.clone());
+                begun.push(line);
+                rows.push(begun);
+            }
+        }
+        Self { rows, ..self }
+    }
+
     /// For a person's terminal, with marks that keep text which is read from right to left in its column.
     pub(crate) fn lines(&self, is_for_a_person: bool) -> impl Iterator<Item = String> {
-        let widths: Vec<usize> = (0..self.alignments.len())
-            .map(|column| {
-                self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
-            })
-            .collect();
+        let widths = self.widths();
         self.rows.iter().map(move |row| self.line(row, &widths, is_for_a_person))
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let cells = |column| self.rows.iter().filter_map(move |row| row.get(column));
+        (0..self.alignments.len())
+            .map(|column| cells(column).map(|cell| cell.width()).max().unwrap_or(0))
+            .collect()
     }
 
     fn line(&self, row: &[String], widths: &[usize], is_for_a_person: bool) -> String {
@@ -85,6 +115,16 @@ mod tests {
         table.row(vec!["12".into(), "田中さん".into(), "b".into()]);
         let lines: Vec<_> = table.lines(false).collect();
         assert_eq!(lines, [" N  USER      NAME", " 1  ann       a.txt", "12  田中さん  b"]);
+    }
+
+    #[test]
+    fn sentences_go_on_in_their_column() {
+        let table =
+            || Table::of_pairs([("port", "it can't be told from here".to_owned()), ("x", "y".to_owned())]);
+        let lines = |columns| table().wrapped(columns).lines(true).collect::<Vec<_>>();
+        assert_eq!(lines(27), ["port  it can't be told from", "      here", "x     y"]);
+        assert_eq!(lines(32).len(), 2);
+        assert_eq!(lines(25).len(), 2, "too narrow for it");
     }
 
     #[test]

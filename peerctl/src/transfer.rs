@@ -131,17 +131,23 @@ impl Transfer {
         if self.stage == Stage::Moving { format::speed(self.bytes_per_second) } else { String::new() }
     }
 
-    /// What is told of it in a line, the important first: a narrow terminal cuts the end.
-    pub(crate) fn facts(&self) -> String {
+    /// Why it is in its state, where there is more to know than the state.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// What is told of it in a line, the important first: a narrow terminal shows no more than fit. What changes all
+    /// the time keeps its place.
+    pub(crate) fn facts(&self) -> Vec<String> {
         let size = format::size(self.size);
         let mut facts = match self.stage {
-            Stage::Moving => vec![self.percent(), size, self.speed()],
+            Stage::Moving => vec![format!("{:>3}", self.percent()), size, format!("{:>10}", self.speed())],
             Stage::Finished => vec![format!("{size} done")],
             Stage::Waiting | Stage::Broken => vec![self.standing(), self.percent(), size],
         };
         facts.extend(self.files());
         if let (Stage::Moving, Some(seconds)) = (self.stage, self.eta_seconds) {
-            facts.push(format::duration(seconds));
+            facts.push(format!("{:>5}", format::duration(seconds)));
         }
         let direction = match self.direction {
             Direction::From => "from",
@@ -149,7 +155,7 @@ impl Transfer {
         };
         facts.push(format!("{direction} {}", self.peer));
         facts.extend(self.route.map(|route| how(route).to_owned()));
-        facts.join("  ")
+        facts
     }
 }
 
@@ -238,14 +244,15 @@ mod tests {
 
     #[test]
     fn what_waits_says_where_and_why_and_what_moves_says_how_fast() {
-        assert_eq!(moving("a").facts(), "50%  3.0 MiB  1.0 MiB/s  0:12  from anna");
-        assert_eq!(waiting("a").facts(), "waiting, place 2: the source is busy  0%  3.0 MiB  from anna");
+        let facts = |transfer: &Transfer| transfer.facts().join("  ");
+        assert_eq!(facts(&moving("a")), "50%  3.0 MiB   1.0 MiB/s   0:12  from anna");
+        assert_eq!(facts(&waiting("a")), "waiting, place 2: the source is busy  0%  3.0 MiB  from anna");
         let dialled = Transfer { route: Some(Route::DialBack), ..moving("a") };
-        assert_eq!(dialled.facts(), "50%  3.0 MiB  1.0 MiB/s  0:12  from anna  by dial-back");
+        assert_eq!(facts(&dialled), "50%  3.0 MiB   1.0 MiB/s   0:12  from anna  by dial-back");
         let folder = Transfer { files: Some((1_000, Some(412))), ..moving("a") };
-        assert_eq!(folder.facts(), "50%  3.0 MiB  1.0 MiB/s  412 of 1,000 files  0:12  from anna");
+        assert_eq!(facts(&folder), "50%  3.0 MiB   1.0 MiB/s  412 of 1,000 files   0:12  from anna");
         assert_eq!(folder.full_name(), "a/ (412 of 1,000 files)");
         let finished = Transfer { stage: Stage::Finished, direction: Direction::To, ..moving("a") };
-        assert_eq!(finished.facts(), "3.0 MiB done  to anna");
+        assert_eq!(facts(&finished), "3.0 MiB done  to anna");
     }
 }

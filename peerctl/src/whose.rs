@@ -13,6 +13,7 @@ pub(crate) struct Whose {
     /// Named by a flag, a profile goes over variables that name places one by one.
     is_flag: bool,
     socket: Option<PathBuf>,
+    is_socket_flag: bool,
 }
 
 impl Whose {
@@ -23,6 +24,7 @@ impl Whose {
         Self {
             profile: profile.map(|(profile, _)| profile),
             is_flag,
+            is_socket_flag: socket.as_ref().is_some_and(|(_, is_flag)| *is_flag),
             socket: socket.map(|(socket, _)| socket),
         }
     }
@@ -55,9 +57,58 @@ impl Whose {
         self.socket.is_some()
     }
 
+    /// A sentence's commands as this person has to type them: who names a daemon by flags means that one, and not the
+    /// one that the same command would reach without them.
+    pub(crate) fn with_flags(&self, sentence: &str) -> String {
+        let mut command = "peerctl".to_owned();
+        if let Some(profile) = self.profile.as_ref().filter(|_| self.is_flag) {
+            command.extend([" --profile ", profile.as_str()]);
+        }
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.is_socket_flag) {
+            command.extend([" --socket ", &quoted(&socket.to_string_lossy())]);
+        }
+        // A command comes at the end of a part of a sentence; elsewhere it is the program that is spoken of.
+        let parts = sentence.split_inclusive([':', ';']).map(|part| match part.strip_prefix(" peerctl ") {
+            Some(rest) if !rest.starts_with('-') => format!(" {command} {rest}"),
+            _ => part.to_owned(),
+        });
+        parts.collect()
+    }
+
     /// How a command is told of the same daemon.
     pub(crate) fn flags(&self) -> Vec<OsString> {
         let profile = self.profile.as_ref().map(|profile| ["--profile".into(), profile.as_str().into()]);
         profile.into_iter().flatten().collect()
+    }
+}
+
+/// As one word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '=');
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Whose;
+
+    #[test]
+    fn a_command_to_type_reaches_the_daemon_that_was_meant() {
+        let profile = |is_flag| Some(("work".parse().unwrap(), is_flag));
+        let hint = "peer-daemon is not running; start it with: peerctl start";
+        assert_eq!(
+            Whose::of(profile(true), None).with_flags(hint),
+            "peer-daemon is not running; start it with: peerctl --profile work start"
+        );
+        assert_eq!(Whose::of(profile(false), None).with_flags(hint), hint, "a variable still says it");
+        assert_eq!(
+            Whose::of(None, Some(("/a b/it's".into(), true))).with_flags("x: peerctl y; peerctl z"),
+            r"x: peerctl --socket '/a b/it'\''s' y; peerctl --socket '/a b/it'\''s' z"
+        );
+        let told = "give it to peerctl instead: peerctl --profile NAME start";
+        assert_eq!(Whose::of(profile(true), None).with_flags(told), told);
+        let prose = "a daemon that peerctl did not start";
+        assert_eq!(Whose::of(profile(true), None).with_flags(prose), prose);
     }
 }

@@ -30,6 +30,18 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     fitting
 }
 
+/// Lines of at most so many columns, broken between words; a longer word has a line to itself.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= columns => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Whether any of it is in a script that is written from right to left: Hebrew, Arabic, and those beside them in
 /// the ranges that Unicode keeps for such scripts.
 fn is_right_to_left(text: &str) -> bool {
@@ -44,7 +56,7 @@ fn is_right_to_left(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, fit};
+    use super::{cut, fit, wrap};
     use proptest::prelude::*;
     use unicode_width::UnicodeWidthStr as _;
 
@@ -64,7 +76,25 @@ mod tests {
         assert_eq!(fit("أغنية طويلة", 7), "أغنية \u{2026}\u{200e}");
     }
 
+    #[test]
+    fn sentences_are_broken_between_words() {
+        assert_eq!(
+            wrap("open TCP port 4821 in the firewall", 12),
+            ["open TCP", "port 4821 in", "the firewall"]
+        );
+        assert_eq!(wrap("歌を 探す", 7), ["歌を", "探す"]);
+        assert_eq!(wrap("a /very/long/path b", 5), ["a", "/very/long/path", "b"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
     proptest! {
+        #[test]
+        fn wrapping_loses_nothing(text in "[a-c ]{0,60}", columns in 0..20_usize) {
+            let lines = wrap(&text, columns);
+            prop_assert_eq!(lines.join(" "), text);
+            prop_assert!(lines.iter().all(|line| line.width() <= columns || !line.contains(' ')));
+        }
+
         #[test]
         fn it_takes_as_many_columns_as_it_may(text: String, columns in 0..100_usize) {
             let text = protocol::SafeName::sanitise(&text);

@@ -23,23 +23,33 @@ pub(super) async fn run(
         chosen.ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
     };
     let mut changed = Vec::with_capacity(ids.len());
+    let mut failure = None;
     for id in &ids {
-        let download = single(client.change_download(id, change).await?.value)?;
-        if !output.json() {
-            output.note(&sentence(change, &download));
+        match client.change_download(id, change).await.and_then(|reply| single(reply.value)) {
+            Ok(download) => {
+                if !output.json() {
+                    output.note(&sentence(change, &download));
+                }
+                changed.push(download);
+            }
+            // One that can't be changed keeps none of the others from it.
+            Err(Error::Problem(problem)) if ids.len() > 1 => {
+                let error = Error::Problem(problem);
+                output.note(&format!("{id}: {error}"));
+                failure.get_or_insert(Error::Told(error.exit_status()));
+            }
+            Err(error) => return Err(error),
         }
-        changed.push(download);
     }
     if output.json() {
         let document = Downloads { schema: SCHEMA, downloads: changed };
-        return output.document(
+        output.document(
             &serde_json::to_string(&document).map_err(|error| Error::Unreadable(error.to_string()))?,
-        );
-    }
-    if ids.is_empty() {
+        )?;
+    } else if ids.is_empty() {
         output.note("there is no download in a state for that");
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// What `--all` means for a verb.

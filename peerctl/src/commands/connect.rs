@@ -18,6 +18,15 @@ pub(super) async fn run(client: &Client, username: String, output: &Output) -> R
         output.line(&status::connection(&reply.value))?;
     }
     if reply.value.connected {
+        if let Some(username) = &reply.value.username
+            && output.is_for_a_person()
+            && let Some(at_start) = username_at_start(client).await
+            && at_start.as_deref() != Some(username.as_str())
+        {
+            output.note(&format!(
+                "to be {username} from each start on: peerctl config set username {username}"
+            ));
+        }
         return Ok(());
     }
     let problem = reply.value.connection_problem.unwrap_or_else(|| "the daemon is still trying".to_owned());
@@ -47,4 +56,11 @@ async fn connect(client: &Client, mut username: String, output: &Output) -> Resu
             Ok(None) | Err(_) => return Err(error),
         }
     }
+}
+
+/// As whom the daemon connects when it starts, if as anybody. `None` where it does not tell.
+pub(super) async fn username_at_start(client: &Client) -> Option<Option<String>> {
+    let settings = client.configuration().await.ok()?.value.settings;
+    let setting = settings.into_iter().find(|setting| setting.name == "username")?;
+    Some(setting.at_next_start.map_or(setting.value, |next| next.value))
 }

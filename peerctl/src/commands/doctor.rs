@@ -27,7 +27,7 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
         let document = serde_json::json!({ "schema": SCHEMA, "well": is_well, "checks": checks });
         output.document(&document.to_string())?;
     } else {
-        output.table(&table(&checks))?;
+        output.sentences(table(&checks))?;
     }
     if is_well { Ok(()) } else { Err(Error::NotWell) }
 }

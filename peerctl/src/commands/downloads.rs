@@ -12,10 +12,16 @@ pub(super) async fn run(client: &Client, is_watched: bool, output: &Output) -> R
     if is_watched {
         return watch(client, Watched::Downloads, output).await;
     }
+    let table = |downloads: &Downloads| table(downloads, output.is_for_a_person());
     list::print(&client.downloads().await?, table, "no downloads", output)
 }
 
-fn table(Downloads { downloads, .. }: &Downloads) -> Table {
+fn table(Downloads { downloads, .. }: &Downloads, is_for_a_person: bool) -> Table {
     let begin = |transfer: &Transfer| [transfer.id.clone(), transfer.state_and_place()];
-    list::of_transfers(["ID", "STATE"], ("DONE", "FROM"), downloads.iter().map(Transfer::from), begin)
+    list::of_transfers(
+        ["ID", "STATE"],
+        ("DONE", "FROM"),
+        (downloads.iter().map(Transfer::from), is_for_a_person),
+        begin,
+    )
 }

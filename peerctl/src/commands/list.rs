@@ -6,6 +6,7 @@ use crate::{
     output::Output,
     table::{Align, Table},
     transfer::Transfer,
+    width::wrap,
 };
 
 pub(super) fn print<T>(
@@ -25,11 +26,15 @@ pub(super) fn print<T>(
     output.table(&table)
 }
 
-/// A table of transfers: what is `first` in it, then how far each has come, with whom, and its name.
+/// Columns of a reason below a name. The names begin in the middle of a terminal.
+const REASON_COLUMNS: usize = 36;
+
+/// A table of transfers: what is `first` in it, then how far each has come, with whom, and its name. For a person,
+/// `has_reasons` tells below the name why a transfer does not go on.
 pub(super) fn of_transfers<const N: usize>(
     first: [&'static str; N],
     (done, peer): (&'static str, &'static str),
-    transfers: impl Iterator<Item = Transfer>,
+    (transfers, has_reasons): (impl Iterator<Item = Transfer>, bool),
     begin: impl Fn(&Transfer) -> [String; N],
 ) -> Table {
     let left = first.into_iter().map(|title| (title, Align::Left));
@@ -50,7 +55,14 @@ pub(super) fn of_transfers<const N: usize>(
             transfer.peer.to_string(),
             transfer.full_name(),
         ]);
+        let columns = row.len();
         table.row(row);
+        let reason = transfer.reason().filter(|_| has_reasons).map(|reason| format!("-> {reason}"));
+        for line in reason.iter().flat_map(|reason| wrap(reason, REASON_COLUMNS)) {
+            let mut row = vec![String::new(); columns - 1];
+            row.push(line);
+            table.row(row);
+        }
     }
     table
 }

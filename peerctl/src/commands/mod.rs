@@ -15,6 +15,7 @@ mod link;
 mod list;
 mod logs;
 mod man;
+mod own_unit;
 mod requests;
 mod restart;
 mod search;
@@ -27,6 +28,7 @@ mod stop;
 mod uploads;
 mod version;
 mod wait;
+mod warnings;
 mod watch;
 mod why;
 
@@ -46,7 +48,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
     let whose = cli.whose;
     let client = Client::new(whose.socket()?)?;
     let outcome = match cli.command {
-        Command::Start { arguments } => start::run(&client, &whose.launch(&arguments)?, output).await,
+        Command::Start { arguments } => start::run(&client, &whose, &arguments, output).await,
         Command::Restart { arguments } => restart::run(&client, &whose, &arguments, output).await,
         Command::Stop => stop::run(&client, output).await,
         Command::Logs { lines, follow } => logs::run(&client, &whose, lines, follow, output).await,

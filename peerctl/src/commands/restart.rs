@@ -1,8 +1,9 @@
-//! `peerctl restart`: the daemon once more, with what it was started with; after an update, as its new version.
+//! `peerctl restart`: the daemon once more, with what it was started with; after an update, as its new version. Where
+//! it was connected as somebody whom no setting names, it is connected so again.
 
 use std::ffi::OsString;
 
-use super::{start, status, stop};
+use super::{connect, own_unit, start, status, stop};
 use crate::{
     client::Client, error::Error, launch::Launch, output::Output, process::DaemonProcess, whose::Whose,
 };
@@ -14,16 +15,30 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<(), Error> {
     let given = whose.launch(arguments)?;
-    let launch = match client.status().await {
-        Ok(_) => {
+    let (launch, username) = match client.status().await {
+        Ok(status) => {
             let launch = launch_of_the_running_one(client, arguments.is_empty()).await?.unwrap_or(given);
             stop::stop(client).await?;
-            launch
+            (launch, status.value.username)
         }
-        Err(Error::NotRunning) => given,
+        Err(Error::NotRunning) => {
+            own_unit::is_left_to_systemd(whose)?;
+            (given, None)
+        }
         Err(error) => return Err(error),
     };
-    status::print(&start::start(client, &launch).await?, output)
+    let mut status = start::start(client, &launch).await?;
+    if let Some(username) = username
+        && status.value.username.is_none()
+        && status.value.coordinator.is_some()
+        && connect::username_at_start(client).await == Some(None)
+    {
+        match client.connect(username.as_str()).await {
+            Ok(connected) => status = connected,
+            Err(error) => output.note(&error.to_string()),
+        }
+    }
+    status::print(&status, output)
 }
 
 /// `None` where the person says with what it is started now.

@@ -8,13 +8,14 @@ use protocol::{
     limits::{FOLDER_DEPTH_MAX, FOLDER_FILES_MAX},
 };
 
-use super::list;
+use super::{list, warnings::is_doubtful};
 use crate::{
     client::{Client, Reply},
     error::Error,
     format,
     output::Output,
     paths,
+    prompt::Person,
     table::{Align, Table},
 };
 
@@ -63,6 +64,10 @@ pub(super) async fn run(client: &Client, command: ShareCommand, output: &Output)
             let mut last = None;
             for dir in &dirs {
                 let path = paths::absolute(dir)?;
+                if !is_meant(dir, output)? {
+                    note(output, &format!("not shared: {path}"));
+                    continue;
+                }
                 last = Some(client.add_share(NewShare { path: path.clone(), folders }).await?);
                 note(output, &format!("shared{how}: {path}"));
             }
@@ -85,6 +90,23 @@ pub(super) async fn run(client: &Client, command: ShareCommand, output: &Output)
         }
         ShareCommand::Preview { dir } => preview(client, &dir, output).await,
     }
+}
+
+/// A person who shares all that they have is asked whether they mean it; a script is told, and means it.
+fn is_meant(dir: &Path, output: &Output) -> Result<bool, Error> {
+    let (Ok(folder), Ok(home)) = (dir.canonicalize(), paths::home()) else { return Ok(true) };
+    if !is_doubtful(&folder, &home) {
+        return Ok(true);
+    }
+    let doubt = format!(
+        "{} is your home folder, or holds it: all in it that is not hidden could be found and fetched",
+        folder.display()
+    );
+    if let Some(person) = Person::at(output) {
+        return person.confirms(&format!("{doubt}. Share it?"), false);
+    }
+    note(output, &doubt);
+    Ok(true)
 }
 
 /// What was done is told as it is done; a document comes at the end instead.

@@ -1,6 +1,7 @@
 //! `peerctl start`: the daemon in the background, and not before it answers.
 
 use std::{
+    ffi::OsString,
     os::unix::process::ExitStatusExt as _,
     process::{Child, ExitStatus},
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use protocol::control::Status;
 
-use super::status;
+use super::{own_unit, status};
 use crate::{
     client::{Client, Reply},
     clock,
@@ -16,6 +17,7 @@ use crate::{
     launch::Launch,
     log::{Log, Place},
     output::Output,
+    whose::Whose,
 };
 
 /// The daemon answers before it scans its shares; what takes longer is a disk that sleeps.
@@ -24,16 +26,22 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Of the log, when the daemon ends at once: a sentence is at its end.
 const LOG_TAIL_LINES: usize = 10;
 
-pub(super) async fn run(client: &Client, launch: &Launch, output: &Output) -> Result<(), Error> {
+pub(super) async fn run(
+    client: &Client,
+    whose: &Whose,
+    arguments: &[OsString],
+    output: &Output,
+) -> Result<(), Error> {
+    let launch = whose.launch(arguments)?;
     match client.status().await {
         Ok(reply) => {
             output.note("peer-daemon is already running");
             return status::print(&reply, output);
         }
-        Err(Error::NotRunning) => {}
+        Err(Error::NotRunning) => own_unit::is_left_to_systemd(whose)?,
         Err(error) => return Err(error),
     }
-    status::print(&start(client, launch).await?, output)
+    status::print(&start(client, &launch).await?, output)
 }
 
 /// Starts a daemon, and returns when it answers.

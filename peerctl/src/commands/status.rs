@@ -16,7 +16,7 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
 }
 
 pub(super) fn print(reply: &Reply<Status>, output: &Output) -> Result<(), Error> {
-    if output.json() { output.document(&reply.text) } else { output.table(&table(&reply.value)) }
+    if output.json() { output.document(&reply.text) } else { output.sentences(table(&reply.value)) }
 }
 
 fn table(status: &Status) -> Table {

@@ -17,5 +17,5 @@ pub(super) async fn run(client: &Client, is_watched: bool, output: &Output) -> R
 
 fn table(Uploads { uploads, .. }: &Uploads) -> Table {
     let begin = |transfer: &Transfer| [transfer.standing()];
-    list::of_transfers(["STATE"], ("SENT", "TO"), uploads.iter().map(Transfer::from), begin)
+    list::of_transfers(["STATE"], ("SENT", "TO"), (uploads.iter().map(Transfer::from), false), begin)
 }

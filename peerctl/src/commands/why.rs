@@ -20,12 +20,12 @@ pub(super) async fn run(client: &Client, id: &Id, output: &Output) -> Result<(),
         return output.document(&reply.text);
     }
     let times = Times::of(&reply.value, &clock::local());
-    output.table(&summary(&reply.value, &times))?;
+    output.sentences(summary(&reply.value, &times))?;
     if reply.value.steps.is_empty() {
         return Ok(());
     }
     output.line("")?;
-    output.table(&table(&reply.value.steps, &times))
+    output.sentences(table(&reply.value.steps, &times))
 }
 
 fn summary(why: &Why, times: &Times) -> Table {
@@ -33,9 +33,17 @@ fn summary(why: &Why, times: &Times) -> Table {
     let mut rows = vec![("name", download.name.to_string()), ("state", Transfer::from(download).standing())];
     if let Some(next) = &why.next {
         let at = next.at.map(|at| format!("{}: ", times.show(at))).unwrap_or_default();
-        rows.push(("next", format!("{at}{}", next.what)));
+        rows.push(("next", format!("{at}{}", whole_command(&next.what, &download.id))));
     }
     Table::of_pairs(rows)
+}
+
+/// A verb at the end of a sentence, as it is to be typed.
+fn whole_command(sentence: &str, id: &str) -> String {
+    match sentence.rsplit_once("peerctl ") {
+        Some((_, verb)) if !verb.contains(' ') => format!("{sentence} {id}"),
+        _ => sentence.to_owned(),
+    }
 }
 
 fn table(steps: &[WhyStep], times: &Times) -> Table {

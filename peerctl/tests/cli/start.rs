@@ -106,3 +106,33 @@ fn a_missing_daemon_is_told() {
     let ran = Ran::of(peerctl.arg("--socket").arg(daemon.socket()).arg("start").output().unwrap());
     ran.exits(1).says("can't be started").says("in PATH");
 }
+
+/// As systemd answers of a unit of the person's.
+const SYSTEMCTL: &str =
+    "#!/bin/sh\n[ \"$1 $3 $4\" = \"--user --quiet peer-daemon.service\" ] && [ $2 = \"$ANSWERS_YES_TO\" ]\n";
+
+#[test]
+fn a_daemon_that_systemd_starts_gets_no_second_one_beside_it() {
+    let daemon = FakeDaemon::absent();
+    let started = daemon.folder().join("started");
+    let ran = |verb: &str, yes: &str| {
+        let mut peerctl = install(&daemon.folder(), "touch \"$HOME/started\"; echo it starts >&2; exit 1");
+        let systemctl = daemon.folder().join("bin/systemctl");
+        std::fs::write(&systemctl, SYSTEMCTL).unwrap();
+        std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Ran::of(peerctl.arg(verb).env("ANSWERS_YES_TO", yes).output().unwrap())
+    };
+    // Without a unit, systemd is not asked.
+    ran("start", "is-enabled").exits(1).says("it starts");
+    std::fs::remove_file(&started).unwrap();
+
+    let units = daemon.folder().join(".config/systemd/user");
+    std::fs::create_dir_all(&units).unwrap();
+    std::fs::write(units.join("peer-daemon.service"), "[Service]\n").unwrap();
+    for (verb, yes) in [("start", "is-enabled"), ("start", "is-active"), ("restart", "is-enabled")] {
+        ran(verb, yes).exits(5).prints("").says("systemctl --user start peer-daemon.service");
+        assert!(!started.exists(), "{verb}, {yes}");
+    }
+    // It is there, and the person does not use it.
+    ran("start", "nothing").exits(1).says("it starts");
+}

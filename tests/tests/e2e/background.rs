@@ -11,6 +11,7 @@ use std::{
 use hearsay_tests::{
     binaries,
     content::Folder,
+    coordinator::Coordinator,
     wait::{PATIENCE, until, within},
 };
 use protocol::control::{ExitCode, Status};
@@ -121,6 +122,32 @@ async fn a_daemon_is_restarted_with_all_that_it_was_started_with() {
     home.peerctl(&["restart"]).exits(ExitCode::Done);
     home.peerctl(&["stop"]).exits(ExitCode::Done);
     home.peerctl(&["status"]).exits(ExitCode::DaemonNotRunning);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_connected_by_hand_is_connected_after_a_restart_and_the_log_tells_both() {
+    let coordinator = Coordinator::start().await;
+    let home = Home::with_settings(&format!("coordinator = \"http://{}\"\n", coordinator.address()));
+    home.peerctl(&["start"]).exits(ExitCode::Done);
+    home.peerctl(&["connect", "alice"]).exits(ExitCode::Done);
+    let restarted = home.peerctl(&["restart"]).exits(ExitCode::Done).stdout;
+    assert!(restarted.starts_with("connection   connected as alice\n"), "{restarted}");
+
+    coordinator.stop().await;
+    let log_has = async |words: &str| {
+        let log = || async { fs::read_to_string(home.log()).ok().filter(|log| log.contains(words)) };
+        until("it is in the log", PATIENCE, log).await
+    };
+    let log = log_has("not connected, and tried again: the coordinator can't be reached").await;
+    assert_eq!(log.matches("connected to the coordinator").count(), 2, "{log}");
+    let answer = home.peerctl(&["search", "song"]).exits(ExitCode::Unreachable);
+    assert_eq!(answer.stderr.matches("can't be reached").count(), 1, "{}", answer.stderr);
+    assert!(!answer.stderr.contains("os error"), "{}", answer.stderr);
+
+    // Who is nobody stays it.
+    home.peerctl(&["disconnect"]).exits(ExitCode::Done);
+    let restarted = home.peerctl(&["restart"]).exits(ExitCode::Done).stdout;
+    assert!(restarted.starts_with("connection   not connected"), "{restarted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

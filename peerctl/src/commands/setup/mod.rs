@@ -5,7 +5,6 @@ mod answers;
 mod questions;
 mod rehearsal;
 mod service;
-mod warnings;
 
 use std::{path::Path, time::Duration};
 

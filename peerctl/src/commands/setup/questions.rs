@@ -10,9 +10,15 @@ use protocol::{Username, control::SharePreview, limits::PORT_MIN};
 use super::{
     answers::{Answers, DOWNLOAD_PORT, UPLOAD_PORT},
     rehearsal::{Asked, Draft},
-    warnings::{Oneself, is_doubtful, warnings},
 };
-use crate::{error::Error, format, output::Output, paths, prompt::Person};
+use crate::{
+    commands::warnings::{Oneself, is_doubtful, warnings},
+    error::Error,
+    format,
+    output::Output,
+    paths,
+    prompt::Person,
+};
 
 /// Names shown of a folder: enough to see what is in it.
 const NAMES_SHOWN: usize = 8;
@@ -119,7 +125,7 @@ impl Questions<'_> {
         for warning in warnings(folder, preview, &oneself) {
             self.output.note(&format!("! {warning}"));
         }
-        self.person.confirms(&format!("Share {}?", folder.display()), !is_doubtful(folder, &oneself))
+        self.person.confirms(&format!("Share {}?", folder.display()), !is_doubtful(folder, &home))
     }
 
     pub(super) fn download_folder(&self, answers: &mut Answers) -> Result<(), Error> {

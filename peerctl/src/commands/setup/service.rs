@@ -5,10 +5,16 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use crate::{error::Error, output::Output, paths, prompt::Person, whose::Whose};
+use crate::{
+    commands::own_unit::{self, systemctl},
+    error::Error,
+    output::Output,
+    paths,
+    prompt::Person,
+    whose::Whose,
+};
 
 /// The units of the repository, with the path at which a package would put the program.
 const UNIT: &str = include_str!("../../../../peer-daemon/systemd/user/peer-daemon.service");
@@ -36,13 +42,9 @@ impl Service {
             return None;
         }
         let program = installed("peer-daemon")?;
-        let (name, file, unit) = match whose.profile() {
-            None => ("peer-daemon.service".to_owned(), "peer-daemon.service", UNIT),
-            Some(profile) => {
-                (format!("peer-daemon@{profile}.service"), "peer-daemon@.service", UNIT_BY_PROFILE)
-            }
-        };
-        let file = paths::home().ok()?.join(".config/systemd/user").join(file);
+        let unit = if whose.profile().is_some() { UNIT_BY_PROFILE } else { UNIT };
+        let (name, file) = own_unit::unit(whose.profile());
+        let file = paths::home().ok()?.join(own_unit::OWN_UNITS).join(file);
         let service = Self { name, file, text: unit.replace(PACKAGED_PROGRAM, &program) };
         systemctl(&["show-environment"]).is_ok().then_some(service)
     }
@@ -88,16 +90,6 @@ fn installed(program: &str) -> Option<String> {
 fn plain(path: &Path) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
     path.to_str().filter(|text| path.is_absolute() && text.chars().all(is_plain)).map(str::to_owned)
-}
-
-fn systemctl(arguments: &[&str]) -> Result<(), Error> {
-    let mut command = Command::new("systemctl");
-    let ran = command.arg("--user").args(arguments).stdin(Stdio::null()).output();
-    let ran = ran.map_err(|error| Error::ServiceFailed(error.to_string()))?;
-    if ran.status.success() {
-        return Ok(());
-    }
-    Err(Error::ServiceFailed(String::from_utf8_lossy(&ran.stderr).trim().to_owned()))
 }
 
 #[cfg(test)]

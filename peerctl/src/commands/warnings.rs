@@ -16,7 +16,7 @@ pub(super) struct Oneself<'a> {
 /// In sentences, the worst first.
 pub(super) fn warnings(folder: &Path, preview: &SharePreview, oneself: &Oneself<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if oneself.home.starts_with(folder) {
+    if is_doubtful(folder, oneself.home) {
         warnings.push(
             "this is your home folder, or holds it: everything that you keep would be offered".to_owned(),
         );
@@ -50,8 +50,8 @@ pub(super) fn warnings(folder: &Path, preview: &SharePreview, oneself: &Oneself<
 }
 
 /// Whether sharing it is more likely a mistake than not.
-pub(super) fn is_doubtful(folder: &Path, oneself: &Oneself<'_>) -> bool {
-    oneself.home.starts_with(folder)
+pub(super) fn is_doubtful(folder: &Path, home: &Path) -> bool {
+    home.starts_with(folder)
 }
 
 /// Something, an at sign, and a host with a dot.
@@ -119,10 +119,8 @@ mod tests {
         }
         let many = warned("/m", &["a@b.cd", "b@b.cd", "c@b.cd", "d@b.cd", "e@b.cd"]);
         assert!(many[0].ends_with("c@b.cd, and 2 more"), "{many:?}");
-        let oneself = Oneself { home: Path::new("/users/marta"), login: None };
-        assert!(
-            is_doubtful(Path::new("/users"), &oneself) && !is_doubtful(Path::new("/users/marta/m"), &oneself)
-        );
+        let is_doubtful = |folder| is_doubtful(Path::new(folder), Path::new("/users/marta"));
+        assert!(is_doubtful("/users") && !is_doubtful("/users/marta/m"));
     }
 
     #[test]

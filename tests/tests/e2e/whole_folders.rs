@@ -1,6 +1,11 @@
 //! Whole folders from one daemon to another, whatever comes between.
 
-use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    time::Duration,
+};
 
 use hearsay_tests::{
     content::{Folder, digest, names_in},
@@ -11,13 +16,15 @@ use hearsay_tests::{
     steering::PIECE,
     wait::PATIENCE,
 };
-use protocol::control::{Cause, Download, DownloadState, ExitCode, FolderProgress};
+use protocol::control::{Cause, Download, DownloadState, Downloads, ExitCode, FolderProgress};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
 /// Whoever has the folder is searched for.
 const RECOVERY: Duration = Duration::from_mins(1);
 /// What goes over a link for a stream beside the bytes of files, and what is in flight when it ends.
 const OVERHEAD_PER_STREAM: u64 = 1 << 20;
+/// The same of one over which nothing is asked for: far less than the small files.
+const STREAM_WITHOUT_FILES: u64 = 64 << 10;
 const SMALL_FILES: usize = 40;
 const SMALL: usize = 10_000;
 const LARGE: usize = 8 * PIECE + 1_234;
@@ -141,8 +148,7 @@ async fn whoever_has_the_same_folder_takes_over_and_a_link_leads_to_it() {
     let path = stage.files.path().join("album").display().to_string();
     let link = stage.anna.peerctl(&["link", &path]).await.expect(ExitCode::Done);
     let begun = stage.bert.peerctl(&["--json", "get", "--detach", link.stdout.trim()]).await;
-    let download =
-        begun.expect(ExitCode::Done).document::<protocol::control::Downloads>().downloads.remove(0);
+    let download = begun.expect(ExitCode::Done).document::<Downloads>().downloads.remove(0);
     assert!(download.folder.is_some(), "{download:?}");
     stage.wait_for_pieces(&download, 2).await;
     let Stage { scene, files, anna, bert, link } = stage;
@@ -222,6 +228,40 @@ async fn a_name_that_is_taken_is_treated_as_asked_for() {
     assert_eq!(bert.downloaded_names(), ["album", "album (2)"]);
     let shown = bert.peerctl(&["downloads"]).await.expect(ExitCode::Done).stdout;
     assert!(shown.contains("album (2)/ (82 of 82 files)"), "{shown}");
+    for peer in [anna, bert] {
+        peer.stop().await;
+    }
+    scene.stop().await;
+}
+
+/// A folder that can't be written to ends the merge in its middle, and then so does a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_is_cut_off_goes_on_where_it_was() {
+    let Stage { scene, files, anna, bert, link } = Stage::with(36, PeerBuilder::without_privileges).await;
+    let disc = bert.downloaded("album/disc");
+    fs::create_dir_all(&disc).unwrap();
+    fs::write(disc.join("own"), "mine").unwrap();
+    fs::set_permissions(&disc, Permissions::from_mode(0o555)).unwrap();
+    let number = find_album(&bert).await;
+    let begun = bert.peerctl(&["--json", "get", &number, "--detach", "--conflict", "overwrite"]).await;
+    let download = begun.expect(ExitCode::Done).document::<Downloads>().downloads.remove(0);
+    link.runs_at(u32::MAX);
+    let is_held = |now: &Download| now.state == DownloadState::Paused || now.state.has_ended();
+    let held = bert.wait_for_download(&download, "waits for the disk", PATIENCE, is_held).await;
+    assert_eq!((held.state, held.cause), (DownloadState::Paused, Some(Cause::Permission)), "{held:?}");
+    assert!(bert.downloaded("album/a 00").exists() && bert.downloaded("album.part/disc/b").exists());
+
+    let killed = bert.kill().await;
+    let passed = link.passed();
+    fs::set_permissions(&disc, Permissions::from_mode(0o755)).unwrap();
+    let bert = killed.start_again().await;
+    let ended = bert.wait_for_download(&download, "arrives", RECOVERY, |now| now.state.has_ended()).await;
+    assert_eq!(ended.state, DownloadState::Finished, "{ended:?}");
+    must_be_the_album(&bert.downloaded("album"), &files);
+    assert_eq!(fs::read(disc.join("own")).unwrap(), b"mine");
+    assert_eq!(bert.downloaded_names(), ["album"]);
+    let again = link.passed() - passed;
+    assert!(again < STREAM_WITHOUT_FILES, "{again} bytes came for what was there");
     for peer in [anna, bert] {
         peer.stop().await;
     }

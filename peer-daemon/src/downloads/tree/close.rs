@@ -1,18 +1,18 @@
 //! The end of a folder that is on its way: it gets its name, or what was written of it is removed.
 
-use std::{collections::HashMap, io};
+use std::io;
 
-use cap_fs_ext::DirExt as _;
 use cap_std::fs::{Dir, MetadataExt as _};
 use protocol::{Conflict, SafeName};
 
 use super::{
     contents::{Contents, Place},
     disk::{PartTree, find},
+    merge::{Merged, Target},
 };
 use crate::downloads::{
-    assemble::{AssembleError, PARTIAL, PartFile},
-    placing::{first_free, rename_new, rename_new_folder, syncable},
+    assemble::{AssembleError, PartFile},
+    placing::{first_free, rename_new_folder, syncable},
     store::Remains,
 };
 
@@ -20,17 +20,23 @@ impl PartTree {
     /// Gives the folder its name, when all that is in it was synced; returns the name it got. After an error it is
     /// still there, or what was not moved yet.
     pub(super) fn finish(&self, contents: &Contents, conflict: Conflict) -> Result<SafeName, AssembleError> {
-        self.change(|_| {
+        self.change(|gate| {
             self.must_be_in(&self.folder)?;
-            self.must_be_whole(contents)?;
+            self.must_be_whole(contents, &gate.merged)?;
             self.remove_incoming();
+            let has_begun = gate.merged.has_begun();
+            let target = Target::open(&self.folder, &self.name, conflict, &mut gate.merged);
+            if has_begun {
+                // The rest belongs to what was moved.
+                return self.merge(contents, target.ok_or(io::Error::from(io::ErrorKind::NotFound))?);
+            }
             let name = match self.rename_to(&self.name) {
                 Ok(()) => self.name.clone(),
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
                 Err(_) if conflict == Conflict::Skip => {
                     return Err(AssembleError::NameTaken(self.name.clone()));
                 }
-                Err(_) => match self.folder_to_merge_into(conflict) {
+                Err(_) => match target {
                     Some(target) => return self.merge(contents, target),
                     None => first_free(&self.name, |name| self.rename_to(name))?.0,
                 },
@@ -47,9 +53,10 @@ impl PartTree {
     }
 
     /// A person may have taken something out of it.
-    fn must_be_whole(&self, contents: &Contents) -> Result<(), AssembleError> {
+    fn must_be_whole(&self, contents: &Contents, merged: &Merged) -> Result<(), AssembleError> {
         let mut walk = Walk::default();
-        for file in contents.files() {
+        let files = contents.files().iter().enumerate();
+        for (_, file) in files.filter(|(number, _)| !merged.has(*number)) {
             let dir = walk.find(&self.root, &file.place);
             let there = dir.and_then(|dir| dir.symlink_metadata(file.place.name.as_str()).ok());
             if there.is_none_or(|there| !there.is_file() || there.len() != file.id.size) {
@@ -59,28 +66,17 @@ impl PartTree {
         Ok(())
     }
 
-    /// One that is there under the name, unless it is another download's on its way.
-    fn folder_to_merge_into(&self, conflict: Conflict) -> Option<Dir> {
-        let may_merge = conflict == Conflict::Overwrite && !self.name.folding_key().ends_with(PARTIAL);
-        may_merge.then(|| self.folder.open_dir_nofollow(self.name.as_str()).ok()).flatten()
-    }
-
-    /// Moves each file to its place in a folder that is there; files of the same path are replaced.
-    fn merge(&self, contents: &Contents, target: Dir) -> Result<SafeName, AssembleError> {
-        let (mut from, mut into) = (Walk::default(), Target { root: target, named: HashMap::new() });
-        let mut last: Option<(&[SafeName], Dir)> = None;
-        for file in contents.files() {
-            let place = &file.place;
-            let source =
-                from.find(&self.root, place).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-            let dir = match last.take() {
-                Some((folders, dir)) if folders == place.folders => dir,
-                _ => into.enter(&place.folders)?,
-            };
-            replace_or_number(source, &dir, &place.name)?;
-            last = Some((&place.folders, dir));
+    /// Moves each file that was not moved yet to its place in a folder that is there.
+    fn merge(&self, contents: &Contents, mut target: Target<'_>) -> Result<SafeName, AssembleError> {
+        let mut walk = Walk::default();
+        for (number, file) in contents.files().iter().enumerate() {
+            if !target.merged().has(number) {
+                let from = walk.find(&self.root, &file.place);
+                let from = from.ok_or(io::Error::from(io::ErrorKind::NotFound))?;
+                target.take(number, from, &file.place)?;
+            }
         }
-        rustix::fs::syncfs(syncable(&into.root)?).map_err(io::Error::from)?;
+        target.sync()?;
         self.remove_folders(contents);
         Ok(self.name.clone())
     }
@@ -144,42 +140,6 @@ impl Walk {
             self.last = Some((place.folders.clone(), find(root, &place.folders)));
         }
         self.last.as_ref().and_then(|(_, dir)| dir.as_ref())
-    }
-}
-
-/// The folder that is merged into.
-struct Target {
-    root: Dir,
-    /// Folders that got another name, for something else had theirs.
-    named: HashMap<Vec<SafeName>, SafeName>,
-}
-
-impl Target {
-    fn enter(&mut self, folders: &[SafeName]) -> io::Result<Dir> {
-        let mut dir = self.root.try_clone()?;
-        for depth in 1..=folders.len() {
-            let path = &folders[..depth];
-            let name = self.named.get(path).unwrap_or(&path[depth - 1]).clone();
-            dir = if let Ok(inner) = dir.open_dir_nofollow(name.as_str()) {
-                inner
-            } else {
-                // Missing, or something else has its name.
-                let (name, ()) = first_free(&name, |name| dir.create_dir(name.as_str()))?;
-                let inner = dir.open_dir_nofollow(name.as_str())?;
-                self.named.insert(path.to_vec(), name);
-                inner
-            };
-        }
-        Ok(dir)
-    }
-}
-
-/// A file in the way is replaced; anything else keeps its name.
-fn replace_or_number(from: &Dir, to: &Dir, name: &SafeName) -> io::Result<()> {
-    let source = (from, name.as_str());
-    match to.symlink_metadata(name.as_str()) {
-        Ok(there) if there.is_file() => from.rename(name.as_str(), to, name.as_str()),
-        _ => first_free(name, |name| rename_new(source, (to, name.as_str()))).map(drop),
     }
 }
 

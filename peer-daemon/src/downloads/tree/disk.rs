@@ -13,7 +13,7 @@ use cap_std::fs::{Dir, MetadataExt as _};
 use hyper::body::Bytes;
 use protocol::SafeName;
 
-use super::contents::Place;
+use super::{contents::Place, merge::Merged};
 use crate::downloads::{
     assemble::{ANNOUNCED, AssembleError, part_name},
     placing::{At, create_new, first_free, rename_new, rename_new_folder, syncable},
@@ -42,6 +42,7 @@ pub(super) struct Gate {
     is_closed: bool,
     /// The folder that was written to last: files come in the order of their folders.
     last: Option<(Vec<SafeName>, Arc<Dir>)>,
+    pub(super) merged: Merged,
 }
 
 impl PartTree {
@@ -70,6 +71,11 @@ impl PartTree {
         let root = folder.open_dir_nofollow(part.as_str())?;
         let folder = folder.try_clone()?;
         Ok(Self { folder, root, part: part.clone(), name: name.clone(), gate: Mutex::default() })
+    }
+
+    /// The same of one whose merge had begun.
+    pub(super) fn merged(self, merged: Merged) -> Self {
+        Self { gate: Mutex::new(Gate { merged, ..Gate::default() }), ..self }
     }
 
     pub(super) fn part_name(&self) -> &SafeName {

@@ -1,15 +1,16 @@
 //! Takes up what an earlier process left of a folder: what is recorded counts, what is not is looked at again.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, OpenOptions};
-use protocol::SafeName;
+use protocol::{Conflict, FileId, SafeName};
 
 use super::{
     close::{Walk, inode},
-    contents::{ContainedFile, Contents},
+    contents::Contents,
     disk::PartTree,
+    merge::{Merged, Target},
 };
 use crate::downloads::{assemble::AssembleError, bits, revive::hash, store::Remains};
 
@@ -23,72 +24,92 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// Blocks, for as long as it takes to read what has to be checked.
-pub(super) fn look(
-    folder: &Dir,
-    name: &SafeName,
-    contents: &Contents,
-    remains: &Remains,
-    boot_id: &str,
-) -> Result<Found, AssembleError> {
-    let is_same_boot = remains.boot_id == boot_id;
-    let recorded = bits::unpack(&remains.verified_bits, contents.files().len());
-    let counts = |number: usize| is_same_boot && recorded[number];
-    match PartTree::open(folder, &remains.part, name) {
-        Ok(tree) if tree.is_recorded_as(remains.inode)? => {
-            let is_there = which_are_there(&tree.root, contents, counts)?;
-            Ok(Found::Tree(Arc::new(tree), is_there))
+/// What is known of a folder that an earlier process left, or this one had to let go.
+pub(super) struct Left<'a> {
+    pub(super) name: &'a SafeName,
+    pub(super) contents: &'a Contents,
+    pub(super) remains: &'a Remains,
+    /// Tells whether it may have been merged into a folder that was there.
+    pub(super) conflict: Conflict,
+    pub(super) boot_id: &'a str,
+}
+
+impl Left<'_> {
+    /// Blocks, for as long as it takes to read what has to be checked.
+    pub(super) fn look(&self, folder: &Dir) -> Result<Found, AssembleError> {
+        let Self { name, contents, remains, conflict, .. } = self;
+        let mut merged = Merged::default();
+        let mut target = Target::open(folder, name, *conflict, &mut merged);
+        match PartTree::open(folder, &remains.part, name) {
+            Ok(tree) if tree.is_recorded_as(remains.inode)? => {
+                let mut is_there = self.which_are_there(&tree.root)?;
+                if let Some(target) = &mut target {
+                    for ((number, file), is_there) in contents.files().iter().enumerate().zip(&mut is_there) {
+                        *is_there = *is_there || target.has(number, file)?;
+                    }
+                }
+                Ok(Found::Tree(Arc::new(tree.merged(merged)), is_there))
+            }
+            // Another folder has taken the name, or it was renamed or merged.
+            _ => {
+                if let Some(name) = self.find_renamed(folder)? {
+                    return Ok(Found::Whole(name));
+                }
+                let Some(target) = &mut target else { return Ok(Found::Nothing) };
+                for (number, file) in contents.files().iter().enumerate() {
+                    if !target.has(number, file)? {
+                        return Ok(Found::Nothing);
+                    }
+                }
+                Ok(Found::Whole((*name).clone()))
+            }
         }
-        // Another folder has taken the name, or it was renamed.
-        _ => Ok(find_whole(folder, contents, remains, counts)?.map_or(Found::Nothing, Found::Whole)),
     }
-}
 
-/// The rename keeps the inode, so a whole folder is found under whatever name it got.
-fn find_whole(
-    folder: &Dir,
-    contents: &Contents,
-    remains: &Remains,
-    counts: impl Fn(usize) -> bool,
-) -> Result<Option<SafeName>, AssembleError> {
-    for entry in folder.entries()? {
-        let file_name = entry?.file_name();
-        let Some(name) = file_name.to_str().and_then(|name| SafeName::parse(name).ok()) else { continue };
-        let Ok(dir) = folder.open_dir_nofollow(name.as_str()) else { continue };
-        if inode(&dir)? == remains.inode
-            && which_are_there(&dir, contents, &counts)?.into_iter().all(|is_there| is_there)
-        {
-            return Ok(Some(name));
+    /// The rename keeps the inode, so a whole folder is found under whatever name it got.
+    fn find_renamed(&self, folder: &Dir) -> Result<Option<SafeName>, AssembleError> {
+        for entry in folder.entries()? {
+            let file_name = entry?.file_name();
+            let Some(name) = file_name.to_str().and_then(|name| SafeName::parse(name).ok()) else { continue };
+            let Ok(dir) = folder.open_dir_nofollow(name.as_str()) else { continue };
+            if inode(&dir)? == self.remains.inode
+                && self.which_are_there(&dir)?.into_iter().all(|is_there| is_there)
+            {
+                return Ok(Some(name));
+            }
         }
+        Ok(None)
     }
-    Ok(None)
+
+    /// A file that was recorded in this boot need not be read.
+    fn which_are_there(&self, root: &Dir) -> Result<Vec<bool>, AssembleError> {
+        let files = self.contents.files();
+        let recorded = bits::unpack(&self.remains.verified_bits, files.len());
+        let is_same_boot = self.remains.boot_id == self.boot_id;
+        let mut walk = Walk::default();
+        let mut is_there = Vec::with_capacity(files.len());
+        for (file, is_recorded) in files.iter().zip(recorded) {
+            let name = &file.place.name;
+            is_there.push(match walk.find(root, &file.place) {
+                Some(dir) if is_recorded && is_same_boot => has_size(dir, name, file.id.size),
+                Some(dir) => is_right(dir, name, &file.id)?,
+                None => false,
+            });
+        }
+        Ok(is_there)
+    }
 }
 
-/// A file that `counts` need not be hashed.
-fn which_are_there(
-    root: &Dir,
-    contents: &Contents,
-    counts: impl Fn(usize) -> bool,
-) -> Result<Vec<bool>, AssembleError> {
-    let mut walk = Walk::default();
-    let mut is_there = Vec::with_capacity(contents.files().len());
-    for (number, file) in contents.files().iter().enumerate() {
-        is_there.push(match walk.find(root, &file.place) {
-            Some(dir) => is_right(dir, file, counts(number))?,
-            None => false,
-        });
-    }
-    Ok(is_there)
+fn has_size(dir: &Dir, name: &SafeName, size: u64) -> bool {
+    dir.symlink_metadata(name.as_str()).is_ok_and(|there| there.is_file() && there.len() == size)
 }
 
-fn is_right(dir: &Dir, file: &ContainedFile, counts: bool) -> Result<bool, AssembleError> {
-    let name = file.place.name.as_str();
-    let there = dir.symlink_metadata(name);
-    if there.is_ok_and(|there| there.is_file() && there.len() == file.id.size) {
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No);
-        Ok(counts || hash(&dir.open_with(name, &options)?.into_std(), file.id.size)? == Some(file.id))
-    } else {
-        Ok(false)
+/// Whether this is the file that has the name.
+pub(super) fn is_right(dir: &Dir, name: &SafeName, file: &FileId) -> io::Result<bool> {
+    if !has_size(dir, name, file.size) {
+        return Ok(false);
     }
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No);
+    Ok(hash(&dir.open_with(name.as_str(), &options)?.into_std(), file.size)? == Some(*file))
 }

@@ -17,6 +17,7 @@ mod fetch;
 mod large;
 mod listing;
 mod look;
+mod merge;
 mod open;
 mod recorder;
 mod small;

@@ -9,7 +9,7 @@ use super::{
     contents::Contents,
     disk::PartTree,
     fetch::TreeFetch,
-    look::{Found, look},
+    look::{Found, Left},
     recorder::TreeRecorder,
 };
 use crate::{
@@ -36,6 +36,7 @@ struct Known {
     account: SharedAccount,
     remains: Option<Remains>,
     name: SafeName,
+    conflict: Conflict,
 }
 
 enum Opened {
@@ -118,6 +119,7 @@ impl Downloads {
                 account: Arc::clone(account),
                 remains: entry.remains.clone(),
                 name: entry.name(),
+                conflict: entry.conflict,
             }),
             Content::File { .. } => None,
         });
@@ -127,7 +129,7 @@ impl Downloads {
         }
         let (account, downloads, id) = (Arc::clone(&known.account), self.clone(), item.id);
         let contents = Arc::clone(contents);
-        let opened = self.blocking(move || downloads.look_for_tree(id, known, &contents)).await?;
+        let opened = self.blocking(move || downloads.look_for_tree(id, &known, &contents)).await?;
         let (tree, found) = match opened {
             Opened::Whole(name) => return Ok(Err(name)),
             Opened::InUse(tree) => (tree, None),
@@ -152,18 +154,20 @@ impl Downloads {
     fn look_for_tree(
         &self,
         id: DownloadId,
-        known: Known,
+        known: &Known,
         contents: &Arc<Contents>,
     ) -> Result<Opened, Failure> {
         let (folder, boot_id, store) = (self.shared.folder.open()?, &self.shared.boot_id, &self.shared.store);
-        if let Some(tree) = known.tree {
+        if let Some(tree) = &known.tree {
             match tree.must_be_in(&folder) {
-                Ok(()) => return Ok(Opened::InUse(tree)),
+                Ok(()) => return Ok(Opened::InUse(Arc::clone(tree))),
                 Err(AssembleError::Gone(_)) => {}
                 Err(error) => return Err(error.into()),
             }
-        } else if let Some(remains) = known.remains {
-            match look(&folder, &known.name, contents, &remains, boot_id)? {
+        } else if let Some(remains) = &known.remains {
+            let Known { name, conflict, .. } = known;
+            let left = Left { name, contents, remains, conflict: *conflict, boot_id };
+            match left.look(&folder)? {
                 Found::Whole(name) => return Ok(Opened::Whole(name)),
                 Found::Tree(tree, is_there) => {
                     let mut account = Account::of(Arc::clone(contents), &is_there);
@@ -203,9 +207,11 @@ pub(in crate::downloads) fn discard_tree(
     } else if let Some(remains) = remains {
         let Some(listing) = store.listing(id)? else { return Ok(()) };
         let Ok(contents) = Contents::read(&listing) else { return Ok(()) };
-        let (dir, name) = (folder.open()?, &remains.part);
-        if let Found::Tree(tree, is_there) = look(&dir, name, &contents, &remains, &downloads.shared.boot_id)?
-        {
+        // What was merged is the person's by now.
+        let conflict = Conflict::Skip;
+        let (name, boot_id) = (&remains.part, &downloads.shared.boot_id);
+        let left = Left { name, contents: &contents, remains: &remains, conflict, boot_id };
+        if let Found::Tree(tree, is_there) = left.look(&folder.open()?)? {
             tree.discard(&contents, &is_there, &parts)?;
         }
     }

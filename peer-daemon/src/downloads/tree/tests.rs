@@ -15,8 +15,9 @@ use protocol::{
 
 use super::{
     contents::Contents,
-    disk::PartTree,
-    look::{Found, look},
+    disk::{PartTree, find},
+    look::{self as left_behind, Found},
+    merge::{Merged, Target},
 };
 use crate::downloads::{
     assemble::{ANNOUNCED, AssembleError},
@@ -94,7 +95,22 @@ impl Left {
     }
 
     fn look(&self, remains: &Remains, boot_id: &str) -> Found {
-        look(&self.dir, &name("Album"), &self.contents, remains, boot_id).unwrap()
+        self.look_for(Conflict::Rename, remains, boot_id)
+    }
+
+    fn look_for(&self, conflict: Conflict, remains: &Remains, boot_id: &str) -> Found {
+        let (name, contents) = (&name("Album"), &self.contents);
+        left_behind::Left { name, contents, remains, conflict, boot_id }.look(&self.dir).unwrap()
+    }
+
+    /// As the merge does, until the process ends.
+    fn merge(&self, count: usize) {
+        let mut merged = Merged::default();
+        let mut target = Target::open(&self.dir, &name("Album"), Conflict::Overwrite, &mut merged).unwrap();
+        for (number, file) in self.contents.files()[..count].iter().enumerate() {
+            let from = find(&self.tree.root, &file.place.folders).unwrap();
+            target.take(number, &from, &file.place).unwrap();
+        }
     }
 
     fn is_there(&self, remains: &Remains, boot_id: &str) -> Vec<bool> {
@@ -265,5 +281,66 @@ fn a_write_that_a_crash_cut_off_is_in_nobodys_way() {
     left.put(2);
     left.put(3);
     left.finish(Conflict::Rename).unwrap();
+    assert_eq!(left.files(), whole("Album"));
+}
+
+/// A person's own folder of that name, in which things are in the way.
+fn obstacles(left: &Left) -> Vec<(String, String)> {
+    fs::create_dir_all(left.path("Album/a")).unwrap();
+    fs::write(left.path("Album/a/own"), "mine").unwrap();
+    fs::write(left.path("Album/sub"), "mine").unwrap();
+    fs::write(left.path("Album/z"), "replaced").unwrap();
+    owned(&[
+        ("Album/a (2)", "one"),
+        ("Album/a/own", "mine"),
+        ("Album/sub", "mine"),
+        ("Album/sub (2)/b", "two"),
+        ("Album/sub (2)/deep/c", "three"),
+        ("Album/z", ""),
+    ])
+}
+
+#[test]
+fn a_merge_that_a_crash_cut_off_goes_on_where_it_was() {
+    for count in 0..=4 {
+        let left = Left::with(4);
+        let expected = obstacles(&left);
+        let remains = left.remains(&[true; 4]);
+        left.merge(count);
+        for boot_id in ["this boot", "another boot"] {
+            let Found::Tree(tree, is_there) = left.look_for(Conflict::Overwrite, &remains, boot_id) else {
+                panic!("the folder was not found")
+            };
+            assert_eq!(is_there, [true; 4], "what was moved is to be fetched again: {count}");
+            // The second time, as if it had ended once more before it did anything.
+            if boot_id == "another boot" {
+                assert_eq!(tree.finish(&left.contents, Conflict::Overwrite).unwrap(), name("Album"));
+            }
+        }
+        assert_eq!(left.files(), expected, "{count}");
+        // It ended between the last move and its record.
+        let found = left.look_for(Conflict::Overwrite, &remains, "x");
+        assert!(matches!(found, Found::Whole(found) if found == name("Album")), "{count}");
+    }
+}
+
+#[test]
+fn what_a_person_changes_between_is_no_file_that_was_moved() {
+    let left = Left::with(4);
+    fs::create_dir(left.path("Album")).unwrap();
+    let remains = left.remains(&[true; 4]);
+    left.merge(2);
+    fs::write(left.path("Album/a"), "eno").unwrap();
+    let Found::Tree(tree, is_there) = left.look_for(Conflict::Overwrite, &remains, "this boot") else {
+        panic!("the folder was not found")
+    };
+    assert_eq!(is_there, [false, true, true, true]);
+    assert!(matches!(tree.finish(&left.contents, Conflict::Overwrite), Err(AssembleError::Gone(_))));
+    tree.put(&left.contents.files()[0].place, &[Bytes::from_static(b"one")], || {}).unwrap();
+    // What is left does not become the folder without what was moved.
+    fs::rename(left.path("Album"), left.path("elsewhere")).unwrap();
+    assert!(matches!(tree.finish(&left.contents, Conflict::Overwrite), Err(AssembleError::Gone(_))));
+    fs::rename(left.path("elsewhere"), left.path("Album")).unwrap();
+    assert_eq!(tree.finish(&left.contents, Conflict::Overwrite).unwrap(), name("Album"));
     assert_eq!(left.files(), whole("Album"));
 }

@@ -13,6 +13,7 @@ use crate::{
     blocks::Blocks,
     config::{
         Config, ConfigError, Sources,
+        join_key::JoinKeyError,
         live::Live,
         profile::settle_ports,
         settings::{RunTime, Settings},
@@ -65,6 +66,8 @@ pub enum StartError {
     #[error(transparent)]
     Downloads(#[from] DownloadsError),
     #[error(transparent)]
+    JoinKey(#[from] JoinKeyError),
+    #[error(transparent)]
     Link(#[from] LinkConfigError),
     #[error(transparent)]
     Identity(#[from] KeeperError),
@@ -85,7 +88,7 @@ impl StartError {
             }
             // The configuration is what must change.
             Self::Library(error) if !matches!(error, LibraryError::State(_)) => ExitCode::Usage,
-            Self::Config(_) | Self::Link(_) => ExitCode::Usage,
+            Self::Config(_) | Self::JoinKey(_) | Self::Link(_) => ExitCode::Usage,
             Self::State(StateError::Newer { .. }) => ExitCode::VersionMismatch,
             _ => ExitCode::Other,
         }
@@ -205,7 +208,8 @@ impl Started {
         download_listener: PortListener,
         upload_listener: PortListener,
     ) -> Result<Option<Network>, StartError> {
-        let (Some(coordinator), Some(link_config)) = (config.coordinator.clone(), link_config(config)) else {
+        let (Some(coordinator), Some(link_config)) = (config.coordinator.clone(), link_config(config)?)
+        else {
             return Ok(None);
         };
         let (link, events) = CoordinatorLink::start(

@@ -15,6 +15,8 @@ pub struct DataDirs {
     runtime: Option<PathBuf>,
     state: Option<PathBuf>,
     config: Option<PathBuf>,
+    /// Secrets that a service manager hands over.
+    credentials: Option<PathBuf>,
     /// Of several daemons side by side; each has folders of its own, but for downloads.
     profile: Option<Profile>,
 }
@@ -31,6 +33,7 @@ impl DataDirs {
             runtime: dir("XDG_RUNTIME_DIR"),
             state: dir("XDG_STATE_HOME"),
             config: dir("XDG_CONFIG_HOME"),
+            credentials: dir("CREDENTIALS_DIRECTORY"),
             profile: None,
         }
     }
@@ -47,6 +50,12 @@ impl DataDirs {
     /// All below one folder, as for a user whose home it is.
     pub fn under(home: &Path) -> Self {
         Self { home: Some(home.to_owned()), ..Self::default() }
+    }
+
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn handed_over_in(self, credentials: &Path) -> Self {
+        Self { credentials: Some(credentials.to_owned()), ..self }
     }
 
     pub fn state_dir(&self) -> Result<PathBuf, NoHome> {
@@ -67,6 +76,11 @@ impl DataDirs {
         // Where the variable is set, the home does not matter.
         let home = self.home.as_deref().or(self.config.as_deref())?;
         Some(paths::config_file(self.config.as_deref(), home, self.profile()))
+    }
+
+    /// The file of a secret of this name, if one was handed over.
+    pub(crate) fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|dir| dir.join(name)).filter(|path| path.exists())
     }
 
     fn home(&self) -> Result<&Path, NoHome> {

@@ -13,7 +13,11 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, ConfigError, Sources, settings::RunTime},
+    config::{
+        Config, ConfigError, Sources,
+        join_key::{JoinKey, JoinKeyError},
+        settings::RunTime,
+    },
     coordinator_link::{ConnectError, LinkConfig, LinkConfigError, could_connect},
     library::{self, PreviewError},
     telemetry,
@@ -23,6 +27,8 @@ use crate::{
 enum RehearsalError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    JoinKey(#[from] JoinKeyError),
     #[error(transparent)]
     Link(#[from] LinkConfigError),
     #[error("no coordinator is named: --coordinator URL")]
@@ -37,7 +43,9 @@ impl RehearsalError {
     /// The exit codes are peerctl's: it hands them on.
     fn exit_code(&self) -> u8 {
         let code = match self {
-            Self::Config(_) | Self::Link(_) | Self::NoCoordinator | Self::Preview(_) => ExitCode::Usage,
+            Self::Config(_) | Self::JoinKey(_) | Self::Link(_) | Self::NoCoordinator | Self::Preview(_) => {
+                ExitCode::Usage
+            }
             Self::Connect(error) => match error {
                 ConnectError::UsernameTaken => ExitCode::Conflict,
                 ConnectError::UsernameInvalid => ExitCode::Usage,
@@ -78,7 +86,7 @@ pub async fn rehearse(matches: &ArgMatches, sources: &Sources) -> Option<process
 
 async fn check_coordinator(sources: &Sources) -> Result<(), RehearsalError> {
     let config = sources.resolve(&RunTime::default())?;
-    let link_config = link_config(&config).ok_or(RehearsalError::NoCoordinator)?;
+    let link_config = link_config(&config)?.ok_or(RehearsalError::NoCoordinator)?;
     could_connect(&link_config, config.username.as_ref()).await??;
     Ok(())
 }
@@ -88,11 +96,14 @@ fn preview(folder: &Path, sources: &Sources) -> Result<SharePreview, RehearsalEr
     Ok(library::preview(folder, &state_dir, &CancellationToken::new())?)
 }
 
-/// `None` where no coordinator is configured.
-pub(crate) fn link_config(config: &Config) -> Option<LinkConfig> {
-    let mut link_config = LinkConfig::new(config.coordinator.as_ref()?.url().clone());
+/// `None` where no coordinator is configured. Blocks for a look at the join key's file.
+pub(crate) fn link_config(config: &Config) -> Result<Option<LinkConfig>, JoinKeyError> {
+    let Some(coordinator) = &config.coordinator else { return Ok(None) };
+    let in_file = || config.join_key_file.as_deref().map(JoinKey::read).transpose();
+    let join_key = config.join_key.clone().map_or_else(in_file, |said| Ok(Some(said)))?;
+    let mut link_config = LinkConfig::new(coordinator.url().clone());
     link_config.insecure = config.insecure_coordinator;
     link_config.ca.clone_from(&config.ca);
-    link_config.join_key = config.join_key.clone().map(Into::into);
-    Some(link_config)
+    link_config.join_key = join_key.map(|key| key.reveal().clone());
+    Ok(Some(link_config))
 }

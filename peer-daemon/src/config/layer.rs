@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     ConfigError,
     byte_rate::ByteRate,
+    join_key::JoinKey,
     values::{CoordinatorUrl, GuiAddress, GuiHost, LogBytes, Port, PublicPort, Switch, TimeSpan},
 };
 use crate::{cli::Cli, introductions::policy::Policy};
@@ -22,7 +23,8 @@ use crate::{cli::Cli, introductions::policy::Policy};
 pub(super) struct Layer {
     pub(super) coordinator: Option<CoordinatorUrl>,
     pub(super) username: Option<Username>,
-    pub(super) join_key: Option<String>,
+    pub(super) join_key: Option<JoinKey>,
+    pub(super) join_key_file: Option<PathBuf>,
     pub(super) insecure_coordinator: Option<bool>,
     pub(super) ca: Option<PathBuf>,
     pub(super) share: Option<Vec<PathBuf>>,
@@ -53,8 +55,8 @@ pub(super) struct Layer {
 }
 
 /// What can be set while the daemon runs; some of it counts at once ([`super::live`]), the rest from the next
-/// start on. What decides where the state is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`) or is secret
-/// (`join_key`) has its place in the file, under the person's eyes.
+/// start on. What decides where the state is can't be kept in it, and what weakens a guard (`insecure_coordinator`, `dial_allow`, `ca`,
+/// `gui_folders`) or is secret (`join_key`) has its place in the file, under the person's eyes.
 pub(super) const SETTABLE: &[&str] = &[
     "coordinator",
     "username",
@@ -139,6 +141,7 @@ impl From<Cli> for Layer {
             coordinator: cli.coordinator,
             username: cli.username,
             join_key: None,
+            join_key_file: None,
             insecure_coordinator: None,
             ca: cli.ca,
             share: given(cli.share.is_empty()).then_some(cli.share),

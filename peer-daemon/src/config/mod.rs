@@ -8,6 +8,7 @@
 //! Nothing here writes a file: what is set at run time goes to the state ([`settings`]).
 
 pub mod byte_rate;
+pub mod join_key;
 mod layer;
 pub(crate) mod live;
 pub(crate) mod profile;
@@ -30,6 +31,7 @@ use protocol::{Conflict, Profile, Username, control::Origin, limits::STREAM_IDLE
 use thiserror::Error;
 
 use self::{
+    join_key::JoinKey,
     layer::Layer,
     live::LiveSettings,
     settings::RunTime,
@@ -54,7 +56,9 @@ const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 pub struct Config {
     pub coordinator: Option<CoordinatorUrl>,
     pub username: Option<Username>,
-    pub join_key: Option<String>,
+    pub join_key: Option<JoinKey>,
+    /// Where it is, if not said outright.
+    pub join_key_file: Option<PathBuf>,
     pub insecure_coordinator: bool,
     pub ca: Option<PathBuf>,
     /// With where each is named.
@@ -176,6 +180,12 @@ impl Sources {
             coordinator: pick.plain("coordinator", |layer| layer.coordinator.clone(), None),
             username: pick.plain("username", |layer| layer.username.clone(), None),
             join_key: pick.one("join_key", |layer| layer.join_key.clone(), None, |_| None),
+            join_key_file: pick.one(
+                "join_key_file",
+                |layer| layer.join_key_file.clone(),
+                self.dirs.credential(join_key::CREDENTIAL),
+                |file| Some(path(file)),
+            ),
             insecure_coordinator: pick
                 .plain("insecure_coordinator", |layer| layer.insecure_coordinator, Some(false))
                 .unwrap_or_default(),

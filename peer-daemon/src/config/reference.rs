@@ -10,8 +10,9 @@ mod marked_section;
 use marked_section::{hold, table};
 
 /// What the keys are for that have no flag.
-const BEYOND_FLAGS: [(&str, &str); 14] = [
+const BEYOND_FLAGS: [(&str, &str); 15] = [
     ("join_key", "What a closed community's coordinator wants to hear. In the file only"),
+    ("join_key_file", "A file with the join key in it, for where it is not to be in this one"),
     ("insecure_coordinator", "Take plain http:// to a coordinator elsewhere, where all can read along"),
     ("upload_rate", "Bytes a second that are given at most, such as `2M`; 0 for no limit"),
     ("download_rate", "The same of what is fetched"),

@@ -1,7 +1,7 @@
 use clap::CommandFactory as _;
 
 use super::{settings::SettingError, *};
-use crate::{config::settings::Settings, introductions::policy::Policy, state::State};
+use crate::{config::settings::Settings, introductions::policy::Policy, rehearsal, state::State};
 
 /// A folder with a configuration file and a state.
 pub(super) struct Home {
@@ -201,6 +201,35 @@ fn a_secret_is_not_shown() {
     let settings = Home::with("join_key = \"canary\"", &[]).settings();
     assert_eq!(told(&settings, "join_key"), ((None, Origin::File), None));
     assert!(!format!("{:?}", settings.show()).contains("canary"));
+}
+
+#[test]
+fn a_join_key_is_said_in_the_file_or_named_by_it_or_handed_over() {
+    let key = |config: Config| rehearsal::link_config(&config).map(|link| link.unwrap().join_key);
+    let text = |key: Option<zeroize::Zeroizing<String>>| key.map(|key| key.as_str().to_owned());
+    let handed_over = tempfile::tempdir().unwrap();
+    std::fs::write(handed_over.path().join("hearsay.join-key"), "handed over\n").unwrap();
+    let other = handed_over.path().join("other");
+    std::fs::write(&other, "named").unwrap();
+    let coordinator = ["--coordinator", "https://hearsay.example"];
+    let named = format!("join_key_file = {:?}\n", other.display().to_string());
+    for (file, is_handed_over, expected) in [
+        (String::new(), false, None),
+        (String::new(), true, Some("handed over")),
+        (named.clone(), true, Some("named")),
+        (format!("join_key = \"said\"\n{named}"), true, Some("said")),
+    ] {
+        let home = Home::with(&file, &coordinator);
+        let mut sources = home.sources().unwrap();
+        if is_handed_over {
+            sources.dirs = sources.dirs.handed_over_in(handed_over.path());
+        }
+        let config = sources.resolve(&RunTime::default()).unwrap();
+        assert_eq!(text(key(config).unwrap()).as_deref(), expected, "{file}");
+    }
+    let missing = Home::with("join_key_file = \"/nonexistent\"", &coordinator).resolve().unwrap();
+    let problem = key(missing).unwrap_err().to_string();
+    assert!(problem.contains("/nonexistent"), "{problem}");
 }
 
 #[test]

@@ -65,9 +65,10 @@ impl From<ConnectError> for ControlError {
         match error {
             ConnectError::UsernameTaken => Code::UsernameTaken.into(),
             ConnectError::UsernameInvalid => Code::UsernameInvalid.into(),
-            ConnectError::JoinKeyWrong => {
-                Self::new(Code::JoinKeyWrong, "set join_key in the configuration file and start again")
-            }
+            ConnectError::JoinKeyWrong => Self::new(
+                Code::JoinKeyWrong,
+                "set join_key or join_key_file in the configuration file and start again",
+            ),
             ConnectError::VersionUnsupported { .. } => Self::new(Code::VersionUnsupported, error),
             ConnectError::RateLimited { .. } => Self::new(Code::RateLimited, error),
             ConnectError::Unreachable(reason) => {

@@ -194,6 +194,7 @@ async fn a_coordinator_takes_its_secrets_from_the_service_manager() {
     assert_eq!(answer(address, None).await, 403);
     assert_eq!(answer(address, Some(JOIN_KEY)).await, 201);
     assert!(!program.stderr().contains(JOIN_KEY));
+    a_daemon_connects_with(&credentials, address, JOIN_KEY).await;
     program.stop().await;
     assert_eq!(fs::read_dir(&state).unwrap().count(), 0, "the key was handed over");
 
@@ -203,6 +204,26 @@ async fn a_coordinator_takes_its_secrets_from_the_service_manager() {
     manager.hears("READY=1").await;
     program.stop().await;
     assert_eq!(fs::read(state.join("key")).unwrap().len(), 32);
+}
+
+/// With the key that it is handed over as the coordinator is.
+async fn a_daemon_connects_with(credentials: &Path, coordinator: SocketAddr, join_key: &str) {
+    let (home, manager) = (TempDir::new().unwrap(), NotifySocket::open());
+    let mut command = peer::command(home.path());
+    command.args(["--coordinator", &format!("http://{coordinator}"), "--username", "bert"]);
+    command.env("CREDENTIALS_DIRECTORY", credentials);
+    manager.listen_to(&mut command, WATCHDOG_MICROSECONDS);
+    let program = Program::start("peer-daemon", &mut command, home.path());
+    manager.hears("READY=1").await;
+    let socket = peer::socket_in(home.path());
+    until("it is connected", PATIENCE, async || {
+        let status = peerctl::run(&socket, &["--json", "status"]).await;
+        status.expect(ExitCode::Done).document::<Status>().connected.then_some(())
+    })
+    .await;
+    let shown = peerctl::run(&socket, &["--json", "config", "show"]).await.expect(ExitCode::Done);
+    assert!(shown.stdout.contains("hearsay.join-key") && !shown.stdout.contains(join_key), "{shown:#?}");
+    program.stop().await;
 }
 
 fn variables(command: &Command) -> impl Iterator<Item = (&std::ffi::OsStr, &std::ffi::OsStr)> {

@@ -83,6 +83,10 @@ impl DataDirs {
         self.credentials.as_ref().map(|dir| dir.join(name)).filter(|path| path.exists())
     }
 
+    pub(crate) fn home_dir(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     fn home(&self) -> Result<&Path, NoHome> {
         self.home.as_deref().ok_or(NoHome)
     }

@@ -81,6 +81,8 @@ pub struct Config {
     /// How long an upload is borne with.
     pub patience: Patience,
     pub gui: Option<GuiListen>,
+    /// What is in these, the web page may share.
+    pub gui_folders: Vec<PathBuf>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,
     /// Networks that may be dialled besides those of the coordinator's scope.
@@ -215,6 +217,7 @@ impl Sources {
             download_idle: pick.time("download_idle", |layer| layer.download_idle, STREAM_IDLE),
             patience: pick.patience(),
             gui: pick.gui()?,
+            gui_folders: pick.gui_folders(),
             state_dir: PathBuf::new(),
             socket: PathBuf::new(),
             dial_allow: pick
@@ -297,6 +300,12 @@ impl Picker<'_> {
             Some(GuiAddress::At(address)) => Ok(Some(GuiListen { address, is_chosen, hosts })),
             Some(GuiAddress::Off) | None => Ok(None),
         }
+    }
+
+    fn gui_folders(&mut self) -> Vec<PathBuf> {
+        let home = self.sources.dirs.home_dir().map(|home| vec![home.to_owned()]);
+        let text = |paths: &Vec<PathBuf>| join(paths, ":", |path| path.display().to_string());
+        self.one("gui_folders", |layer| layer.gui_folders.clone(), home, text).unwrap_or_default()
     }
 
     fn one<T>(

@@ -10,7 +10,7 @@ mod marked_section;
 use marked_section::{hold, table};
 
 /// What the keys are for that have no flag.
-const BEYOND_FLAGS: [(&str, &str); 15] = [
+const BEYOND_FLAGS: [(&str, &str); 16] = [
     ("join_key", "What a closed community's coordinator wants to hear. In the file only"),
     ("join_key_file", "A file with the join key in it, for where it is not to be in this one"),
     ("insecure_coordinator", "Take plain http:// to a coordinator elsewhere, where all can read along"),
@@ -25,6 +25,10 @@ const BEYOND_FLAGS: [(&str, &str); 15] = [
     ("upload_slow_after", "One under 8 KiB/s for so long makes way while others wait"),
     ("upload_turn", "After so long, others have their turn"),
     ("gui_hosts", "Hosts under which a reverse proxy serves the web page over TLS"),
+    (
+        "gui_folders",
+        "Folders in which the web page may share; in none other, but in shares [default: your home]",
+    ),
     ("dial_allow", "Networks that may be dialled beyond the coordinator's own scope"),
 ];
 /// The same of what is for the file alone and of what only flags have.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -90,6 +91,11 @@ impl Settings {
     /// The configuration file, if one was read.
     pub(crate) fn file(&self) -> Option<String> {
         self.sources.file_path().map(|path| path.display().to_string())
+    }
+
+    /// What is in these, the web page may share.
+    pub(crate) fn gui_folders(&self) -> &[PathBuf] {
+        &self.config.gui_folders
     }
 
     pub(crate) fn profile(&self) -> Option<&Profile> {

@@ -29,6 +29,8 @@ struct Page {
     address: SocketAddr,
     token: CancellationToken,
     tracker: TaskTracker,
+    library: Library,
+    home: tempfile::TempDir,
     _state: tempfile::TempDir,
 }
 
@@ -60,22 +62,23 @@ fn body_of(method: &Method, path: &str) -> Option<Value> {
 
 impl Page {
     fn serve() -> Self {
-        let state_dir = tempfile::tempdir().unwrap();
+        let (state_dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let state = State::open(state_dir.path()).unwrap();
         let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
         let arguments = ["peer-daemon", "--gui", "off", "--config", "/dev/null"];
         let matches = Cli::command().try_get_matches_from(arguments).unwrap();
-        let sources = Sources::gather(&matches, DataDirs::under(state_dir.path())).unwrap();
+        let sources = Sources::gather(&matches, DataDirs::under(home.path())).unwrap();
         let config = sources.resolve(&RunTime::default()).unwrap();
         let listen =
             GuiListen { address: "127.0.0.1:0".parse().unwrap(), is_chosen: true, hosts: Vec::new() };
         let gui = Gui::bind(listen).unwrap().unwrap();
         let door = gui.door();
+        let library = Library::start(state.clone(), &[], &tracker, token.child_token()).unwrap();
         let controls = Controls {
             settings: Settings::new(state.clone(), sources, config),
             blocks: Blocks::load(state.clone()).unwrap(),
-            identities: IdentityKeeper::new(state.clone()),
-            library: Library::start(state, &[], &tracker, token.child_token()).unwrap(),
+            identities: IdentityKeeper::new(state),
+            library: library.clone(),
             network: None,
             download_port: 4821,
             upload_port: 4822,
@@ -83,7 +86,7 @@ impl Page {
             token: token.clone(),
         };
         gui.start(controls, &tracker, token.child_token()).unwrap();
-        Self { address: door.address(), door, token, tracker, _state: state_dir }
+        Self { address: door.address(), door, token, tracker, library, home, _state: state_dir }
     }
 
     fn request(&self, method: Method, route: &str) -> RequestBuilder {
@@ -193,6 +196,43 @@ async fn the_page_can_not_end_the_daemon_nor_let_others_in_nor_move_its_doors() 
     assert_eq!((&of("gui")["settable"], &of("policy")["settable"]), (&json!(false), &json!(true)));
     assert!(settings.iter().all(|setting| setting["at_next_start"].is_null()), "{settings:#?}");
     assert!(!page.token.is_cancelled());
+    page.end().await;
+}
+
+#[actix_web::test]
+async fn the_page_shares_only_what_is_in_its_folders_or_shared_already() {
+    let page = Page::serve();
+    let session = page.session().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (own, shared) = (page.home.path().join("music"), elsewhere.path().join("shared"));
+    for folder in [&own, &shared] {
+        std::fs::create_dir_all(folder.join("album")).unwrap();
+    }
+    std::os::unix::fs::symlink(elsewhere.path(), page.home.path().join("way out")).unwrap();
+    page.library.add_share(&shared, None).unwrap();
+    let ask = async |route: &str, path: &std::path::Path| {
+        let asked = page.request(Method::POST, route).json(&json!({ "path": path }));
+        let response = asked.bearer_auth(&session).send().await.unwrap();
+        let status = response.status();
+        (status, response.json::<Value>().await.unwrap()["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    for route in ["/v1/shares/preview", "/v1/shares"] {
+        let outside = ["", "nothing/here"].map(|path| elsewhere.path().join(path));
+        let ways_out =
+            ["way out", "way out/nothing", "music/../way out"].map(|way| page.home.path().join(way));
+        for path in outside.into_iter().chain(ways_out).chain(["/etc".into(), "/".into()]) {
+            let (status, told) = ask(route, &path).await;
+            let is_told =
+                told.contains("the page shares only what is in") && told.contains("peerctl share add");
+            assert!(is_told && status == StatusCode::UNPROCESSABLE_ENTITY, "{}: {told}", path.display());
+        }
+        let (_, told) = ask(route, &own.join("nothing")).await;
+        assert!(told.contains("does not exist"), "{told}");
+        for path in [&own, &shared, &shared.join("album")] {
+            let (status, told) = ask(route, path).await;
+            assert!(status.is_success(), "{}: {told}", path.display());
+        }
+    }
     page.end().await;
 }
 

@@ -132,6 +132,11 @@ impl Library {
         Ok(())
     }
 
+    /// Whether this path, which is without links, is a share or in one.
+    pub(crate) fn shares_hold(&self, path: &Path) -> bool {
+        self.shared.shares().iter().any(|share| path.starts_with(&share.folder))
+    }
+
     /// The shares with what is offered of each. Blocks for a look at each folder.
     pub(crate) fn shares(&self) -> control::Shares {
         let shares = self.shared.shares().clone();

@@ -22,7 +22,8 @@ async fn a_person_without_a_mouse_shares_a_folder_sets_a_limit_accepts_and_decli
     let folder =
         Folder::new().with("late song.ogg", "la la").with("other song.ogg", "la").with(".secret", "no");
     let scene = Scene::start().await;
-    let anna = scene.peer("anna").configured("policy = \"ask\"\n").with_page().connected().await;
+    let settings = format!("policy = \"ask\"\ngui_folders = [{:?}]\n", folder.path().display().to_string());
+    let anna = scene.peer("anna").configured(&settings).with_page().connected().await;
     let bert = scene.peer("bert").connected().await;
     let browser = Browser::start().await;
     browser.open(&link(&anna).await).await;
@@ -48,7 +49,10 @@ async fn shares_a_folder(browser: &Browser, anna: &Peer, folder: &Folder) {
     browser.type_keys("/").await;
     assert_eq!(browser.focused().await, "Words of a file’s name", "the shortcut leads to the search");
     browser.tab_to("Folder to share").await;
-    browser.type_keys("/nothing/here" + Key::Enter).await;
+    browser.type_keys("/etc" + Key::Enter).await;
+    browser.read("#folder-problem", "where else", |text| text.contains("peerctl share add")).await;
+    browser.clear_console().await;
+    browser.type_keys(folder.path().join("nothing").display().to_string() + Key::Enter).await;
     browser.read("#folder-problem", "what is wrong", |text| text.contains("does not exist")).await;
     browser.clear_console().await;
     // The field is selected: what is typed takes the place of what was wrong.

@@ -4,7 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,9 +13,10 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::link::Link;
 
 /// Passed on at once; each step has its own fate.
 const STEP: usize = 256 * 1024;
@@ -26,31 +27,30 @@ const STALL: Duration = Duration::from_millis(200);
 const LATENCY: Duration = Duration::from_millis(5);
 
 pub struct FaultyLink {
-    port: u16,
-    destination: Arc<OnceLock<SocketAddr>>,
+    link: Link,
     cuts: Arc<AtomicUsize>,
-    ended: CancellationToken,
 }
 
 impl FaultyLink {
     /// Listens at once; where it leads is told later.
     pub async fn start(seed: u64) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("the address of a listener").port();
-        let (destination, cuts) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
-        let ended = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let serve = accept(listener, Arc::clone(&destination), seed, Arc::clone(&cuts), tasks.clone());
-        tasks.spawn(ended.clone().run_until_cancelled_owned(serve));
-        Self { port, destination, cuts, ended }
+        let mut seeds = StdRng::seed_from_u64(seed);
+        let cuts = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&cuts);
+        let link = Link::start(move |near, far| {
+            let fates = [seeds.random(), seeds.random()].map(StdRng::seed_from_u64);
+            carry(near, far, fates, Arc::clone(&counted))
+        })
+        .await;
+        Self { link, cuts }
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.link.port()
     }
 
     pub fn leads_to(&self, address: SocketAddr) {
-        self.destination.set(address).expect("a link leads to one place");
+        self.link.leads_to(address);
     }
 
     /// Connections that were broken off.
@@ -59,38 +59,17 @@ impl FaultyLink {
     }
 }
 
-impl Drop for FaultyLink {
-    fn drop(&mut self) {
-        self.ended.cancel();
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    destination: Arc<OnceLock<SocketAddr>>,
-    seed: u64,
-    cuts: Arc<AtomicUsize>,
-    tasks: TaskTracker,
-) {
-    let mut seeds = StdRng::seed_from_u64(seed);
-    while let Ok((near, _)) = listener.accept().await {
-        let (mut there, mut back) =
-            (StdRng::seed_from_u64(seeds.random()), StdRng::seed_from_u64(seeds.random()));
-        let address = *destination.get().expect("the link leads somewhere before it is used");
-        let Ok(far) = TcpStream::connect(address).await else { continue };
-        let cuts = Arc::clone(&cuts);
-        tasks.spawn(async move {
-            let (near_read, near_write) = near.into_split();
-            let (far_read, far_write) = far.into_split();
-            // Both ways end together: a connection is cut, not half of it.
-            let is_cut = tokio::select! {
-                is_cut = pass_on(near_read, far_write, &mut there) => is_cut,
-                is_cut = pass_on(far_read, near_write, &mut back) => is_cut,
-            };
-            if is_cut {
-                cuts.fetch_add(1, Ordering::Relaxed);
-            }
-        });
+async fn carry(near: TcpStream, far: TcpStream, fates: [StdRng; 2], cuts: Arc<AtomicUsize>) {
+    let [mut there, mut back] = fates;
+    let (near_read, near_write) = near.into_split();
+    let (far_read, far_write) = far.into_split();
+    // Both ways end together: a connection is cut, not half of it.
+    let is_cut = tokio::select! {
+        is_cut = pass_on(near_read, far_write, &mut there) => is_cut,
+        is_cut = pass_on(far_read, near_write, &mut back) => is_cut,
+    };
+    if is_cut {
+        cuts.fetch_add(1, Ordering::Relaxed);
     }
 }
 

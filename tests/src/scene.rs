@@ -5,7 +5,7 @@ use crate::{
     coordinator::Coordinator,
     peer::{Peer, PeerBuilder},
     proxy::{Kind, Proxy, Scheme},
-    scripted::ScriptedPeer,
+    scripted::{Asker, ScriptedPeer},
     session::Session,
 };
 
@@ -39,6 +39,11 @@ impl Scene {
     /// A peer that the test plays itself.
     pub async fn scripted_peer(&self, username: &str) -> ScriptedPeer {
         ScriptedPeer::connect(&self.url(), username).await
+    }
+
+    /// The same for one that has found what it wants.
+    pub async fn asker(&self, username: &str, query: &str) -> Asker {
+        Asker::finding(self.scripted_peer(username).await, query).await
     }
 
     pub async fn session(&self, username: &str) -> Session {

@@ -4,7 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,13 +13,12 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpListener, TcpStream,
+        TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::clock;
+use crate::{clock, link::Link};
 
 /// Passed on at once; small against a second's bytes.
 const STEP: usize = 64 * 1024;
@@ -27,10 +26,8 @@ const STEP: usize = 64 * 1024;
 const LATENESS: Duration = Duration::from_millis(500);
 
 pub struct SlowLink {
-    port: u16,
-    destination: Arc<OnceLock<SocketAddr>>,
+    link: Link,
     traffic: Arc<Traffic>,
-    ended: CancellationToken,
 }
 
 struct Traffic {
@@ -42,26 +39,20 @@ struct Traffic {
 }
 
 impl SlowLink {
-    /// Listens at once; where it leads is told later, since a listener behind it may want to know its port
-    /// before it starts.
+    /// Listens at once; where it leads is told later.
     pub async fn start(bytes_per_second: u32) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("the address of a listener").port();
-        let destination = Arc::new(OnceLock::new());
         let traffic = Arc::new(Traffic {
             bytes_per_second: AtomicU32::new(bytes_per_second),
             bytes: AtomicU64::default(),
             open: AtomicUsize::default(),
         });
-        let ended = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let serve = accept(listener, destination.clone(), traffic.clone(), tasks.clone());
-        tasks.spawn(ended.clone().run_until_cancelled_owned(serve));
-        Self { port, destination, traffic, ended }
+        let carried = Arc::clone(&traffic);
+        let link = Link::start(move |near, far| carry(near, far, Arc::clone(&carried))).await;
+        Self { link, traffic }
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.link.port()
     }
 
     /// Changes its rate, also for connections that are open.
@@ -80,47 +71,25 @@ impl SlowLink {
     }
 
     pub fn leads_to(&self, address: SocketAddr) {
-        self.destination.set(address).expect("a link leads to one place");
+        self.link.leads_to(address);
     }
 }
 
-impl Drop for SlowLink {
-    fn drop(&mut self) {
-        self.ended.cancel();
-    }
+async fn carry(near: TcpStream, far: TcpStream, traffic: Arc<Traffic>) {
+    let (near_read, near_write) = near.into_split();
+    let (far_read, far_write) = far.into_split();
+    traffic.open.fetch_add(2, Ordering::Relaxed);
+    tokio::join!(pass_on(near_read, far_write, &traffic), pass_on(far_read, near_write, &traffic));
 }
 
-async fn accept(
-    listener: TcpListener,
-    destination: Arc<OnceLock<SocketAddr>>,
-    traffic: Arc<Traffic>,
-    tasks: TaskTracker,
-) {
-    while let Ok((near, _)) = listener.accept().await {
-        let address = *destination.get().expect("the link leads somewhere before it is used");
-        let Ok(far) = TcpStream::connect(address).await else {
-            continue;
-        };
-        let (near_read, near_write) = near.into_split();
-        let (far_read, far_write) = far.into_split();
-        for (from, to) in [(near_read, far_write), (far_read, near_write)] {
-            traffic.open.fetch_add(1, Ordering::Relaxed);
-            let traffic = traffic.clone();
-            tasks.spawn(async move {
-                pass_on(from, to, &traffic).await;
-                traffic.open.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
-    }
-}
-
+/// One way of a connection, until it ends.
 async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, traffic: &Traffic) {
     let start = clock::now();
     let mut due = Duration::ZERO;
     let mut step = vec![0; STEP];
     while let Ok(read @ 1..) = from.read(&mut step).await {
         if to.write_all(&step[..read]).await.is_err() {
-            return;
+            break;
         }
         traffic.bytes.fetch_add(read as u64, Ordering::Relaxed);
         let read = u32::try_from(read).expect("a step is small");
@@ -130,4 +99,5 @@ async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, traffic: &Traf
         due += Duration::from_secs(1) * read / traffic.bytes_per_second.load(Ordering::Relaxed);
         tokio::time::sleep(due.saturating_sub(elapsed)).await;
     }
+    traffic.open.fetch_sub(1, Ordering::Relaxed);
 }

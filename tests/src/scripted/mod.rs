@@ -1,5 +1,6 @@
 //! A peer played by hand: it keeps to the protocol only as far as its test wants.
 
+mod asker;
 mod requester;
 mod serving;
 mod source;
@@ -13,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    asker::Asker,
     requester::{Found, Invited},
     source::{Manner, Offered, ScriptedSource},
     stream::{RequesterStream, Response, path_of},

@@ -3,7 +3,7 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use hearsay_tests::{content::Folder, scene::Scene, slow_link::SlowLink, wait::PATIENCE};
+use hearsay_tests::{content::Folder, pair::Pair, wait::PATIENCE};
 use protocol::control::{Cause, DownloadState, ExitCode};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
@@ -35,11 +35,8 @@ fn remove(path: &Path) {
 
 /// Bert fetches a file, which changes when some of it has come.
 async fn ends_with(cause: Cause, change: fn(&Path)) {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 71);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 2).await;
     change(&files.path().join("long.bin"));
@@ -91,12 +88,8 @@ async fn deleted() {
 /// The same file, which is its root and size, is at another source: it takes over from the verified pieces.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_source_takes_over() {
-    let scene = Scene::start().await;
-    let files = Folder::new().with_random("long.bin", FILE, 72);
-    let copies = Folder::new().with_random("copy.bin", FILE, 72);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let [files, copies] = ["long.bin", "copy.bin"].map(|name| Folder::new().with_random(name, FILE, 72));
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
     let carl = scene.peer("carl").sharing(copies.path()).connected().await;
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 2).await;

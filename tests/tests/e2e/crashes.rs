@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hearsay_tests::{
-    api_client::ApiClient, clock, content::Folder, peer::Peer, scene::Scene, session::claim,
-    slow_link::SlowLink, steering::PIECE, wait::PATIENCE,
+    api_client::ApiClient, clock, content::Folder, pair::Pair, peer::Peer, scene::Scene, session::claim,
+    steering::PIECE, wait::PATIENCE,
 };
 use protocol::{
     Code, SessionToken,
@@ -20,42 +20,19 @@ const OVERHEAD_PER_STREAM: u64 = 512 * 1024;
 /// A lost target is looked for a few times, with growing pauses.
 const RECOVERY: Duration = Duration::from_mins(1);
 
-struct Transfer {
-    scene: Scene,
-    files: Folder,
-    anna: Peer,
-    bert: Peer,
-    link: SlowLink,
-    download: Download,
+/// Bert fetches from anna, and a few pieces have come.
+async fn under_way(seed: u64) -> (Pair, Download) {
+    let pair = Pair::over(BYTES_PER_SECOND, Folder::new().with_random("long.bin", FILE, seed)).await;
+    let download = pair.bert.begin("long").await;
+    pair.bert.wait_for_pieces(&download, 3).await;
+    (pair, download)
 }
 
-impl Transfer {
-    /// Bert fetches from anna over a slow link, and a few pieces have come.
-    async fn under_way(seed: u64) -> Self {
-        let scene = Scene::start().await;
-        let files = Folder::new().with_random("long.bin", FILE, seed);
-        let anna = scene.peer("anna").sharing(files.path()).connected().await;
-        let link = SlowLink::start(BYTES_PER_SECOND).await;
-        let bert = scene.peer("bert").connected_behind(&link).await;
-        let download = bert.begin("long").await;
-        bert.wait_for_pieces(&download, 3).await;
-        Self { scene, files, anna, bert, link, download }
-    }
-
-    /// The file arrives by itself, and of what was there at most a piece for each kill is fetched again.
-    async fn arrives(self, kills: u64) {
-        let Self { scene, files, anna, bert, link, download } = self;
-        let ended = bert.wait_for_download(&download, "arrives", RECOVERY, |now| now.state.has_ended()).await;
-        assert_eq!(ended.state, DownloadState::Finished, "{ended:?}");
-        assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
-        assert_eq!(bert.downloaded_names(), ["long.bin"], "and nothing beside it");
-        let allowed = FILE as u64 + kills * PIECE as u64 + (kills + 1) * OVERHEAD_PER_STREAM;
-        let passed = link.passed();
-        assert!((FILE as u64..=allowed).contains(&passed), "{passed} bytes came, {allowed} are allowed");
-        anna.stop().await;
-        bert.stop().await;
-        scene.stop().await;
-    }
+/// The file arrives by itself, and of what was there at most a piece for each kill is fetched again.
+async fn arrives(pair: Pair, download: &Download, kills: u64) {
+    pair.arrives(download, kills, OVERHEAD_PER_STREAM).await;
+    assert_eq!(pair.bert.digest_of("long.bin"), pair.files.digest("long.bin"));
+    pair.stop().await;
 }
 
 fn pieces(bytes: u64) -> usize {
@@ -64,37 +41,36 @@ fn pieces(bytes: u64) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_its_target() {
-    let mut transfer = Transfer::under_way(41).await;
-    transfer.anna = transfer.anna.kill_and_start_again().await;
-    transfer.arrives(1).await;
+    let (mut pair, download) = under_way(41).await;
+    pair.anna = pair.anna.kill_and_start_again().await;
+    arrives(pair, &download, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_its_own_daemon() {
-    let mut transfer = Transfer::under_way(42).await;
-    transfer.bert = transfer.bert.kill_and_start_again().await;
-    transfer.arrives(1).await;
+    let (mut pair, download) = under_way(42).await;
+    pair.bert = pair.bert.kill_and_start_again().await;
+    arrives(pair, &download, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_transfer_does_not_notice_that_the_coordinator_is_killed() {
-    let mut transfer = Transfer::under_way(43).await;
-    let stopped = transfer.scene.coordinator.kill();
-    let before = transfer.bert.downloads().await.remove(0);
-    transfer.bert.wait_for_pieces(&transfer.download, 3 + pieces(before.received)).await;
-    transfer.scene.coordinator = stopped.start_again().await;
-    transfer.anna.wait_for_status("is back", RECOVERY, |status| status.connected).await;
-    transfer.bert.wait_for_status("is back", RECOVERY, |status| status.connected).await;
-    let states = transfer.bert.stderr();
+    let (mut pair, download) = under_way(43).await;
+    let stopped = pair.scene.coordinator.kill();
+    let before = pair.bert.downloads().await.remove(0);
+    pair.bert.wait_for_pieces(&download, 3 + pieces(before.received)).await;
+    pair.scene.coordinator = stopped.start_again().await;
+    pair.anna.wait_for_status("is back", RECOVERY, |status| status.connected).await;
+    pair.bert.wait_for_status("is back", RECOVERY, |status| status.connected).await;
+    let states = pair.bert.stderr();
     assert!(!states.contains("a source could not be used"), "the transfer was disturbed:\n{states}");
-    transfer.arrives(0).await;
+    arrives(pair, &download, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_them_all() {
-    let mut transfer = Transfer::under_way(44).await;
-    transfer.anna = transfer.anna.kill_and_start_again().await;
-    let download = transfer.download.clone();
+    let (mut pair, download) = under_way(44).await;
+    pair.anna = pair.anna.kill_and_start_again().await;
     let comes_on = async |bert: &Peer| {
         let before = bert.downloads().await.remove(0).received;
         bert.wait_for_download(&download, "goes on", RECOVERY, |now| {
@@ -102,11 +78,11 @@ async fn a_download_outlives_them_all() {
         })
         .await
     };
-    comes_on(&transfer.bert).await;
-    transfer.bert = transfer.bert.kill_and_start_again().await;
-    comes_on(&transfer.bert).await;
-    transfer.scene = transfer.scene.kill_coordinator_and_start_again().await;
-    transfer.arrives(2).await;
+    comes_on(&pair.bert).await;
+    pair.bert = pair.bert.kill_and_start_again().await;
+    comes_on(&pair.bert).await;
+    pair.scene = pair.scene.kill_coordinator_and_start_again().await;
+    arrives(pair, &download, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +107,7 @@ async fn a_crashed_daemon_has_its_name_back_in_seconds_and_no_stranger_can_take_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_in_a_queue_keeps_its_place_over_a_crash_of_the_coordinator() {
-    let Transfer { scene, files, mut anna, bert, link, download } = Transfer::under_way(45).await;
+    let (Pair { scene, files, mut anna, bert, link }, download) = under_way(45).await;
     link.runs_at(CRAWL);
     let mut carl = scene.peer("carl").connected().await;
     let waiting = carl.begin("long").await;

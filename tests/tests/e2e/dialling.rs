@@ -107,13 +107,11 @@ async fn a_dial_back_leaves_from_the_upload_port() {
     let scene = Scene::start().await;
     let files = Folder::new().with("bait.txt", "x");
     let target = scene.peer("target").sharing(files.path()).connected().await;
-    let mut requester = scene.scripted_peer("requester").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let source = requester.find("bait").await;
-    let invited = requester.invite(&source, &listener).await;
-    let (_stream, from) = within("the dial-back", PATIENCE, listener.accept()).await.unwrap();
+    let requester = scene.asker("requester", "bait").await;
+    let invited = requester.invite().await;
+    let (_stream, from) = within("the dial-back", PATIENCE, requester.listener.accept()).await.unwrap();
     assert_eq!(from.port(), target.status().await.upload_port);
-    requester.withdraw(&invited).await;
+    requester.peer.withdraw(&invited).await;
     target.stop().await;
     scene.stop().await;
 }

@@ -5,67 +5,19 @@ use std::time::Duration;
 
 use hearsay_tests::{
     content::Folder,
-    peer::Peer,
+    pair::Pair,
+    peer::{Peer, PeerBuilder},
     scene::Scene,
-    scripted::{Found, Invited, RequesterStream, ScriptedPeer},
-    slow_link::SlowLink,
     steering::PIECE,
     wait::PATIENCE,
 };
 use protocol::{
     control::{Download, DownloadState, Upload, UploadState},
-    introduction::{HeardReply, QueueReason},
+    introduction::HeardReply,
 };
-use tokio::net::TcpListener;
 
 /// More than the buffers of two sockets hold.
 const LONG: usize = 40 * PIECE;
-
-/// A requester played by hand, with where it is dialled.
-struct Scripted {
-    peer: ScriptedPeer,
-    listener: TcpListener,
-    source: Found,
-}
-
-impl Scripted {
-    async fn new(scene: &Scene, username: &str, query: &str) -> Self {
-        let mut peer = scene.scripted_peer(username).await;
-        let source = peer.find(query).await;
-        Self { peer, listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), source }
-    }
-
-    async fn invite(&self) -> Invited {
-        self.peer.invite(&self.source, &self.listener).await
-    }
-
-    /// Sends an introduction again, and hears the next word on it.
-    async fn word_after_sending_again(&mut self, invited: &Invited) -> HeardReply {
-        let again = self.peer.invite_as(invited.id, &self.source, &self.listener).await;
-        self.peer.word_on(&again).await
-    }
-
-    async fn position_of(&mut self, invited: &Invited) -> u32 {
-        match self.peer.word_on(invited).await {
-            HeardReply::Queued { position, reason: QueueReason::Busy } => position,
-            word => panic!("{word:?}"),
-        }
-    }
-
-    /// Is dialled and asks for the file; nothing of it is read yet.
-    async fn asks(&self) -> RequesterStream {
-        let mut stream = self.peer.meet(&self.source, &self.listener).await;
-        stream.ask_for(&self.source.file).await;
-        stream
-    }
-
-    /// Is the one who is served: asked, dialled, and asking for its file.
-    async fn is_served(&mut self) -> (Invited, RequesterStream) {
-        let invited = self.invite().await;
-        assert_eq!(self.peer.word_on(&invited).await, HeardReply::Accepted {});
-        (invited, self.asks().await)
-    }
-}
 
 async fn upload_to(peer: &Peer, username: &str) -> Upload {
     let uploads = peer.uploads().await;
@@ -84,7 +36,7 @@ async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
     let impatient = "upload_idle = \"3s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
     let carl = scene.peer("carl").connected().await;
-    let mut bert = Scripted::new(&scene, "bert", "long").await;
+    let mut bert = scene.asker("bert", "long").await;
     assert_eq!(carl.search("short").await.results.len(), 1);
     let (invited, _stream) = bert.is_served().await;
     anna.wait_for_upload("runs", |upload| upload.state == UploadState::Transferring).await;
@@ -95,7 +47,8 @@ async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
     let place = anna.wait_for_upload("keeps its place", |upload| upload.state == UploadState::Queued).await;
     assert_eq!((place.username.as_str(), &place.id), ("bert", &invited.id.to_string()));
     assert!(place.reason.as_ref().unwrap().contains("took nothing"), "{place:?}");
-    assert_eq!(bert.word_after_sending_again(&invited).await, HeardReply::Accepted {});
+    let again = bert.invite_again(&invited).await;
+    assert_eq!(bert.word_on(&again).await, HeardReply::Accepted {});
 
     anna.stop().await;
     carl.stop().await;
@@ -109,7 +62,7 @@ async fn who_asks_and_asks_and_never_for_a_file_is_set_back() {
     let impatient = "upload_idle = \"2s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
     let carl = scene.peer("carl").connected().await;
-    let mut bert = Scripted::new(&scene, "bert", "long").await;
+    let mut bert = scene.asker("bert", "long").await;
     let invited = bert.invite().await;
     assert_eq!(bert.peer.word_on(&invited).await, HeardReply::Accepted {});
     let mut stream = bert.peer.meet(&bert.source, &bert.listener).await;
@@ -136,7 +89,7 @@ async fn who_dribbles_is_set_back_once_another_waits() {
     let impatient = "upload_slow_after = \"2s\"\n";
     let anna = scene.peer("anna").sharing(files.path()).configured(impatient).connected().await;
     let carl = scene.peer("carl").connected().await;
-    let mut bert = Scripted::new(&scene, "bert", "long").await;
+    let mut bert = scene.asker("bert", "long").await;
     let (_, mut stream) = bert.is_served().await;
     let dribbling = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
@@ -159,12 +112,10 @@ async fn who_dribbles_is_set_back_once_another_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_had_its_time_makes_way_and_goes_on_after() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", 16 * PIECE, 83).with("short.txt", "short");
-    let hurried = "upload_turn = \"2s\"\n";
-    let anna = scene.peer("anna").sharing(files.path()).configured(hurried).connected().await;
-    let link = SlowLink::start(512 * 1024).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let hurried = |anna: PeerBuilder| anna.configured("upload_turn = \"2s\"\n");
+    let Pair { scene, files, anna, bert, link } =
+        Pair::configured(512 * 1024, files, hurried, |bert| bert).await;
     let carl = scene.peer("carl").connected().await;
     let long = bert.begin("long").await;
     bert.wait_for_pieces(&long, 1).await;
@@ -188,9 +139,9 @@ async fn one_requesters_many_places_don_t_come_before_anothers_one() {
     let scene = Scene::start().await;
     let files = Folder::new().with("short.txt", "short");
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let mut dora = Scripted::new(&scene, "dora", "short").await;
-    let mut bert = Scripted::new(&scene, "bert", "short").await;
-    let mut carl = Scripted::new(&scene, "carl", "short").await;
+    let mut dora = scene.asker("dora", "short").await;
+    let mut bert = scene.asker("bert", "short").await;
+    let mut carl = scene.asker("carl", "short").await;
     let (_, holding) = dora.is_served().await;
 
     let mut of_bert = Vec::new();
@@ -201,7 +152,7 @@ async fn one_requesters_many_places_don_t_come_before_anothers_one() {
     }
     let of_carl = carl.invite().await;
     assert_eq!(carl.position_of(&of_carl).await, 2, "after one of bert's");
-    let again = bert.peer.invite_as(of_bert[1].id, &bert.source, &bert.listener).await;
+    let again = bert.invite_again(&of_bert[1]).await;
     assert_eq!(bert.position_of(&again).await, 3);
 
     drop(holding);
@@ -225,10 +176,10 @@ async fn places_outlive_a_crash_of_the_target() {
     let scene = Scene::start().await;
     let files = Folder::new().with("short.txt", "short");
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let mut bert = Scripted::new(&scene, "bert", "short").await;
-    let mut carl = Scripted::new(&scene, "carl", "short").await;
-    let mut dora = Scripted::new(&scene, "dora", "short").await;
-    let mut eric = Scripted::new(&scene, "eric", "short").await;
+    let mut bert = scene.asker("bert", "short").await;
+    let mut carl = scene.asker("carl", "short").await;
+    let mut dora = scene.asker("dora", "short").await;
+    let mut eric = scene.asker("eric", "short").await;
     let (of_bert, running) = bert.is_served().await;
     let of_carl = carl.invite().await;
     assert_eq!(carl.position_of(&of_carl).await, 1);
@@ -241,13 +192,14 @@ async fn places_outlive_a_crash_of_the_target() {
     anna.wait_until_connected().await;
     let names: Vec<_> = anna.uploads().await.iter().map(|upload| upload.username.to_string()).collect();
     assert_eq!(names, ["bert", "carl", "dora"], "who was served is first again");
-    assert_eq!(bert.word_after_sending_again(&of_bert).await, HeardReply::Accepted {});
+    let again = bert.invite_again(&of_bert).await;
+    assert_eq!(bert.word_on(&again).await, HeardReply::Accepted {});
     let _holding = bert.asks().await;
     let of_eric = eric.invite().await;
     assert_eq!(eric.position_of(&of_eric).await, 3, "who comes now is behind them");
-    let again = dora.peer.invite_as(of_dora.id, &dora.source, &dora.listener).await;
+    let again = dora.invite_again(&of_dora).await;
     assert_eq!(dora.position_of(&again).await, 2, "although carl has not come back yet");
-    let again = carl.peer.invite_as(of_carl.id, &carl.source, &carl.listener).await;
+    let again = carl.invite_again(&of_carl).await;
     assert_eq!(carl.position_of(&again).await, 1);
 
     anna.stop().await;

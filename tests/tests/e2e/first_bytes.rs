@@ -6,24 +6,18 @@ use hearsay_tests::{
     scene::Scene,
     wait::{PATIENCE, within},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Lures a real target to a listener that says `greeting`; gives all bytes that the target wrote.
 async fn written_to_a_listener_that_says(greeting: &str) -> Vec<u8> {
     let scene = Scene::start().await;
     let files = Folder::new().with("bait.txt", "x");
     let target = scene.peer("target").sharing(files.path()).connected().await;
-    let mut requester = scene.scripted_peer("requester").await;
-    let bystander = TcpListener::bind("127.0.0.1:0").await.unwrap();
-
-    let source = requester.find("bait").await;
-    requester.invite(&source, &bystander).await;
+    let requester = scene.asker("requester", "bait").await;
+    requester.invite().await;
     let mut written = Vec::new();
     within("the target dials and goes away", PATIENCE, async {
-        let (mut stream, _) = bystander.accept().await.unwrap();
+        let (mut stream, _) = requester.listener.accept().await.unwrap();
         let _ = stream.write_all(greeting.as_bytes()).await;
         // A reset instead of an end is fine too: what counts is what came before it.
         let _ = stream.read_to_end(&mut written).await;

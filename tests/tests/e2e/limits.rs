@@ -3,8 +3,8 @@
 use hearsay_tests::{
     clock,
     content::Folder,
-    scene::Scene,
-    slow_link::SlowLink,
+    pair::Pair,
+    peer::PeerBuilder,
     steering::PIECE,
     wait::{PATIENCE, until},
 };
@@ -22,12 +22,9 @@ const SOCKET_BUFFERS: u64 = 16 * PIECE as u64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rates_are_held_and_count_at_once() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 61);
-    let anna =
-        scene.peer("anna").sharing(files.path()).configured("upload_rate = \"64K\"\n").connected().await;
-    let link = SlowLink::start(FREE).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let slow = |anna: PeerBuilder| anna.configured("upload_rate = \"64K\"\n");
+    let Pair { scene, files, anna, bert, link } = Pair::configured(FREE, files, slow, |bert| bert).await;
     let told = anna.set("upload_rate", "256K").await;
     assert!(told.stderr.contains("upload_rate is 256K from now on"), "{told:#?}");
     assert_eq!(anna.status().await.upload_rate_max, Some(UPLOAD_RATE));
@@ -62,11 +59,8 @@ async fn rates_are_held_and_count_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_off_ends_what_runs_and_on_goes_on_with_it() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", 12 * PIECE, 62).with("short.txt", "short");
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(1 << 20).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(1 << 20, files).await;
     let carl = scene.peer("carl").connected().await;
     let long = bert.begin("long").await;
     bert.wait_for_pieces(&long, 1).await;

@@ -15,7 +15,6 @@ use protocol::{
     control::DownloadState,
     introduction::{HeardReply, IntroductionProof},
 };
-use tokio::net::TcpListener;
 
 /// A target that shows a wrong key may yet show the right one, in 15 s; then others are looked for.
 const VERDICT: Duration = Duration::from_secs(30);
@@ -99,17 +98,15 @@ async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
     let scene = Scene::start().await;
     let files = Folder::new().with("wanted file.bin", "secret enough");
     let target = scene.peer("target").sharing(files.path()).connected().await;
-    let mut requester = scene.scripted_peer("requester").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let source = requester.find("wanted file").await;
+    let mut requester = scene.asker("requester", "wanted file").await;
 
-    let invited = requester.invite(&source, &listener).await;
-    let heard = requester.ask_for_proof(&source, &listener, true).await;
+    let invited = requester.invite().await;
+    let heard = requester.ask_for_proof(true).await;
     assert_eq!(heard, "", "somebody else at the requester's address must hear nothing");
     assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
 
-    let invited_again = requester.invite(&source, &listener).await;
-    let heard = requester.ask_for_proof(&source, &listener, false).await;
+    let invited_again = requester.invite().await;
+    let heard = requester.ask_for_proof(false).await;
     assert!(heard.contains(invited_again.message_key.reveal().as_str()), "{heard}");
     assert!(!heard.contains(invited.message_key.reveal().as_str()), "{heard}");
 
@@ -122,15 +119,13 @@ async fn a_requester_that_sends_again_with_another_key_is_shown_that_one() {
     let scene = Scene::start().await;
     let files = Folder::new().with("wanted file.bin", "secret enough");
     let target = scene.peer("target").sharing(files.path()).connected().await;
-    let mut requester = scene.scripted_peer("requester").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let source = requester.find("wanted file").await;
+    let requester = scene.asker("requester", "wanted file").await;
 
-    let before = requester.invite(&source, &listener).await;
+    let before = requester.invite().await;
     // The dial-back to a process that is no more: nobody speaks on it.
-    let (_silent, _) = within("the first dial-back", PATIENCE, listener.accept()).await.unwrap();
-    let after = requester.invite_as(before.id, &source, &listener).await;
-    let heard = requester.ask_for_proof(&source, &listener, false).await;
+    let (_silent, _) = within("the first dial-back", PATIENCE, requester.listener.accept()).await.unwrap();
+    let after = requester.invite_again(&before).await;
+    let heard = requester.ask_for_proof(false).await;
     assert!(heard.contains(after.message_key.reveal().as_str()), "{heard}");
 
     target.stop().await;
@@ -142,16 +137,13 @@ async fn a_call_that_comes_twice_does_not_disturb_the_stream_that_it_led_to() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("wanted file.bin", LARGE, 61);
     let target = scene.peer("target").sharing(files.path()).connected().await;
-    let mut requester = scene.scripted_peer("requester").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let source = requester.find("wanted file").await;
+    let mut requester = scene.asker("requester", "wanted file").await;
 
-    let invited = requester.invite(&source, &listener).await;
-    let mut stream = requester.meet(&source, &listener).await;
-    stream.ask_for(&source.file).await;
+    let invited = requester.invite().await;
+    let mut stream = requester.asks().await;
     let mut received = stream.read(1).await;
     assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
-    requester.repeat(&invited).await;
+    requester.peer.repeat(&invited).await;
     assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
     while received < LARGE {
         let more = stream.read(1 << 20).await;

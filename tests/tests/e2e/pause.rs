@@ -4,8 +4,7 @@ use std::{fs, time::Duration};
 
 use hearsay_tests::{
     content::Folder,
-    scene::Scene,
-    slow_link::SlowLink,
+    pair::Pair,
     steering::PIECE,
     wait::{PATIENCE, stays_so, until},
 };
@@ -19,11 +18,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_download_goes_on_without_fetching_anything_again() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 11);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
 
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 3).await;
@@ -53,11 +49,8 @@ async fn a_paused_download_goes_on_without_fetching_anything_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 12);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
 
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 1).await;
@@ -91,12 +84,8 @@ async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_goes_on_from_what_was_received() {
-    let scene = Scene::start().await;
-    let files = Folder::new().with_random("long.bin", FILE, 13);
-    let hidden = Folder::new();
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let (files, hidden) = (Folder::new().with_random("long.bin", FILE, 13), Folder::new());
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
 
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 3).await;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use hearsay_tests::{
-    content::Folder, peer::Peer, scene::Scene, slow_link::SlowLink, steering::PIECE, wait::PATIENCE,
-};
+use hearsay_tests::{content::Folder, pair::Pair, peer::Peer, scene::Scene, steering::PIECE, wait::PATIENCE};
 use protocol::control::{Cause, Download, DownloadState, ExitCode, UploadState, Why};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
@@ -77,11 +75,8 @@ async fn what_nobody_has_for_too_long_is_given_up_with_its_last_cause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_source_takes_over_from_the_verified_pieces() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 51);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
     let download = bert.begin("long").await;
     bert.wait_for_pieces(&download, 3).await;
     let carl = scene.peer("carl").sharing(files.path()).connected().await;
@@ -102,11 +97,8 @@ async fn another_source_takes_over_from_the_verified_pieces() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_killed_in_a_queue_asks_under_the_same_introduction() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", FILE, 52).with("short.txt", "short");
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(256 * 1024).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files: _files, anna, bert, link } = Pair::over(256 * 1024, files).await;
     let long = bert.begin("long").await;
     bert.wait_for_pieces(&long, 1).await;
     let carl = scene.peer("carl").connected().await;

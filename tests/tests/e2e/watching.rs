@@ -1,6 +1,6 @@
 //! A transfer that both sides look on at.
 
-use hearsay_tests::{content::Folder, peerctl::Watching, scene::Scene, slow_link::SlowLink, steering::PIECE};
+use hearsay_tests::{content::Folder, pair::Pair, peerctl::Watching, steering::PIECE};
 use protocol::control::{DownloadState, Downloads, Route, UploadState, Uploads};
 
 /// Slow enough that the looks of a quarter of a second see it under way.
@@ -9,11 +9,8 @@ const FILE: usize = 8 * PIECE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_sides_watch_a_transfer_from_its_beginning_to_its_end() {
-    let scene = Scene::start().await;
     let files = Folder::new().with_random("song.bin", FILE, 61);
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(BYTES_PER_SECOND).await;
-    let bert = scene.peer("bert").connected_behind(&link).await;
+    let Pair { scene, files: _files, anna, bert, link: _link } = Pair::over(BYTES_PER_SECOND, files).await;
 
     let (mut giving, first) =
         Watching::start::<Uploads>(&anna.socket(), &["uploads", "--watch", "--ndjson"]).await;

@@ -1,0 +1,72 @@
+//! The scene of most transfers: anna has something, and bert may fetch it over a slow link.
+
+use std::{path::Path, time::Duration};
+
+use protocol::control::{Download, DownloadState};
+
+use crate::{
+    content::Folder,
+    peer::{Peer, PeerBuilder},
+    scene::Scene,
+    slow_link::SlowLink,
+    steering::PIECE,
+};
+
+/// A lost source is looked for a few times, with growing pauses.
+const RECOVERY: Duration = Duration::from_mins(1);
+
+pub struct Pair {
+    pub scene: Scene,
+    pub files: Folder,
+    pub anna: Peer,
+    pub bert: Peer,
+    /// On the way to bert's download port.
+    pub link: SlowLink,
+}
+
+impl Pair {
+    /// Anna shares the files.
+    pub async fn over(bytes_per_second: u32, files: Folder) -> Self {
+        Self::configured(bytes_per_second, files, |anna| anna, |bert| bert).await
+    }
+
+    /// The same with more for each of them to be told.
+    pub async fn configured(
+        bytes_per_second: u32,
+        files: Folder,
+        anna: impl FnOnce(PeerBuilder) -> PeerBuilder,
+        bert: impl FnOnce(PeerBuilder) -> PeerBuilder,
+    ) -> Self {
+        let scene = Scene::start().await;
+        let anna = anna(scene.peer("anna").sharing(files.path())).connected().await;
+        let link = SlowLink::start(bytes_per_second).await;
+        let bert = bert(scene.peer("bert")).connected_behind(&link).await;
+        Self { scene, files, anna, bert, link }
+    }
+
+    /// What bert fetches arrives by itself, with nothing beside it, and of what was there already at most a piece for
+    /// each time that it was stopped came again. `overhead`: what goes over the link for a stream beside the bytes of
+    /// files, and what is in flight when it ends.
+    pub async fn arrives(&self, download: &Download, stops: u64, overhead: u64) -> Download {
+        let has_ended = |now: &Download| now.state.has_ended();
+        let ended = self.bert.wait_for_download(download, "arrives", RECOVERY, has_ended).await;
+        assert_eq!(ended.state, DownloadState::Finished, "{ended:?}");
+        let name = Path::new(&ended.path).file_name().expect("a name").to_string_lossy();
+        assert_eq!(self.bert.downloaded_names(), [name], "and nothing beside it");
+        let allowed = ended.received + stops * PIECE as u64 + (stops + 1) * overhead;
+        let passed = self.link.passed();
+        assert!(
+            (ended.received..=allowed).contains(&passed),
+            "{passed} bytes came, {allowed} are allowed: {ended:?}"
+        );
+        ended
+    }
+
+    /// Asserts that all end cleanly.
+    pub async fn stop(self) {
+        let Self { scene, anna, bert, .. } = self;
+        anna.stop().await;
+        bert.stop().await;
+        scene.stop().await;
+    }
+}

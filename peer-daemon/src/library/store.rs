@@ -1,7 +1,7 @@
 //! The hash cache in the state database: a file whose stamp is known is not read again.
 
 use protocol::{FileId, Root, root::PieceLayer};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params, types::FromSql};
 
 use super::hasher::Stamp;
 use crate::state::{State, StateError};
@@ -28,30 +28,25 @@ impl HashCache {
 
     /// The identity of a file with exactly this stamp.
     pub(super) fn file(&self, stamp: &Stamp) -> Result<Option<FileId>, StateError> {
-        let root: Option<[u8; 32]> = self.state.with(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT root FROM hash_cache WHERE device = ?1 AND inode = ?2
-                     AND size = ?3 AND mtime_ns = ?4 AND ctime_ns = ?5",
-                )?
-                .query_row(key(stamp), |row| row.get(0))
-                .optional()
-        })?;
+        let root: Option<[u8; 32]> = self.column("root", stamp)?;
         Ok(root.and_then(|root| FileId::new(Root::from_bytes(root), stamp.size).ok()))
     }
 
     /// The piece layer, proven to belong to the file; none when it is not there or not whole.
     pub(super) fn layer(&self, stamp: &Stamp, file: &FileId) -> Result<Option<PieceLayer>, StateError> {
-        let bytes: Option<Vec<u8>> = self.state.with(|connection| {
+        let bytes: Option<Vec<u8>> = self.column("layer", stamp)?;
+        Ok(bytes.and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
+    }
+
+    /// What is kept in this column of a file with exactly this stamp.
+    fn column<T: FromSql>(&self, column: &'static str, stamp: &Stamp) -> Result<Option<T>, StateError> {
+        let of_stamp = "device = ?1 AND inode = ?2 AND size = ?3 AND mtime_ns = ?4 AND ctime_ns = ?5";
+        self.state.with(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT layer FROM hash_cache WHERE device = ?1 AND inode = ?2
-                     AND size = ?3 AND mtime_ns = ?4 AND ctime_ns = ?5",
-                )?
+                .prepare_cached(&format!("SELECT {column} FROM hash_cache WHERE {of_stamp}"))?
                 .query_row(key(stamp), |row| row.get(0))
                 .optional()
-        })?;
-        Ok(bytes.and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
+        })
     }
 
     pub(super) fn put(&self, stamp: &Stamp, layer: &PieceLayer) -> Result<(), StateError> {

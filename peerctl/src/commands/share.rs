@@ -245,13 +245,7 @@ mod tests {
             bytes: 2048,
             first: vec![file],
             hidden: 4,
-            links: 0,
-            others: 0,
-            unreadable: 0,
-            beyond_limits: 0,
-            folders: false,
-            whole_folders: 0,
-            too_large_folders: 0,
+            ..SharePreview::default()
         };
         let lines = warnings(&preview);
         assert_eq!(

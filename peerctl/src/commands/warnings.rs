@@ -91,14 +91,8 @@ mod tests {
             files: 1,
             bytes: 1,
             first: first.collect(),
-            hidden: 0,
             links: 2,
-            others: 0,
-            unreadable: 0,
-            beyond_limits: 0,
-            folders: false,
-            whole_folders: 0,
-            too_large_folders: 0,
+            ..SharePreview::default()
         };
         let oneself = Oneself { home: Path::new("/users/marta"), login: Some("marta") };
         warnings(Path::new(folder), &preview, &oneself)

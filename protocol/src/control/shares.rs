@@ -54,7 +54,7 @@ pub struct PathRequest {
 }
 
 /// What others would get to see of a folder, and what of it stays out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharePreview {
     pub schema: u32,
     pub path: String,

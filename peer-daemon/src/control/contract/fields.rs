@@ -150,14 +150,7 @@ fn preview() -> SharePreview {
         files: 1,
         bytes: 2,
         first: vec![PreviewedFile { name: name(), size: 2 }],
-        hidden: 0,
-        links: 0,
-        others: 0,
-        unreadable: 0,
-        beyond_limits: 0,
-        folders: false,
-        whole_folders: 0,
-        too_large_folders: 0,
+        ..SharePreview::default()
     }
 }
 

@@ -43,6 +43,20 @@ fn only_the_target_replies_and_only_the_maker_withdraws() {
     assert_eq!(introductions.withdraw(id, REQUESTER), Ok(Some(name(9))));
     assert_eq!(introductions.withdraw(id, REQUESTER), Ok(None), "a repeat is answered alike");
     assert_eq!(introductions.reply(id, name(9), &Reply::Accepted {}, now), Err(IntroductionOver));
+    introductions.send(id, REQUESTER, name(9), now).unwrap();
+    assert_eq!(introductions.reply(id, name(9), &Reply::Accepted {}, now), Ok(Some(REQUESTER)), "asked anew");
+}
+
+#[test]
+fn all_requesters_together_have_so_many_remembered() {
+    let now = crate::clock::now();
+    let mut introductions = Introductions::new(RULES);
+    let mut send = |requester| {
+        let requester = SessionId([requester; 16]);
+        introductions.send(IntroductionId::random(), requester, name(9), now)
+    };
+    assert!((0..40).all(|requester| send(requester) == Ok(None)));
+    assert_eq!(send(40), Err(IntroduceError::TooMany));
 }
 
 #[test]

@@ -20,8 +20,10 @@ enum Step {
     ReadInVain,
     /// Acknowledges the last response that arrived.
     Acknowledge,
+    /// The sweep may be late.
     Pass {
         seconds: u64,
+        is_swept: bool,
     },
 }
 
@@ -32,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Read),
         1 => Just(Step::ReadInVain),
         2 => Just(Step::Acknowledge),
-        1 => (1_u64..8).prop_map(|seconds| Step::Pass { seconds }),
+        1 => (1_u64..8, any::<bool>()).prop_map(|(seconds, is_swept)| Step::Pass { seconds, is_swept }),
     ]
 }
 
@@ -92,15 +94,20 @@ proptest! {
                         told_lost += lost;
                     }
                 }
-                Step::Pass { seconds } => {
+                Step::Pass { seconds, is_swept } => {
                     now += Duration::from_secs(seconds);
-                    mailbox.expire(now);
+                    if is_swept {
+                        mailbox.expire(now);
+                        let has_expired = |held: &Numbered| held.mail.expires <= now;
+                        prop_assert!(!mailbox.held.iter().any(has_expired), "swept, and still held");
+                    }
                 }
             }
             let (held, lost, _) = read(&mailbox, now, usize::MAX);
             prop_assert!(held.is_sorted());
-            prop_assert!(held.iter().all(|number| !acknowledged.contains(number)));
-            prop_assert!(held.len() <= LIMITS.events && mailbox.bytes <= LIMITS.bytes);
+            prop_assert!(held.iter().all(|&number| !acknowledged.contains(&number) && pushed[number] > now));
+            prop_assert_eq!(mailbox.bytes, mailbox.held.iter().map(|held| held.mail.json.len()).sum::<usize>());
+            prop_assert!(mailbox.held.len() <= LIMITS.events && mailbox.bytes <= LIMITS.bytes);
             let missing = (0..pushed.len())
                 .filter(|number| pushed[*number] > now && !acknowledged.contains(number))
                 .filter(|number| !held.contains(number))
@@ -138,6 +145,27 @@ fn results_give_way_to_words_and_the_loss_is_told_until_acknowledged() {
     assert_eq!((held.as_slice(), lost), (&[0, 1, 2, 3, 4, 7][..], 2));
     assert_eq!(read(&mailbox, now, 1000).1, 2, "it is told again while it is not acknowledged");
     mailbox.acknowledge(upto);
+    assert!(mailbox.is_empty());
+}
+
+#[test]
+fn a_mailbox_is_full_at_its_last_byte_and_a_loss_alone_is_to_be_read() {
+    let now = crate::clock::now();
+    let expires = now + Duration::from_mins(1);
+    let mut mailbox = Mailbox::new();
+    for number in 0..3 {
+        mailbox.push(mail(number, 80, Weight::Result, expires), &LIMITS);
+    }
+    assert_eq!(read(&mailbox, now, 1000).0, [0, 1, 2], "three times 80 are 240");
+    mailbox.push(mail(3, 1, Weight::Result, expires), &LIMITS);
+    mailbox.acknowledge(3);
+    assert!(!mailbox.is_empty());
+    let (held, lost, _) = read(&mailbox, now, 1000);
+    assert_eq!((held, lost), (vec![], 1));
+    mailbox.expire(expires);
+    assert!(mailbox.is_empty(), "it is told as long as what was lost would have been");
+    mailbox.count_loss(expires);
+    mailbox.acknowledge(mailbox.youngest());
     assert!(mailbox.is_empty());
 }
 

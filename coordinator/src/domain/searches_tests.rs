@@ -65,7 +65,9 @@ fn results_are_bounded_for_a_peer_and_for_the_search() {
     let id = SearchId::random();
     searches.open(id, SEARCHER, &query("holiday"), now).unwrap();
     let mut admit = |peer, matches| searches.admit(id, name(peer), matches, now).unwrap().unwrap();
-    assert_eq!(admit(2, substrings(9)).matches.len(), 4, "a peer has its share");
+    let admitted = admit(2, substrings(9));
+    assert_eq!(admitted.matches.len(), 4, "a peer has its share");
+    assert_eq!((admitted.searcher, admitted.expires), (SEARCHER, now + RULES.lifetime + RULES.grace));
     assert_eq!(admit(3, substrings(9)).matches.len(), 2, "what is left of the search's");
     let exact = || classify(&query("holiday"), (0..9).map(|number| found("holiday.jpg", number)).collect());
     let first = admit(4, exact());
@@ -92,6 +94,34 @@ fn a_name_answers_once() {
     assert!(searches.subject_for(id, name(2), PEER, now).unwrap().is_none());
     assert!(searches.admit(id, name(2), substrings(1), now).unwrap().is_none());
     assert!(searches.subject_for(id, name(1), SEARCHER, now).is_err(), "nobody answers their own search");
+}
+
+#[test]
+fn who_answered_is_remembered_no_longer_than_needed() {
+    let now = crate::clock::now();
+    let mut searches = Searches::new(RULES);
+    let id = SearchId::random();
+    searches.open(id, SEARCHER, &query("holiday"), now).unwrap();
+    for peer in 2..100 {
+        assert!(searches.admit(id, name(peer), vec![], now).unwrap().is_some());
+    }
+    assert_eq!(
+        searches.known[&id].answered.len(),
+        0,
+        "who has nothing is not noted: there is no limit to them"
+    );
+    searches.admit(id, name(2), substrings(1), now).unwrap();
+    searches.finish(id);
+    assert_eq!(searches.known[&id].answered.capacity(), 0);
+}
+
+#[test]
+fn answers_are_spread_the_more_peers_there_are() {
+    for (sessions, milliseconds) in
+        [(0, 0), (500, 0), (509, 0), (510, 1), (1_500, 100), (10_500, 1_000), (1_000_000, 1_000)]
+    {
+        assert_eq!(spread_milliseconds(sessions), milliseconds, "{sessions}");
+    }
 }
 
 #[test]

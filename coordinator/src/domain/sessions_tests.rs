@@ -40,8 +40,10 @@ fn a_claim_is_repeated_without_effect_and_a_token_holds_one_name() {
     let mut sessions = sessions(None);
     let first = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&first, 0, now).unwrap();
-    assert_eq!(sessions.claim(&first, 0, now), Ok(None));
+    let later = now + LEASE / 2;
+    assert_eq!(sessions.claim(&first, 0, later), Ok(None));
     assert_eq!(sessions.len(), 1);
+    assert!(sessions.get(first.session, now + LEASE).is_some(), "but that its lease starts anew");
     let other_name = claim(1, name(2, 2), 1, Proof::None);
     assert_eq!(sessions.claim(&other_name, 0, now), Err(ClaimError::SessionInUse));
 }
@@ -59,7 +61,7 @@ fn the_lease_runs_from_the_end_of_the_last_poll() {
     session.end_poll(ticket, now + LEASE);
     sessions.expire(now + LEASE / 2);
     assert_eq!(sessions.len(), 1);
-    sessions.expire(now + 2 * LEASE);
+    sessions.expire(now + LEASE);
     assert_eq!((sessions.len(), sessions.by_skeleton.len()), (0, 1), "nobody stays");
 }
 
@@ -118,6 +120,51 @@ fn after_a_restart_a_proof_from_before_outweighs_a_claim_without_one() {
     assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(squatter.session)));
     let another = claim(3, ALICE, 3, Proof::BeforeStart);
     assert_eq!(sessions.claim(&another, 0, now), Err(ClaimError::Taken), "proof does not outweigh proof");
+    sessions.claim(&claim(2, ALICE, 1, Proof::None), 0, now).unwrap();
+    assert_eq!(
+        sessions.claim(&another, 0, now),
+        Err(ClaimError::Taken),
+        "a proof that was shown stays shown"
+    );
+}
+
+#[test]
+fn in_the_takeover_only_a_proof_from_before_the_start_outweighs_and_new_rules_do_not_prolong_it() {
+    let now = crate::clock::now();
+    let until = now + Duration::from_mins(2);
+    let mut sessions = sessions(Some(until));
+    sessions.claim(&claim(1, ALICE, 7, Proof::None), 0, now).unwrap();
+    assert_eq!(sessions.claim(&claim(2, ALICE, 1, Proof::Recent), 0, now), Err(ClaimError::Taken));
+    sessions.change_rules(SessionRules { takeover_until: None, ..sessions.rules });
+    assert_eq!(sessions.rules.takeover_until, Some(until));
+    let rightful = claim(2, ALICE, 1, Proof::BeforeStart);
+    assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(SessionId([1; 16]))));
+}
+
+#[test]
+fn a_repeated_claim_goes_on_with_the_lineage_that_it_shows() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    sessions.claim(&claim(1, ALICE, 1, Proof::None), 0, now).unwrap();
+    sessions.claim(&claim(1, ALICE, 2, Proof::Recent), 0, now).unwrap();
+    assert_eq!(sessions.claim(&claim(2, ALICE, 1, Proof::Recent), 0, now), Err(ClaimError::Taken));
+    assert_eq!(sessions.claim(&claim(2, ALICE, 2, Proof::Recent), 0, now), Ok(Some(SessionId([1; 16]))));
+}
+
+#[test]
+fn a_cursor_is_known_to_the_session_that_can_have_been_given_it() {
+    let now = crate::clock::now();
+    let mut sessions = sessions(None);
+    let holder = Claim { epoch: 5, ..claim(1, ALICE, 1, Proof::None) };
+    sessions.claim(&holder, 0, now).unwrap();
+    sessions.with_mailbox(holder.session, now, |mailbox| mailbox.count_loss(now)).unwrap();
+    let session = sessions.get(holder.session, now).unwrap();
+    for (epoch, mailbox, ring, is_known) in
+        [(5, 0, 0, true), (5, 1, 3, true), (4, 1, 3, false), (5, 2, 3, false), (5, 1, 4, false)]
+    {
+        let cursor = Cursor { epoch, mailbox, ring };
+        assert_eq!(session.knows(cursor, 3), is_known, "{cursor:?}");
+    }
 }
 
 #[test]
@@ -129,6 +176,8 @@ fn the_table_is_bounded() {
     }
     let fourth = claim(4, name(4, 4), 4, Proof::None);
     assert_eq!(sessions.claim(&fourth, 0, now), Err(ClaimError::Full));
-    sessions.remove(SessionId([1; 16]));
+    let next = claim(5, name(1, 1), 1, Proof::Recent);
+    assert_eq!(sessions.claim(&next, 0, now), Ok(Some(SessionId([1; 16]))), "it takes no more room");
+    sessions.remove(next.session);
     assert_eq!(sessions.claim(&fourth, 0, now), Ok(None));
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::{
@@ -36,11 +36,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1)]
         runs: usize,
         /// In each run; 8 are as many as a connection lives to hear
-        #[arg(long, default_value_t = 8)]
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
         searches: u32,
         /// Seconds from search to search; connections live for 4 to 10 of them
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-        interval: u64,
+        #[arg(long, default_value = "5", value_parser = seconds)]
+        interval: Duration,
     },
     /// Many searches a second over some time: nothing lost, time to the first result, memory
     Searches {
@@ -114,7 +114,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Coordinator { peers, columns, runs, searches, interval } => {
-                let pace = Pace { searches, interval: Duration::from_secs(interval) };
+                let pace = Pace { searches, interval };
                 side_by_side::run(&Plan { sizes: peers, columns, runs, pace }).await
             }
             Command::Searches { peers, rate, seconds } => {
@@ -137,4 +137,11 @@ async fn with_real_daemons(command: Command) -> Result<()> {
         Command::Face { runs } => face::measure(runs).await,
         _ => Ok(()),
     }
+}
+
+/// With less than a second, the searches of many peers would meet.
+fn seconds(text: &str) -> Result<Duration> {
+    let duration = Duration::try_from_secs_f64(text.parse()?)?;
+    ensure!(duration >= Duration::from_secs(1), "at least 1");
+    Ok(duration)
 }

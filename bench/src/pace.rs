@@ -2,7 +2,8 @@
 //!
 //! What a search costs has in it the connections that are closed because of earlier ones, and how many those are depends
 //! on how many searches a connection lives to hear. So both times go together: with a search every 5 s, connections end
-//! after 20 to 50 s, as the coordinator ends them unless it is told otherwise; with one every 2 s, after 8 to 20 s.
+//! after 20 to 50 s, as the coordinator ends them unless it is told otherwise; with one every 2 s, after 8 to 20 s, and
+//! a search costs the same then.
 //!
 //! All connections begin within a moment here, and none of them ends before 4 intervals or after 10 (and wait for the
 //! answer that they end with). Searches that are counted begin after 2.5 intervals, so that 8 of them see each
@@ -32,8 +33,8 @@ impl Pace {
         let (least, most) = self.connection().into_inner();
         format!(
             "lifetimes.content_connection_seconds_min = {}\nlifetimes.content_connection_seconds_max = {}\n",
-            least.as_secs(),
-            most.as_secs()
+            least.as_secs_f64(),
+            most.as_secs_f64()
         )
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     column::Column,
     pace::Pace,
     quantity::{Figures, Quantity, spread},
-    report::Table,
+    report::{Table, as_f64, grouped},
 };
 
 /// What is to be measured.
@@ -31,19 +31,15 @@ const RATIOS: [(Quantity, Column, Option<f64>); 5] = [
     (Quantity::SearchProcessor, Column::Bare, None),
     (Quantity::SearchProcessor, Column::BareClosing, None),
 ];
-const AIMS: [(Quantity, f64); 3] = [
-    (Quantity::SearchProcessor, 30.0),
-    (Quantity::ConnectProcessor, 100.0),
-    (Quantity::FirstResultP99, 500.0),
-];
+const AIMS: [(Quantity, f64); 2] = [(Quantity::SearchProcessor, 30.0), (Quantity::ConnectProcessor, 100.0)];
 
 pub(crate) async fn run(plan: &Plan) -> Result<()> {
-    let (searches, interval) = (plan.pace.searches, plan.pace.interval.as_secs());
+    let (searches, interval) = (plan.pace.searches, plan.pace.interval.as_secs_f64());
     let connection = plan.pace.connection();
     println!(
         "{searches} searches, one every {interval} s; connections that carried content end after {} to {} s",
-        connection.start().as_secs(),
-        connection.end().as_secs()
+        connection.start().as_secs_f64(),
+        connection.end().as_secs_f64()
     );
     let (columns, missing): (Vec<Column>, Vec<Column>) =
         plan.columns.iter().partition(|column| column.is_installed());
@@ -98,7 +94,7 @@ fn runs_of(measured: &Measured, peers: usize, column: Column, quantity: Quantity
 
 fn print_table(peers: usize, columns: &[Column], measured: &Measured) {
     let names: Vec<String> = columns.iter().map(|column| column.name().to_owned()).collect();
-    let mut table = Table::new(&format!("{peers} peers"), &names);
+    let mut table = Table::new(&format!("{} peers", grouped(as_f64(peers), 0)), &names);
     for quantity in Quantity::ALL {
         let cells: Vec<Vec<f64>> =
             columns.iter().map(|column| runs_of(measured, peers, *column, quantity)).collect();
@@ -111,34 +107,40 @@ fn print_table(peers: usize, columns: &[Column], measured: &Measured) {
         println!(
             "\n{} is measured with {} peers at most: what it takes to bring them in grows with the square.",
             column.name(),
-            column.peers_max()
+            grouped(as_f64(column.peers_max()), 0)
         );
     }
 }
 
-/// The ratios are of the same run each, and then their median.
+/// What is to be told of the coordinator with so many peers, where it was measured.
 fn print_aims(peers: usize, measured: &Measured) {
-    println!("\nThe coordinator with {peers} peers:");
-    for (quantity, beside, aim) in RATIOS {
-        let ours = runs_of(measured, peers, Column::Coordinator, quantity);
-        let theirs = runs_of(measured, peers, beside, quantity);
+    let lines: Vec<String> = ratios(peers, measured).chain(aims(peers, measured)).collect();
+    if !lines.is_empty() {
+        println!("\nThe coordinator with {} peers:", grouped(as_f64(peers), 0));
+    }
+    for line in lines {
+        println!("- {line}");
+    }
+}
+
+/// Of two figures of the same run each, and then of all runs.
+fn ratios(peers: usize, measured: &Measured) -> impl Iterator<Item = String> {
+    RATIOS.iter().filter_map(move |(quantity, beside, aim)| {
+        let ours = runs_of(measured, peers, Column::Coordinator, *quantity);
+        let theirs = runs_of(measured, peers, *beside, *quantity);
         let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
-        if !ratios.is_empty() {
-            let aim = aim.map(|aim| format!(" (aim: at most {aim})")).unwrap_or_default();
-            println!("- {}: {} times that of {}{aim}", quantity.name(), spread(&ratios, ""), beside.name());
-        }
-    }
-    for (quantity, aim) in AIMS {
-        let runs = runs_of(measured, peers, Column::Coordinator, quantity);
-        if !runs.is_empty() {
-            println!(
-                "- {}: {} (aim: at most {})",
-                quantity.name(),
-                quantity.told(&runs),
-                quantity.told(&[aim])
-            );
-        }
-    }
+        let aim = aim.map(|aim| format!(" (aim: at most {aim})")).unwrap_or_default();
+        let (name, beside) = (quantity.name(), beside.name());
+        (!ratios.is_empty()).then(|| format!("{name}: {} times that of {beside}{aim}", spread(&ratios, "")))
+    })
+}
+
+fn aims(peers: usize, measured: &Measured) -> impl Iterator<Item = String> {
+    AIMS.iter().filter_map(move |(quantity, aim)| {
+        let runs = runs_of(measured, peers, Column::Coordinator, *quantity);
+        let (name, told, aim) = (quantity.name(), quantity.told(&runs), quantity.told(&[*aim]));
+        (!runs.is_empty()).then(|| format!("{name}: {told} (aim: at most {aim})"))
+    })
 }
 
 #[cfg(test)]

@@ -41,10 +41,55 @@ pub(crate) fn tell(word: &Word<'_>) {
 /// them, or this one not getting on, silences it, and the manager starts the program anew.
 pub(crate) async fn live_until(exchange: &impl Exchange, stop: CancellationToken) {
     let Some(time) = sd_notify::watchdog_enabled().filter(|time| *time > Duration::ZERO) else { return };
-    let mut beats = tokio::time::interval(time / BEATS_IN_TIME);
+    let tell = || drop(sd_notify::notify(&[NotifyState::Watchdog]));
+    let gets_on = || async {
+        exchange.load().await;
+    };
+    beat(time / BEATS_IN_TIME, stop, gets_on, tell).await;
+}
+
+async fn beat<G: Future<Output = ()>>(
+    pause: Duration,
+    stop: CancellationToken,
+    gets_on: impl Fn() -> G,
+    tell: impl Fn(),
+) {
+    let mut beats = tokio::time::interval(pause);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(beats.tick()).await.is_some() {
-        exchange.load().await;
-        let _nobody_listens = sd_notify::notify(&[NotifyState::Watchdog]);
+        gets_on().await;
+        tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{Mutex, watch};
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_millis(2);
+    const MANY_BEATS: u32 = 50;
+    const LATEST: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn who_holds_on_to_the_tables_silences_the_sign_of_life_until_they_are_let_go() {
+        let (stop, tables, (told, mut heard)) =
+            (CancellationToken::new(), Mutex::new(()), watch::channel(0_u32));
+        let gets_on = || async { drop(tables.lock().await) };
+        let living = beat(PAUSE, stop.clone(), gets_on, || told.send_modify(|beats| *beats += 1));
+        let looking_on = async {
+            heard.wait_for(|beats| *beats > 0).await.unwrap();
+            let held = tables.lock().await;
+            let last = *heard.borrow();
+            tokio::time::sleep(PAUSE * MANY_BEATS).await;
+            assert_eq!(*heard.borrow(), last, "it beats although nothing gets on");
+            drop(held);
+            heard.wait_for(|beats| *beats > last + 1).await.unwrap();
+            stop.cancel();
+        };
+        tokio::time::timeout(LATEST, async { tokio::join!(living, looking_on) })
+            .await
+            .expect("it beats again");
     }
 }

@@ -29,11 +29,61 @@ pub(crate) async fn tell_of_the_end(token: CancellationToken) {
 /// it, or a disk that answers no more, silences it.
 pub(crate) async fn live_until(state: State, token: CancellationToken) {
     let Some(time) = sd_notify::watchdog_enabled().filter(|time| *time > Duration::ZERO) else { return };
-    let mut beats = tokio::time::interval(time / BEATS_IN_TIME);
+    let tell = || drop(sd_notify::notify(&[NotifyState::Watchdog]));
+    beat(time / BEATS_IN_TIME, state, token, tell).await;
+}
+
+async fn beat(pause: Duration, state: State, token: CancellationToken, tell: impl Fn()) {
+    let mut beats = tokio::time::interval(pause);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while token.run_until_cancelled(beats.tick()).await.is_some() {
         // What the state answers does not matter: a full disk is told elsewhere, and no start anew mends it.
         let _answered = state.call(|state| state.with(|_| Ok(()))).await;
-        let _nobody_listens = sd_notify::notify(&[NotifyState::Watchdog]);
+        tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tokio::sync::{oneshot, watch};
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_millis(2);
+    const MANY_BEATS: u32 = 50;
+    const LATEST: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn who_holds_on_to_the_state_silences_the_sign_of_life_until_it_is_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        let (token, (told, mut heard)) = (CancellationToken::new(), watch::channel(0_u32));
+        let living = beat(PAUSE, state.clone(), token.clone(), || told.send_modify(|beats| *beats += 1));
+        let looking_on = async {
+            heard.wait_for(|beats| *beats > 0).await.unwrap();
+            let (is_held, held) = oneshot::channel();
+            let (let_go, wanted) = oneshot::channel::<()>();
+            let holder = thread::spawn(move || {
+                state.with(|_| {
+                    is_held.send(()).unwrap();
+                    let _ = wanted.blocking_recv();
+                    Ok(())
+                })
+            });
+            held.await.unwrap();
+            // The state may have answered for one beat before it was held.
+            let last = *heard.borrow() + 1;
+            tokio::time::sleep(PAUSE * MANY_BEATS).await;
+            assert!(*heard.borrow() <= last, "it beats although nothing gets on");
+            let_go.send(()).unwrap();
+            heard.wait_for(|beats| *beats > last + 1).await.unwrap();
+            holder.join().unwrap().unwrap();
+            token.cancel();
+        };
+        tokio::time::timeout(LATEST, async { tokio::join!(living, looking_on) })
+            .await
+            .expect("it beats again");
     }
 }

@@ -79,6 +79,58 @@ fn where_neither_side_can_be_reached_it_ends_unless_there_was_a_way_before() {
 }
 
 #[test]
+fn what_is_told_twice_is_no_news() {
+    let mut life = Life::begin(start());
+    assert!(life.take(start(), Step::Asked));
+    assert!(!life.take(start() + Duration::from_secs(1), Step::Asked));
+    assert_eq!(life.at(), start());
+}
+
+#[test]
+fn a_pause_that_the_coordinator_wants_is_kept_at_least() {
+    let mut life = Life::begin(start());
+    let limited = Setback::RateLimited { retry_after_seconds: 77 };
+    life.meet(&at(start(), 0.0), &source(1), limited, false);
+    let errand = Errand { what: What::Ask, due: start() + Duration::from_secs(77) };
+    assert_eq!(life.errand(), Some(errand));
+}
+
+#[test]
+fn another_trouble_with_the_disk_is_news_and_other_numbers_are_none() {
+    let mut life = Life::begin(start());
+    assert!(life.hold(start(), "needs 2 MiB".to_owned(), Cause::NoSpace));
+    assert!(!life.hold(start(), "needs 1 MiB".to_owned(), Cause::NoSpace));
+    assert!(life.hold(start(), "it is gone".to_owned(), Cause::FolderGone));
+    assert!(life.is_held() && life.cause() == Some(Cause::FolderGone));
+    assert!(life.take(start(), Step::Resumed) && life.take(start(), Step::Paused));
+    assert!(!life.is_held(), "a person has paused it");
+}
+
+#[test]
+fn for_lack_of_a_coordinator_it_is_given_up_at_last_and_told_once_before() {
+    let mut life = Life::begin(start());
+    let away = || Setback::CoordinatorAway { problem: "it is away".to_owned() };
+    assert!(life.lack_coordinator(&at(start(), 0.0), away()));
+    assert!(!life.lack_coordinator(&at(start() + GIVE_UP_AFTER / 2, 0.0), away()));
+    assert_eq!(life.state(), DownloadState::Waiting);
+    assert!(life.lack_coordinator(&at(start() + GIVE_UP_AFTER, 0.0), away()));
+    assert_eq!((life.state(), life.cause()), (DownloadState::Failed, Some(Cause::CoordinatorUnreachable)));
+}
+
+#[test]
+fn another_source_is_asked_under_an_introduction_of_its_own_and_the_last_one_again_in_the_next_round() {
+    let mut life = Life::begin(start());
+    life.meet(&at(start(), 0.0), &source(1), Setback::NoWord, false);
+    assert!(!life.may_ask(&source(1)));
+    assert!(life.find_nobody(&at(start(), 0.0)));
+    assert!(life.may_ask(&source(1)), "another time it may be there");
+    life.introduce(IntroductionId::random());
+    assert!(life.find(start()));
+    assert_eq!((life.introduction(), life.errand()), (None, None));
+    assert!(!life.find(start()), "nobody was looked for");
+}
+
+#[test]
 fn a_later_process_takes_up_what_was_under_way_and_leaves_alone_what_waits_for_its_time() {
     let now = start();
     let mut life = Life::begin(now);

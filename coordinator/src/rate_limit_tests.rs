@@ -57,6 +57,20 @@ proptest! {
 }
 
 #[test]
+fn who_was_seen_before_the_table_filled_up_is_still_counted() {
+    let now = crate::clock::now();
+    let mut buckets = Buckets::new(RATE, 4);
+    for _ in 0..3 {
+        assert_eq!(buckets.take(0, now), Ok(()));
+    }
+    for other in 1..=4 {
+        assert_eq!(buckets.take(other, now), Ok(()));
+    }
+    assert!(!buckets.young.contains_key(&0), "it is in the old table");
+    assert_eq!(buckets.take(0, now), Err(RATE.interval));
+}
+
+#[test]
 fn an_ipv6_network_counts_as_one_and_an_hour_forgets() {
     let now = crate::clock::now();
     let mut addresses = ByAddress::new(RATE, 10, now);
@@ -86,6 +100,47 @@ fn a_crowd_of_sessions_behind_one_address_has_one_budget() {
     assert!(search(99, 2), "another address has its own");
     limiter.change(&Limits { searches_burst_an_address: NonZeroU32::new(9).unwrap(), ..limits });
     assert_eq!((20..40).filter(|session| search(*session, 1)).count(), 2);
+}
+
+#[test]
+fn a_session_has_one_budget_wherever_it_calls_from() {
+    let now = crate::clock::now();
+    let limits = Limits { answers_burst: NonZeroU32::new(3).unwrap(), ..Limits::default() };
+    let limiter = Limiter::new(&limits, now);
+    let passed = (0..20).filter(|last| {
+        let address = Some(IpAddr::from([192, 0, 2, *last]));
+        limiter.act(Act::Answer, SessionId([1; 16]), address, now).is_ok()
+    });
+    assert_eq!(passed.count(), 3);
+}
+
+#[test]
+fn an_address_is_handed_out_so_often_in_a_minute() {
+    let now = crate::clock::now();
+    let limits = Limits { handed_out_per_minute: NonZeroU32::new(2).unwrap(), ..Limits::default() };
+    let limiter = Limiter::new(&limits, now);
+    let address = Some(IpAddr::from([192, 0, 2, 1]));
+    let handed_out =
+        |session: u8, now| limiter.act(Act::Introduction, SessionId([session; 16]), address, now).is_ok();
+    assert_eq!((0..5).filter(|session| handed_out(*session, now)).count(), 2);
+    assert!(!handed_out(6, now + Duration::from_secs(29)) && handed_out(7, now + Duration::from_secs(30)));
+}
+
+#[test]
+fn other_limits_of_claims_are_in_force_once_they_are_changed() {
+    let now = crate::clock::now();
+    let of = |count| {
+        let count = NonZeroU32::new(count).unwrap();
+        Limits { claims_per_minute: count, renewals_per_minute: count, ..Limits::default() }
+    };
+    let limiter = Limiter::new(&of(2), now);
+    let claims = || (0..20).filter(|_| limiter.claim(None, now).is_ok()).count();
+    let renewals = || (0..20).filter(|_| limiter.renewal(LineageHash([1; 16]), now).is_ok()).count();
+    assert_eq!((claims(), renewals()), (2, 2));
+    limiter.change(&of(10));
+    let later = now + MINUTE;
+    assert_eq!((0..20).filter(|_| limiter.claim(None, later).is_ok()).count(), 10);
+    assert_eq!((0..20).filter(|_| limiter.renewal(LineageHash([1; 16]), later).is_ok()).count(), 10);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::{
     error::Error as _,
-    io,
+    fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -242,6 +243,7 @@ impl Client {
         body: Option<&impl Serialize>,
         wait: Duration,
     ) -> Result<String, Error> {
+        self.must_be_ours()?;
         let mut request = self
             .http
             .request(method, format!("http://{}{route}", control::HOST))
@@ -270,6 +272,17 @@ impl Client {
             bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|_| Error::Unreadable("it is not UTF-8".to_owned()))
+    }
+
+    /// In a folder like `/tmp`, anybody may have made a socket where the daemon's would be: what is asked would be told
+    /// to him, and the answer would be his. (He can't put one in place of a socket that is ours.) One that the system
+    /// made for us is fine.
+    fn must_be_ours(&self) -> Result<(), Error> {
+        let us = rustix::process::geteuid().as_raw();
+        // Both the socket and a link to it; what is not there is noticed on the way.
+        let owners = [fs::symlink_metadata(&self.socket), fs::metadata(&self.socket)];
+        let is_foreign = owners.iter().flatten().any(|found| found.uid() != us && found.uid() != 0);
+        if is_foreign { Err(Error::SocketForeign(self.socket.clone())) } else { Ok(()) }
     }
 
     fn failure(&self, error: &reqwest::Error) -> Error {

@@ -17,6 +17,8 @@ pub(crate) enum Error {
     NotRunning,
     #[error("no permission to use the control socket {}; it serves only the user who started peer-daemon", .0.display())]
     SocketForbidden(PathBuf),
+    #[error("the control socket {} is another user's; name your own with --socket", .0.display())]
+    SocketForeign(PathBuf),
     #[error("the control socket {} can't be used: {reason}", path.display())]
     SocketUnusable { path: PathBuf, reason: String },
     #[error("peer-daemon did not answer in time; it may be busy: try again, or see its log")]
@@ -126,7 +128,7 @@ impl Error {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotRunning => ExitCode::DaemonNotRunning,
-            Self::SocketForbidden(_) => ExitCode::Permission,
+            Self::SocketForbidden(_) | Self::SocketForeign(_) => ExitCode::Permission,
             Self::RunByService(_) | Self::StartedByService(_) => ExitCode::Conflict,
             Self::NothingFound | Self::NoLog(_) => ExitCode::NotFound,
             Self::TimedOut { held_by: Some(cause), .. } => (*cause).into(),

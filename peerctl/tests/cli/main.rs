@@ -24,6 +24,17 @@ use protocol::Code;
 use serde_json::{Value, json};
 
 #[test]
+fn another_users_socket_is_asked_for_nothing() {
+    let daemon =
+        FakeDaemon::start().answers("POST /v1/gui/login", 200, json!({"schema": 1, "url": "http://evil"}));
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(daemon.socket(), Some(65_534), None).is_ok() {
+        daemon.peerctl(&["gui"]).exits(10).prints("").says("is another user's");
+        assert!(daemon.asked().is_empty());
+    }
+}
+
+#[test]
 fn without_a_daemon_every_command_says_how_to_start_it() {
     let daemon = FakeDaemon::absent();
     for arguments in [

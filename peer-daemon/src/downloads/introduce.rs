@@ -140,7 +140,7 @@ impl<'a> Introducing<'a> {
         let invitation = Invitation {
             message_key: self.ticket.message_key(source.certificate_sha256),
             files: self.batch.files(),
-            certificate_sha256: identity.certificate_sha256(),
+            certificate_sha256: identity.requester_certificate_sha256(),
             version: protocol::VERSION,
         };
         let sealed = seal(&invitation, &source.reply_key, self.ticket.id(), requester, self.username)

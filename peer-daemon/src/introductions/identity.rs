@@ -13,14 +13,12 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hpke::{Deserializable as _, Kem as _, Serializable as _, kem::X25519HkdfSha256};
 use protocol::{CertificateSha256, ReplyKey, Username};
-use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    sign::CertifiedKey,
-};
+use rustls::sign::CertifiedKey;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::tls_key::{StoredTlsKey, TlsKey};
 
 /// How long key pairs are the current ones, and then for how long the previous ones.
 pub const IDENTITY_LIFETIME: Duration = Duration::from_hours(24);
@@ -37,52 +35,44 @@ pub enum IdentityError {
     Stored,
 }
 
-/// One period's key pairs: X25519 for HPKE, and one for TLS with its self-signed certificate.
+/// One period's key pairs: X25519 for HPKE, and two for TLS, one a role.
+///
+/// The certificate of the target is told with the username to whoever searches. That of the requester is shown to
+/// whoever connects to the download port while something is pending. If they were one, a stranger who tries addresses
+/// would learn whose they are. So the requester's is named under seals only.
 pub struct Identity {
     created: SystemTime,
     reply_secret: ReplySecret,
     reply_key: ReplyKey,
-    certificate_sha256: CertificateSha256,
-    tls_key_pkcs8: Zeroizing<Vec<u8>>,
-    certified_key: Arc<CertifiedKey>,
+    target_key: TlsKey,
+    requester_key: TlsKey,
 }
 
 impl Identity {
-    /// Fresh key pairs. The certificate names nobody and tells no time: what counts is its hash.
+    /// Fresh key pairs.
     pub fn generate(now: SystemTime) -> Result<Self, IdentityError> {
         let (reply_secret, _) = X25519HkdfSha256::gen_keypair();
-        let tls_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let mut parameters = rcgen::CertificateParams::default();
-        parameters.distinguished_name = rcgen::DistinguishedName::new();
-        let certificate = parameters.self_signed(&tls_key)?.der().clone();
-        Self::from_parts(now, reply_secret, certificate, Zeroizing::new(tls_key.serialize_der()))
+        Ok(Self::from_parts(now, reply_secret, TlsKey::generate()?, TlsKey::generate()?))
     }
 
     fn from_parts(
         created: SystemTime,
         reply_secret: ReplySecret,
-        certificate: CertificateDer<'static>,
-        tls_key_pkcs8: Zeroizing<Vec<u8>>,
-    ) -> Result<Self, IdentityError> {
+        target_key: TlsKey,
+        requester_key: TlsKey,
+    ) -> Self {
         let reply_key = ReplyKey::from_bytes(X25519HkdfSha256::sk_to_pk(&reply_secret).to_bytes().into());
-        let certificate_sha256 = certificate_sha256(&certificate);
-        let private_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(tls_key_pkcs8.as_slice()));
-        let signing_key = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&private_key)?;
-        let certified_key = CertifiedKey::new(vec![certificate], signing_key);
-        certified_key.keys_match()?;
-        Ok(Self {
-            created,
-            reply_secret,
-            reply_key,
-            certificate_sha256,
-            tls_key_pkcs8,
-            certified_key: Arc::new(certified_key),
-        })
+        Self { created, reply_secret, reply_key, target_key, requester_key }
     }
 
-    /// What others pin.
+    /// What requesters pin: told in answers.
     pub fn certificate_sha256(&self) -> CertificateSha256 {
-        self.certificate_sha256
+        self.target_key.certificate_sha256()
+    }
+
+    /// What targets pin: named under seals, and nowhere else.
+    pub fn requester_certificate_sha256(&self) -> CertificateSha256 {
+        self.requester_key.certificate_sha256()
     }
 
     /// What others seal to.
@@ -94,9 +84,14 @@ impl Identity {
         &self.reply_secret
     }
 
-    /// Certificate and key as TLS uses them.
-    pub(crate) fn certified_key(&self) -> Arc<CertifiedKey> {
-        Arc::clone(&self.certified_key)
+    /// As TLS uses it.
+    pub(crate) fn target_key(&self) -> Arc<CertifiedKey> {
+        self.target_key.certified_key()
+    }
+
+    /// As TLS uses it.
+    pub(crate) fn requester_key(&self) -> Arc<CertifiedKey> {
+        self.requester_key.certified_key()
     }
 
     /// Secret, for the state store only.
@@ -111,12 +106,8 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Identity({})", self.certificate_sha256)
+        write!(f, "Identity({})", self.certificate_sha256())
     }
-}
-
-pub(crate) fn certificate_sha256(certificate: &CertificateDer<'_>) -> CertificateSha256 {
-    CertificateSha256::from_bytes(Sha256::digest(certificate).into())
 }
 
 /// A username's identity of today, and yesterday's.
@@ -206,19 +197,24 @@ struct StoredIdentities {
 struct StoredIdentity {
     created_unix_seconds: u64,
     reply_secret: Zeroizing<String>,
+    /// With the next field, the target's.
     certificate: String,
     tls_key_pkcs8: Zeroizing<String>,
+    /// Not in what earlier versions stored: a fresh one does, for nobody has to recognise it.
+    #[serde(default)]
+    requester: Option<StoredTlsKey>,
 }
 
 impl From<&Identity> for StoredIdentity {
     fn from(identity: &Identity) -> Self {
-        let certificate = identity.certified_key.cert.first().map_or(&[][..], |certificate| certificate);
         let since_epoch = identity.created.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let StoredTlsKey { certificate, tls_key_pkcs8 } = (&identity.target_key).into();
         Self {
             created_unix_seconds: since_epoch.as_secs(),
             reply_secret: Zeroizing::new(BASE64.encode(identity.reply_secret.to_bytes())),
-            certificate: BASE64.encode(certificate),
-            tls_key_pkcs8: Zeroizing::new(BASE64.encode(&*identity.tls_key_pkcs8)),
+            certificate,
+            tls_key_pkcs8,
+            requester: Some((&identity.requester_key).into()),
         }
     }
 }
@@ -226,14 +222,16 @@ impl From<&Identity> for StoredIdentity {
 impl TryFrom<StoredIdentity> for Identity {
     type Error = IdentityError;
     fn try_from(stored: StoredIdentity) -> Result<Self, IdentityError> {
-        let bytes = |text: &str| BASE64.decode(text).map(Zeroizing::new).map_err(|_| IdentityError::Stored);
-        let created = UNIX_EPOCH
-            .checked_add(Duration::from_secs(stored.created_unix_seconds))
-            .ok_or(IdentityError::Stored)?;
-        let reply_secret =
-            ReplySecret::from_bytes(&bytes(&stored.reply_secret)?).map_err(|_| IdentityError::Stored)?;
-        let certificate = CertificateDer::from(bytes(&stored.certificate)?.to_vec());
-        Self::from_parts(created, reply_secret, certificate, bytes(&stored.tls_key_pkcs8)?)
+        let StoredIdentity { created_unix_seconds, reply_secret, certificate, tls_key_pkcs8, requester } =
+            stored;
+        let created =
+            UNIX_EPOCH.checked_add(Duration::from_secs(created_unix_seconds)).ok_or(IdentityError::Stored)?;
+        let reply_secret = BASE64.decode(&*reply_secret).map(Zeroizing::new);
+        let reply_secret = reply_secret.map_err(|_| IdentityError::Stored)?;
+        let reply_secret = ReplySecret::from_bytes(&reply_secret).map_err(|_| IdentityError::Stored)?;
+        let target_key = StoredTlsKey { certificate, tls_key_pkcs8 }.try_into()?;
+        let requester_key = requester.map_or_else(TlsKey::generate, TlsKey::try_from)?;
+        Ok(Self::from_parts(created, reply_secret, target_key, requester_key))
     }
 }
 
@@ -267,12 +265,24 @@ mod tests {
         let identity = Identity::generate(day(0.0)).unwrap();
         let again = Identity::from_bytes(&identity.to_bytes()).unwrap();
         assert_eq!(again.certificate_sha256(), identity.certificate_sha256());
+        assert_eq!(again.requester_certificate_sha256(), identity.requester_certificate_sha256());
         assert_eq!(again.reply_key(), identity.reply_key());
         assert!(Identity::from_bytes(b"{}").is_err());
 
-        let certificate = identity.certified_key().cert[0].to_vec();
-        let text = String::from_utf8_lossy(&certificate);
-        assert!(!text.contains("rcgen") && !text.contains("hearsay"), "{text}");
+        for key in [identity.target_key(), identity.requester_key()] {
+            let text = String::from_utf8_lossy(&key.cert[0]).into_owned();
+            assert!(!text.contains("rcgen") && !text.contains("hearsay"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_version_stored_gets_a_certificate_for_the_requester() {
+        let identity = Identity::generate(day(0.0)).unwrap();
+        let mut stored: serde_json::Value = serde_json::from_slice(&identity.to_bytes()).unwrap();
+        stored.as_object_mut().unwrap().remove("requester").unwrap();
+        let again = Identity::from_bytes(stored.to_string().as_bytes()).unwrap();
+        assert_eq!(again.certificate_sha256(), identity.certificate_sha256());
+        assert_ne!(again.requester_certificate_sha256(), identity.certificate_sha256());
     }
 
     #[test]

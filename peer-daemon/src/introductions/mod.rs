@@ -7,3 +7,4 @@ pub mod identity;
 pub mod keeper;
 pub mod policy;
 pub mod seal;
+pub(crate) mod tls_key;

@@ -38,7 +38,7 @@ use super::{
     first_bytes::{FirstBytesError, Replay, read_client_hello},
     limits::TLS_BUFFER_BYTES,
 };
-use crate::introductions::identity::{Identity, certificate_sha256};
+use crate::introductions::{identity::Identity, tls_key::certificate_sha256};
 
 /// The requester's end. Reads are buffered below TLS, which by itself reads 4 KiB at a time.
 pub type RequesterTls<IO> = client::TlsStream<BufReader<IO>>;
@@ -150,7 +150,7 @@ fn requester_config(
         .map_err(|error| TlsError::Handshake(io::Error::other(error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedTarget { expected }))
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())));
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.requester_key())));
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.enable_sni = false;
     config.resumption = Resumption::disabled();
@@ -163,7 +163,7 @@ fn target_config(identity: &Identity, requester: CertificateSha256) -> Result<Se
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| TlsError::Handshake(io::Error::other(error)))?
         .with_client_cert_verifier(Arc::new(PinnedRequester { requester }))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())));
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.target_key())));
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

@@ -131,7 +131,7 @@ impl Peers {
         let offer = Offer {
             id: IntroductionId::random(),
             message_key: MessageKey::random(),
-            requester_certificate: requester.certificate_sha256(),
+            requester_certificate: requester.requester_certificate_sha256(),
             files: Offered::default(),
         };
         Self {

@@ -19,7 +19,7 @@ use crate::harness::{PATIENCE, Peers, SHORT, content, fetch, identify};
 async fn lying_target(response: Vec<u8>, then_silent: bool) -> (Requester, JoinHandle<String>) {
     let peers = Peers::with_limits(SHORT);
     let (near, far) = duplex(64 * 1024);
-    let (target, requester) = (peers.target.clone(), peers.requester.certificate_sha256());
+    let (target, requester) = (peers.target.clone(), peers.requester.requester_certificate_sha256());
     let lying = TaskTracker::new().spawn(async move {
         let mut tls = start_as_target(far, &target, requester, PATIENCE).await.unwrap();
         let request = read_head(&mut tls).await;

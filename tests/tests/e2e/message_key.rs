@@ -94,6 +94,27 @@ async fn an_unknown_introduction_is_refused_before_anything_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_that_a_download_port_shows_does_not_tell_whose_it_is() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with("other.txt", "of bert's own");
+    let bert = scene.peer("bert").sharing(files.path()).connected().await;
+    let mut mallory = scene.scripted_peer("mallory").await;
+    let known_as = mallory.find("other").await;
+    assert_eq!(known_as.username.as_str(), "bert");
+
+    let beginning = bert.begin("wanted");
+    let ((), _download) = tokio::join!(mallory.offer("wanted file.bin", wanted()), beginning);
+    let introduction = mallory.next_introduction().await;
+    let port = mallory.dial_back(&introduction).await;
+    let named = introduction.invitation.certificate_sha256;
+    assert_ne!(named, known_as.certificate_sha256, "a stranger at the port would know the username");
+    drop(port);
+
+    bert.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
     let scene = Scene::start().await;
     let files = Folder::new().with("wanted file.bin", "secret enough");

@@ -236,6 +236,7 @@ impl Started {
             conflict: config.conflict,
             public_port: public_download_port,
             give_up_after: config.give_up_after,
+            slow_after: config.download_slow_after,
             throttle: self.live.download.clone(),
             limits: StreamLimits { idle: config.download_idle, ..StreamLimits::default() },
             tracker: self.tracker.clone(),

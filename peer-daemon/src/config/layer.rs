@@ -42,6 +42,7 @@ pub(super) struct Layer {
     pub(super) conflict: Option<Conflict>,
     /// How long a source, and an upload, are borne with; for tests, and for links that are out of the ordinary.
     pub(super) download_idle: Option<TimeSpan>,
+    pub(super) download_slow_after: Option<TimeSpan>,
     pub(super) upload_idle: Option<TimeSpan>,
     pub(super) upload_slow_after: Option<TimeSpan>,
     pub(super) upload_turn: Option<TimeSpan>,
@@ -159,6 +160,7 @@ impl From<Cli> for Layer {
             give_up_after: None,
             conflict: None,
             download_idle: None,
+            download_slow_after: None,
             upload_idle: None,
             upload_slow_after: None,
             upload_turn: None,

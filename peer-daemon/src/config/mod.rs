@@ -48,6 +48,8 @@ const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
 /// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(7 * 24);
+/// How long a download may be slow: enough for a network that hiccups, as with uploads.
+const SLOW: Duration = Duration::from_mins(1);
 /// Where the web page is.
 const GUI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4823);
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// A download that can't go on is given up after so long without a byte.
     pub give_up_after: Duration,
+    /// A download that is slow for so long makes way for one that waits.
+    pub download_slow_after: Duration,
     /// What is done where the name of a download is taken.
     pub conflict: Conflict,
     /// What counts at once when it is changed.
@@ -215,6 +219,7 @@ impl Sources {
                 .unwrap_or_default(),
             live: pick.live(),
             download_idle: pick.time("download_idle", |layer| layer.download_idle, STREAM_IDLE),
+            download_slow_after: pick.time("download_slow_after", |layer| layer.download_slow_after, SLOW),
             patience: pick.patience(),
             gui: pick.gui()?,
             gui_folders: pick.gui_folders(),

@@ -70,14 +70,14 @@ impl<'a> Introducing<'a> {
                 Next::SendAgain => continue,
             };
             let slot = &downloads.shared.slot;
-            if let Ok(permit) = slot.try_acquire() {
+            if let Some(permit) = slot.try_take() {
                 return Ok((stream, permit));
             }
             // Closed before a file was asked for: the target keeps the place and serves others meanwhile.
             stream.close().await;
             self.batch.take_all(&Step::Deferred);
             // Sent again in time even if the slot stays taken: the place must not lapse.
-            let _taken = tokio::time::timeout(PLACE_RENEWAL_DEFERRED, slot.acquire()).await;
+            slot.wait(PLACE_RENEWAL_DEFERRED).await;
         }
     }
 

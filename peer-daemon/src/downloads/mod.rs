@@ -46,6 +46,7 @@ mod revive;
 mod sessions;
 mod setback;
 mod silence;
+mod slot;
 mod step;
 mod store;
 mod tree;
@@ -75,6 +76,7 @@ use self::{
     receive::Receiver,
     requesting::SourceTask,
     sessions::SessionNews,
+    slot::Slot,
     store::DownloadStore,
 };
 pub(crate) use self::{commands::ChangeError, entry::DownloadId};
@@ -106,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) public_port: u16,
     /// A download that can't go on is given up after so long without a byte.
     pub(crate) give_up_after: Duration,
+    /// A source that dribbles for so long makes way for a download that waits.
+    pub(crate) slow_after: Duration,
     /// How fast files may come.
     pub(crate) throttle: Throttle,
     /// How long a source is borne with.
@@ -134,7 +138,7 @@ struct Shared {
     saving: tokio::sync::Mutex<()>,
     pending: PendingIntroductions,
     /// One download at a time.
-    slot: Semaphore,
+    slot: Slot,
     /// Sources that are asked at a time.
     asking: Semaphore,
     /// Counts changes of state, for those who wait for one.
@@ -177,7 +181,7 @@ impl Downloads {
             book: Mutex::new(book),
             saving: tokio::sync::Mutex::default(),
             pending,
-            slot: Semaphore::new(1),
+            slot: Slot::new(),
             asking: Semaphore::new(SOURCES_ASKED_MAX),
             changes: watch::Sender::new(0),
             sessions: SessionNews::default(),

@@ -27,7 +27,11 @@ use super::{
     setback::Setback,
     step::Step,
 };
-use crate::{peer_stream::client::Requester, transfer_rate::watched};
+use crate::{
+    clock,
+    peer_stream::{client::Requester, haste::Haste},
+    transfer_rate::watched,
+};
 
 pub(super) struct SourceTask {
     downloads: Downloads,
@@ -93,6 +97,9 @@ impl SourceTask {
     }
 
     async fn fetch_files(&self, mut stream: Requester, batch: &Batch) -> Result<(), Failure> {
+        let shared = &self.downloads.shared;
+        let (throttle, waiting) = (shared.parts.throttle.clone(), shared.slot.waiting());
+        stream.hasten(Haste::new(clock::now(), throttle, waiting, shared.parts.slow_after));
         for item in batch.wanted() {
             // An earlier one of them, or somebody else, may have filled the disk.
             if !self.downloads.is_admitted(batch, item).await {

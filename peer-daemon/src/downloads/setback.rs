@@ -65,6 +65,8 @@ pub(crate) enum Setback {
         #[serde(default = "stream_idle_seconds")]
         seconds: u64,
     },
+    #[error("the source sent next to nothing while another download waited")]
+    StreamSlow,
     #[error("the source sent a piece twice that does not belong to the file")]
     WrongPiece,
     /// The others of its folder are there.
@@ -156,7 +158,9 @@ impl Setback {
             }
             Self::Declined { reason: DeclineReason::VersionUnsupported, .. } => Cause::VersionMismatch,
             Self::Declined { .. } | Self::Refused { .. } | Self::NotAccepted => Cause::Declined,
-            Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. } => Cause::StreamLost,
+            Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. } | Self::StreamSlow => {
+                Cause::StreamLost
+            }
             Self::WrongKey
             | Self::WrongPiece
             | Self::FilePassedOver { .. }
@@ -178,6 +182,7 @@ impl Setback {
             Self::NoWord
             | Self::NoDialBack
             | Self::StreamSilent { .. }
+            | Self::StreamSlow
             | Self::NotAccepted
             | Self::Declined { reason: DeclineReason::QueueFull, .. } => Remedy::Elsewhere(Verdict::NotNow),
             // What came before a crash of this peer may still be answered.
@@ -217,7 +222,7 @@ impl Setback {
 
     /// Whether it ends the stream without saying anything about the file.
     pub(crate) fn is_about_the_stream(&self) -> bool {
-        matches!(self, Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. })
+        matches!(self, Self::StreamEnded | Self::StreamLost | Self::StreamSilent { .. } | Self::StreamSlow)
     }
 
     /// Whether the stream is still good for the next file.
@@ -239,6 +244,7 @@ impl From<StreamError> for Setback {
             StreamError::Ended => Self::StreamEnded,
             StreamError::Lost => Self::StreamLost,
             StreamError::Idle { after } => Self::StreamSilent { seconds: after.as_secs() },
+            StreamError::Slow => Self::StreamSlow,
             StreamError::NotAccepted => Self::NotAccepted,
             StreamError::Handshake(_) | StreamError::Pin => Self::ProtocolBroken { how: error.to_string() },
             StreamError::Protocol(how) => Self::ProtocolBroken { how: how.to_owned() },

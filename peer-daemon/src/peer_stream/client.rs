@@ -30,10 +30,11 @@ use tokio::{
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
+    haste::Haste,
     limits::{HEAD_BYTES_MAX, HEADERS_MAX, JSON_BYTES_MAX, StreamLimits},
     tls::{TlsError, start_as_requester, tls_cause},
 };
-use crate::introductions::identity::Identity;
+use crate::{clock, introductions::identity::Identity};
 
 /// HTTP/1.1 wants a `Host`, and peers have no names.
 const NO_HOST: &str = "peer.hearsay.invalid";
@@ -54,6 +55,8 @@ pub enum StreamError {
     Lost,
     #[error("nothing came for {} s", after.as_secs())]
     Idle { after: Duration },
+    #[error("too little came while others wait")]
+    Slow,
     #[error("the target refused: {} ({status})", code.title())]
     Refused { status: u16, code: Code },
     #[error("the target broke the protocol: {0}")]
@@ -92,6 +95,7 @@ pub struct Requester {
     target_certificate: CertificateSha256,
     introduction: Option<IntroductionId>,
     limits: StreamLimits,
+    haste: Option<Haste>,
 }
 
 impl Requester {
@@ -115,7 +119,7 @@ impl Requester {
             .handshake(TokioIo::new(tls))
             .await?;
         let connection = AbortOnDropHandle::new(TaskTracker::new().spawn(connection));
-        Ok(Self { send, connection, target_certificate, introduction: None, limits })
+        Ok(Self { send, connection, target_certificate, introduction: None, limits, haste: None })
     }
 
     /// On a stream that the requester dialled (`dial_me`): the proof is asked for by name.
@@ -123,6 +127,11 @@ impl Requester {
     pub fn naming(mut self, id: IntroductionId) -> Self {
         self.introduction = Some(id);
         self
+    }
+
+    /// From now on, files that come too slowly make way.
+    pub fn hasten(&mut self, haste: Haste) {
+        self.haste = Some(haste);
     }
 
     /// The certificate that the target showed, and has the key of.
@@ -197,7 +206,7 @@ impl Requester {
         .await?;
         check_file_head(&response, file, &range, &tag)?;
         let remaining = range.end - range.start;
-        Ok(FileBody { _requester: self, body: response.into_body(), remaining, idle })
+        Ok(FileBody { requester: self, body: response.into_body(), remaining, idle })
     }
 
     /// Says goodbye, so that the target hears of the end at once and knows it for one that was meant.
@@ -246,7 +255,7 @@ impl Requester {
 #[derive(Debug)]
 pub struct FileBody<'a> {
     /// One request at a time: the stream is borrowed until its body is done with.
-    _requester: &'a mut Requester,
+    requester: &'a mut Requester,
     body: Incoming,
     remaining: u64,
     idle: Duration,
@@ -257,8 +266,11 @@ impl FileBody<'_> {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StreamError> {
         loop {
             let after = self.idle;
-            let frame = timeout(after, self.body.frame()).await;
-            let Some(frame) = frame.map_err(|_| StreamError::Idle { after })?.transpose()? else {
+            let frame = timeout(after, self.body.frame()).await.map_err(|_| StreamError::Idle { after })?;
+            if self.requester.haste.as_mut().is_some_and(|haste| haste.is_over(clock::now())) {
+                return Err(StreamError::Slow);
+            }
+            let Some(frame) = frame.transpose()? else {
                 return if self.remaining == 0 { Ok(None) } else { Err(StreamError::Lost) };
             };
             // Trailers say nothing here.

@@ -2,18 +2,11 @@
 //!
 //! Pure: told the time, and how many bytes went.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::aside::Aside;
-use crate::peer_stream::limits::Patience;
+use crate::peer_stream::{limits::Patience, pace::Pace};
 
-/// The least that a stream must carry while others wait: a modem's worth.
-const SLOW_BYTES_PER_SECOND: u64 = 8 * 1024;
-/// A longer memory would take more than it tells.
-const WINDOW_MAX: Duration = Duration::from_hours(1);
 /// A response that goes on for so much of a turn after its end is broken off: one response may be a whole file.
 const GRACE_PER_TURN: u32 = 10;
 
@@ -33,14 +26,13 @@ pub(crate) struct Watched {
     since: Instant,
     /// Of its turn, before this stream.
     used_before: Duration,
-    /// The looks of the last while, with what had gone by then.
-    looks: VecDeque<(Instant, u64)>,
+    pace: Pace,
     wound_up: Option<Instant>,
 }
 
 impl Watched {
     pub(crate) fn new(now: Instant, bytes: u64, used_before: Duration) -> Self {
-        Self { since: now, used_before, looks: VecDeque::from([(now, bytes)]), wound_up: None }
+        Self { since: now, used_before, pace: Pace::new(now, bytes), wound_up: None }
     }
 
     /// What was used of the turn by now.
@@ -56,8 +48,7 @@ impl Watched {
         others_wait: bool,
         patience: &Patience,
     ) -> Verdict {
-        let is_slow = self.is_slow(now, bytes, patience.slow_after.min(WINDOW_MAX));
-        self.looks.push_back((now, bytes));
+        let is_slow = self.pace.is_slow(now, bytes, patience.slow_after);
         if !others_wait {
             return Verdict::GoOn;
         }
@@ -77,16 +68,6 @@ impl Watched {
             }
             Some(_) => Verdict::End(Aside::TurnOver),
         }
-    }
-
-    /// Whether less went in the last while than should have; a stream that is younger is not judged.
-    fn is_slow(&mut self, now: Instant, bytes: u64, window: Duration) -> bool {
-        let is_old = |look: &(Instant, u64)| now.saturating_duration_since(look.0) >= window;
-        while self.looks.get(1).is_some_and(is_old) {
-            self.looks.pop_front();
-        }
-        let Some((_, then)) = self.looks.front().filter(|look| is_old(look)) else { return false };
-        bytes.saturating_sub(*then) < SLOW_BYTES_PER_SECOND * window.as_secs()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The responses of a scripted source, byte by byte: a library would not let them be wrong.
 
-use std::{io, ops::Range, sync::atomic::Ordering};
+use std::{io, ops::Range, sync::atomic::Ordering, time::Duration};
 
 use protocol::{Code, Problem, introduction::IntroductionProof, paths};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -15,6 +15,7 @@ use super::source::{Manner, Offered};
 /// Of a request's head: those that come have some hundred bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const PIECE: usize = 1 << 20;
+const BETWEEN_BYTES: Duration = Duration::from_millis(100);
 
 type Stream = TlsStream<TcpStream>;
 
@@ -75,6 +76,10 @@ async fn send_range(stream: &mut Stream, offer: &Offered, head: &str) -> io::Res
             write(stream, partial, &told(&range, size), body.len(), &body[..half]).await?;
             fall_silent(stream).await
         }
+        Manner::Dribbles => {
+            write(stream, partial, &told(&range, size), body.len(), &[]).await?;
+            dribble(stream, &body).await
+        }
         Manner::Truncates | Manner::IgnoresRange => {
             let cut = body.len().div_ceil(2);
             write(stream, partial, &told(&range, size), body.len(), &body[..cut]).await?;
@@ -94,13 +99,24 @@ async fn send_range(stream: &mut Stream, offer: &Offered, head: &str) -> io::Res
     }
 }
 
-/// Turns a bit in each piece that is to be wrong. Ranges begin with a piece.
+/// So slowly that nothing is ever done, and never silent for long.
+async fn dribble(stream: &mut Stream, body: &[u8]) -> io::Result<()> {
+    let mut ticks = tokio::time::interval(BETWEEN_BYTES);
+    for byte in body {
+        ticks.tick().await;
+        stream.write_u8(*byte).await?;
+        stream.flush().await?;
+    }
+    Ok(())
+}
+
 /// Until the requester has enough of it, and breaks off.
 async fn fall_silent(stream: &mut Stream) -> io::Result<()> {
     let _broken_off = stream.read(&mut [0]).await;
     Err(io::ErrorKind::ConnectionAborted.into())
 }
 
+/// Turns a bit in each piece that is to be wrong. Ranges begin with a piece.
 fn spoil(body: &mut [u8], range: &Range<usize>, one_in: u32, seed: u64) {
     for (index, piece) in (range.start / PIECE..).zip(body.chunks_mut(PIECE)) {
         if StdRng::seed_from_u64(seed ^ index as u64).random_ratio(1, one_in) {

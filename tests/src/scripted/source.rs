@@ -40,6 +40,8 @@ pub enum Manner {
     FallsSilent,
     /// Half of a response comes, and then nothing more.
     FallsSilentMidway,
+    /// Each response comes byte by byte, and takes its time.
+    Dribbles,
     /// Each response ends somewhere in its middle.
     Truncates,
     /// The file has become longer meanwhile, it says.

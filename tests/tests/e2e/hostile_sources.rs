@@ -135,6 +135,32 @@ async fn a_source_that_falls_silent_holds_nobody_up_for_longer_than_its_silence_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_dribbles_makes_way_for_the_download_that_waits() {
+    let scene = Scene::start().await;
+    let files = treasures(1, FILE, 95).with("other.txt", "something else");
+    let mallory = mallory(&scene, &files, &[Manner::Dribbles]).await;
+    let shared = Folder::new().with("other.txt", "something else");
+    let anna = scene.peer("anna").sharing(shared.path()).connected().await;
+    let bert = scene.peer("bert").configured("download_slow_after = \"2s\"\n").connected().await;
+
+    let dribbled = bert.begin_from("mallory", &name_of(0)).await;
+    bert.wait_for_download(&dribbled, "has the slot", PATIENCE, |now| {
+        now.state == DownloadState::Transferring
+    })
+    .await;
+    let other = bert.begin("other").await;
+    bert.finish(&other).await;
+    let why = bert.why(&dribbled).await;
+    assert!(why.steps.iter().any(|step| step.step == "stream_slow"), "{why:#?}");
+    assert!(!why.download.state.has_ended(), "{why:#?}");
+
+    drop(mallory);
+    anna.stop().await;
+    bert.stop().await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn over_a_faulty_link_and_with_a_source_that_lies_now_and_then_everything_arrives() {
     let seed = std::env::var("HEARSAY_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     println!("HEARSAY_SEED={seed}");

@@ -107,11 +107,16 @@ impl Introductions {
         target: HashedName,
         now: Instant,
     ) -> Result<Option<IntroductionId>, IntroduceError> {
+        let pending = self.pending_of(requester);
         if let Some(known) = self.known.get_mut(&id) {
             if known.requester != requester || known.target != target {
                 return Err(IntroduceError::IdTaken);
             }
             if !known.state.is_pending() {
+                // Otherwise all that is remembered could be pending at once.
+                if pending >= self.rules.pending_max {
+                    return Err(IntroduceError::TooMany);
+                }
                 known.state = State::Waiting;
             }
             known.sent = now;
@@ -140,8 +145,7 @@ impl Introductions {
     ) -> Result<Option<IntroductionId>, IntroduceError> {
         let ids = self.by_requester.get(&requester).map_or(&[][..], Vec::as_slice);
         let of_requester = || ids.iter().filter_map(|id| Some((*id, self.known.get(id)?)));
-        let pending = of_requester().filter(|(_, known)| known.state.is_pending()).count();
-        if pending >= self.rules.pending_max
+        if self.pending_of(requester) >= self.rules.pending_max
             || self.known.len() >= self.rules.remembered_max
             || ids.len() >= self.rules.pending_max.saturating_mul(REMEMBERED_PER_PENDING)
         {
@@ -155,6 +159,11 @@ impl Introductions {
             return Err(IntroduceError::TargetPending { retry_after: word_until - now });
         }
         Ok(Some(id))
+    }
+
+    fn pending_of(&self, requester: SessionId) -> usize {
+        let ids = self.by_requester.get(&requester).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter(|id| self.known.get(*id).is_some_and(|known| known.state.is_pending())).count()
     }
 
     /// Takes the target's word; the requester to tell, or `None` when it was told already.

@@ -78,6 +78,23 @@ fn a_target_has_one_introduction_of_a_requester_without_a_word() {
 }
 
 #[test]
+fn what_is_sent_again_after_an_answer_counts_as_pending_again() {
+    let now = crate::clock::now();
+    let mut introductions = Introductions::new(RULES);
+    let ids: Vec<_> = (0..4).map(|_| IntroductionId::random()).collect();
+    for (id, target) in ids.iter().zip(0..) {
+        introductions.send(*id, REQUESTER, name(target), now).unwrap();
+        if target == 0 {
+            introductions.reply(*id, name(target), &Reply::Accepted {}, now).unwrap();
+        }
+    }
+    assert_eq!(introductions.send(ids[0], REQUESTER, name(0), now), Err(IntroduceError::TooMany));
+    assert_eq!(introductions.send(ids[1], REQUESTER, name(1), now), Ok(None), "it is among them");
+    introductions.withdraw(ids[2], REQUESTER).unwrap();
+    assert_eq!(introductions.send(ids[0], REQUESTER, name(0), now), Ok(None));
+}
+
+#[test]
 fn a_requester_has_so_many_pending_and_so_many_remembered() {
     let now = crate::clock::now();
     let mut introductions = Introductions::new(RULES);

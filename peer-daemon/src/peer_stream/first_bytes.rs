@@ -133,7 +133,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Replay<IO> {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::Ipv4Addr, sync::Arc};
+
     use proptest::prelude::*;
+    use protocol::paths::ALPN;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::aws_lc_rs, version::TLS13};
+    use tokio::io::AsyncReadExt as _;
 
     use super::{FirstBytesError, may_be_client_hello, read_client_hello};
 
@@ -164,14 +169,66 @@ mod tests {
         }
     }
 
+    /// As a requester sends it.
+    fn client_hello(protocol: &[u8]) -> Vec<u8> {
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let mut bytes = Vec::new();
+        let to = Ipv4Addr::UNSPECIFIED.into();
+        ClientConnection::new(Arc::new(config), to).unwrap().write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_client_hello_for_another_protocol_is_foreign() {
+        assert!(run(read_client_hello(&client_hello(ALPN)[..])).is_ok());
+        for other in [&b"h2"[..], b"hearsay/2", b"hearsay/11"] {
+            let hello = client_hello(other);
+            let read = run(read_client_hello(&hello[..]));
+            assert!(matches!(read, Err(FirstBytesError::Foreign)), "{other:?}");
+        }
+    }
+
     proptest! {
+        /// In two parts, with bytes of it changed, cut off at its end or followed by others.
+        #[test]
+        fn what_passes_is_replayed_as_it_came_and_nothing_panics(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            parts: prop::sample::Index,
+            cut in 0..4_usize,
+            more in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let mut bytes = client_hello(ALPN);
+            for (at, byte) in &changes {
+                *at.get_mut(&mut bytes) = *byte;
+            }
+            bytes.truncate(bytes.len() - cut);
+            bytes.extend(more);
+            let (first, rest) = bytes.split_at(parts.index(bytes.len()));
+            let passed = run(async {
+                let mut replay = read_client_hello(first.chain(rest)).await.ok()?;
+                let mut replayed = Vec::new();
+                replay.read_to_end(&mut replayed).await.ok()?;
+                Some(replayed)
+            });
+            prop_assert!(passed.as_ref().is_none_or(|passed| *passed == bytes));
+            prop_assert!(passed.is_some() || cut > 0 || !changes.is_empty());
+        }
+
         #[test]
         fn no_foreign_bytes_pass(mut bytes in prop::collection::vec(any::<u8>(), 0..400), like_tls: bool) {
             if like_tls && bytes.len() >= 6 {
                 bytes[..6].copy_from_slice(&[22, 3, 1, 0, 200, 1]);
             }
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            prop_assert!(runtime.block_on(read_client_hello(&bytes[..])).is_err());
+            prop_assert!(run(read_client_hello(&bytes[..])).is_err());
         }
     }
 }

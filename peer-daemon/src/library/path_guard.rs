@@ -1,7 +1,7 @@
 //! Opens files inside a share and nowhere else.
 //!
 //! A share is a folder that its owner chose; what happens inside may be another user's or program's doing. So
-//! a path is followed one component at a time from the share's directory, no symbolic link is followed, not
+//! a path is followed one component at a time, to the share and from there on, no symbolic link is followed, not
 //! even one that stays inside, and only a regular file is opened. A link swapped in at any moment, for the
 //! file or for any folder above it, is refused by the system call itself.
 
@@ -104,8 +104,16 @@ impl From<io::Error> for GuardError {
 
 /// The share's directory. It is opened for each use: a handle that is kept would keep its disk from being
 /// unmounted, and would miss a folder put back in its place.
+///
+/// Its path had no links in it when it was shared. One that is on the way now may be another user's doing, who may write
+/// to a folder above, and lead to whatever the owner can read: it is not followed either.
 pub(super) fn open_share(share: &Path) -> io::Result<Dir> {
-    Dir::open_ambient_dir(share, ambient_authority())
+    let names = share.strip_prefix("/").map_err(io::Error::other)?.components();
+    let top = Dir::open_ambient_dir("/", ambient_authority())?;
+    names.into_iter().try_fold(top, |dir, component| match component {
+        Component::Normal(name) => dir.open_dir_nofollow(name),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    })
 }
 
 /// Opens the regular file at a location, for reading.
@@ -144,6 +152,27 @@ mod tests {
 
     fn location(share: &Path, path: &str) -> Location {
         Location { share: share.into(), path: path.into() }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_share_or_of_a_folder_above_it_opens_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let share = home.path().join("public/share");
+        for folder in ["public/share", "private/share"] {
+            fs::create_dir_all(home.path().join(folder)).unwrap();
+            fs::write(home.path().join(folder).join("file"), folder).unwrap();
+        }
+        assert!(open(&location(&share, "file")).is_ok());
+        for (place, target) in [("public/share", "../private/share"), ("public", "private")] {
+            let place = home.path().join(place);
+            fs::rename(&place, home.path().join("aside")).unwrap();
+            symlink(target, &place).unwrap();
+            assert_eq!(fs::read_to_string(share.join("file")).unwrap(), "private/share");
+            let opened = open(&location(&share, "file")).map(drop);
+            assert!(matches!(opened, Err(GuardError::NotRegular)), "{opened:?}");
+            fs::remove_file(&place).unwrap();
+            fs::rename(home.path().join("aside"), &place).unwrap();
+        }
     }
 
     #[test]

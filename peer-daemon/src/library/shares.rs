@@ -17,7 +17,10 @@ use protocol::control::{self, Origin, SCHEMA};
 use rusqlite::params;
 use thiserror::Error;
 
-use super::{Library, LibraryError, path_guard::Location};
+use super::{
+    Library, LibraryError,
+    path_guard::{self, Location},
+};
 use crate::{
     clock,
     state::{State, StateError},
@@ -161,8 +164,13 @@ impl Library {
 }
 
 fn document(share: &Share) -> control::Share {
-    let problem = share.folder.read_dir().err().map(|error| match error.kind() {
+    let reading = path_guard::open_share(&share.folder).and_then(|folder| folder.entries().map(drop));
+    let problem = reading.err().map(|error| match error.kind() {
         io::ErrorKind::NotFound => "the folder is not there".to_owned(),
+        io::ErrorKind::NotADirectory => {
+            "a link, or a file, is in the folder's place, or on the way to it; share the folder itself"
+                .to_owned()
+        }
         _ => format!("the folder can't be read: {error}"),
     });
     let path = share.folder.to_string_lossy().into_owned();

@@ -71,12 +71,11 @@ impl App {
     }
 
     /// Reads the caller's address, or `None` when it can't be observed.
-    pub(crate) fn observe(&self, request: &HttpRequest) -> Option<IpAddr> {
+    pub(crate) fn observe(&self, request: &HttpRequest, config: &Config) -> Option<IpAddr> {
         let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
         // `get_all` keeps the order of arrival, but runs forwards only.
         let values: Vec<&[u8]> =
             request.headers().get_all(FORWARDED_HEADER).map(HeaderValue::as_bytes).collect();
-        let config = self.config();
         let proxies = config.proxies();
         if proxies.passes_over(peer, &values) {
             self.told_of_passed_over.call_once(|| Word::HeaderPassedOver.say());

@@ -1,15 +1,24 @@
 //! Who makes a call: the session by its token, and its username where a call needs it, opened from the seal
 //! that the caller brings along and dropped with the call.
 
-use std::ops::Deref;
+use std::{
+    future::{Ready, ready},
+    ops::Deref,
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use protocol::{Code, Username};
 
 use crate::{
-    app::App, clock, connection::ConnectionMark, error::ApiError, exchange::Caller, seal::hash_lineage,
+    app::App, clock, connection::ConnectionMark, domain::sessions::SessionId, error::ApiError,
+    exchange::Caller, seal::hash_lineage,
 };
+
+/// Whose token the call carries, for whoever looks the session up anyway: there may be none.
+pub(crate) struct Bearer {
+    pub(crate) session: SessionId,
+}
 
 /// The session whose token the call carries.
 pub(crate) struct Authenticated(Caller);
@@ -24,6 +33,15 @@ impl Deref for Authenticated {
     type Target = Caller;
     fn deref(&self) -> &Caller {
         &self.0
+    }
+}
+
+impl FromRequest for Bearer {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(bearer(request).map(|session| Self { session }))
     }
 }
 
@@ -58,9 +76,13 @@ fn app(request: &HttpRequest) -> Result<&App, ApiError> {
 }
 
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {
-    let session = request.conn_data::<ConnectionMark>().and_then(ConnectionMark::session);
-    let session = session.ok_or(ApiError::new(Code::TokenInvalid))?;
+    let session = bearer(request)?;
     app.exchange.caller(session).await.ok_or(ApiError::new(Code::TokenInvalid))
+}
+
+fn bearer(request: &HttpRequest) -> Result<SessionId, ApiError> {
+    let session = request.conn_data::<ConnectionMark>().and_then(ConnectionMark::session);
+    session.ok_or(ApiError::new(Code::TokenInvalid))
 }
 
 /// The name in the caller's seal, if it is the one that its session holds.

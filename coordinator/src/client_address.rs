@@ -7,10 +7,12 @@
 
 use std::net::IpAddr;
 
+use actix_web::http::header::{HeaderName, X_FORWARDED_FOR};
+
 use crate::config::TrustedProxy;
 
 /// The one header that is read.
-pub(crate) const FORWARDED_HEADER: &str = "x-forwarded-for";
+pub(crate) const FORWARDED_HEADER: HeaderName = X_FORWARDED_FOR;
 
 /// Who is at the other end of the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

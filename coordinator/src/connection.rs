@@ -2,12 +2,13 @@
 //!
 //! The HTTP library keeps the bytes of a connection's last requests and answers in its buffers until others take
 //! their place or the connection ends, and a peer polls over one connection for as long as it is there. So a
-//! connection that carried content (anything but a withdrawal, or a poll that heard nothing) gets a time:
+//! connection that carried content (a call with a body; what polls hear goes past these buffers, see
+//! [`bypass`](crate::bypass)) gets a time:
 //!
 //! ```text
 //!   clean ──content──▶ marked ──its time has come──▶ the next answer closes it ──▶ buffers freed, and zeroed
 //! ```
-//! The time is random, so that the peers who heard one search don't all come back in one instant. A parked poll
+//! The time is random, so that peers who connected or answered together don't all come back in one instant. A parked poll
 //! is answered a little after it at the latest, and what no longer calls is closed by the keep-alive time.
 //!
 //! Closing is what a peer costs most, so it is done along with something else where that can be: with an answer
@@ -25,13 +26,13 @@ use actix_web::dev::Extensions;
 use prometheus_client::metrics::gauge::Gauge;
 use zeroize::Zeroizing;
 
-use crate::domain::sessions::SessionId;
+use crate::{bypass::Outbox, domain::sessions::SessionId};
 
 /// Parked polls are answered for this at whole multiples of it. A hundredth of the time that peers are spread over:
-/// of 15,000 peers that heard one search, 150 come back together.
+/// of 15,000 peers that answered one search, 150 come back together.
 const BEAT: Duration = Duration::from_millis(250);
 /// Of the time within which a connection has to close, so much is for waiting for an answer to do it with. Within
-/// it are, of all who heard one search, at most a fifth when the next one comes: so many come back together then.
+/// it are, of all who answered one search, at most a fifth when the next one comes: so many come back together then.
 const WAIT_FOR_ANSWER: u32 = 6;
 
 /// When a connection that carried content ends.
@@ -50,6 +51,7 @@ pub(crate) struct ConnectionMark {
     start: Instant,
     open: Gauge,
     call: Cell<CallHeaders>,
+    outbox: Outbox,
 }
 
 /// What the headers of the call under way say.
@@ -69,9 +71,20 @@ impl Drop for ConnectionMark {
 
 impl ConnectionMark {
     /// Given to each connection when it is accepted. `open` counts them; `start` is when the server began.
-    pub(crate) fn attach(open: &Gauge, start: Instant, data: &mut Extensions) {
+    pub(crate) fn attach(open: &Gauge, start: Instant, outbox: Outbox, data: &mut Extensions) {
         open.inc();
-        data.insert(Self { closing: Cell::new(None), start, open: open.clone(), call: Cell::default() });
+        data.insert(Self {
+            closing: Cell::new(None),
+            start,
+            open: open.clone(),
+            call: Cell::default(),
+            outbox,
+        });
+    }
+
+    /// Where content goes that is not to stay with the connection.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     pub(crate) fn begin_call(&self, headers: CallHeaders) {
@@ -153,7 +166,7 @@ mod tests {
         let open = Gauge::default();
         let mut data = Extensions::new();
         let now = crate::clock::now();
-        ConnectionMark::attach(&open, now, &mut data);
+        ConnectionMark::attach(&open, now, Outbox::default(), &mut data);
         assert_eq!(open.get(), 1);
         let mark = data.get::<ConnectionMark>().unwrap();
         assert_eq!(mark.close_by(), None);
@@ -172,20 +185,20 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_heard_one_search_few_come_back_together_and_none_too_late() {
+    fn of_many_who_answered_one_search_few_come_back_together_and_none_too_late() {
         let start = crate::clock::now();
         let (mut cut, mut waiting) = (HashMap::<Instant, usize>::new(), 0);
         for _ in 0..5_000 {
             let mut data = Extensions::new();
-            ConnectionMark::attach(&Gauge::default(), start, &mut data);
+            ConnectionMark::attach(&Gauge::default(), start, Outbox::default(), &mut data);
             let mark = data.get::<ConnectionMark>().unwrap();
-            let heard = start + Duration::from_millis(100);
-            mark.carries_content(heard, within());
+            let answered = start + Duration::from_millis(100);
+            mark.carries_content(answered, within());
             let by = mark.close_by().unwrap();
-            assert!(within().contains(&(by - heard)), "{:?}", by - heard);
+            assert!(within().contains(&(by - answered)), "{:?}", by - answered);
             assert_eq!((by - start).as_millis() % BEAT.as_millis(), 0);
             *cut.entry(by).or_default() += 1;
-            let next_search = heard + Duration::from_secs(35);
+            let next_search = answered + Duration::from_secs(35);
             waiting += usize::from(mark.is_due(next_search) && by > next_search);
         }
         assert!(cut.values().all(|together| *together < 5_000 / 50), "{cut:?}");
@@ -197,7 +210,7 @@ mod tests {
     fn the_time_may_be_fixed() {
         let start = crate::clock::now();
         let mut data = Extensions::new();
-        ConnectionMark::attach(&Gauge::default(), start, &mut data);
+        ConnectionMark::attach(&Gauge::default(), start, Outbox::default(), &mut data);
         let mark = data.get::<ConnectionMark>().unwrap();
         let at = Duration::from_millis(1_100);
         mark.carries_content(start, at..=at);

@@ -108,6 +108,7 @@ impl From<PollError> for ApiError {
             PollError::SessionEnded => Self::new(Code::TokenInvalid),
             PollError::CursorInvalid => Self::new(Code::CursorInvalid),
             PollError::Superseded => Self::new(Code::Superseded),
+            PollError::TooOften { retry_after } => Self::rate_limited(retry_after),
         }
     }
 }

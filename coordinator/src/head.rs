@@ -14,18 +14,21 @@ use zeroize::Zeroizing;
 
 use crate::{
     app::App,
+    config::Config,
     connection::{CallHeaders, ConnectionMark},
     seal::session_id,
 };
 
+const NAME: HeaderName = HeaderName::from_static(NAME_HEADER);
+
 /// All that is read after this.
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-pub(crate) fn take_over(request: &mut ServiceRequest, app: &App) {
+pub(crate) fn take_over(request: &mut ServiceRequest, app: &App, config: &Config) {
     let headers = request.headers();
     let of_call = CallHeaders {
         session: bearer_token(headers).as_ref().map(session_id),
-        observed: app.observe(request.request()),
+        observed: app.observe(request.request(), config),
         name_token: name_token(headers),
     };
     let mut kept = HeaderMap::new();
@@ -42,11 +45,10 @@ pub(crate) fn take_over(request: &mut ServiceRequest, app: &App) {
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<SessionToken> {
-    let value = Zeroizing::new(headers.get(header::AUTHORIZATION)?.to_str().ok()?.to_owned());
-    let (scheme, token) = value.split_once(' ')?;
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.parse().ok())?
 }
 
 fn name_token(headers: &HeaderMap) -> Option<Zeroizing<String>> {
-    Some(Zeroizing::new(headers.get(NAME_HEADER)?.to_str().ok()?.to_owned()))
+    Some(Zeroizing::new(headers.get(NAME)?.to_str().ok()?.to_owned()))
 }

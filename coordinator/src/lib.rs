@@ -7,6 +7,7 @@
 
 mod app;
 mod body;
+mod bypass;
 mod caller;
 pub mod cli;
 mod client_address;
@@ -19,6 +20,7 @@ mod exchange;
 mod handlers;
 mod head;
 pub mod health;
+mod http;
 pub mod inherited;
 mod metrics;
 mod ops;

@@ -7,7 +7,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{exchange::Load, process::Usage};
+use crate::{domain::Counts, process::Usage};
 
 /// What [`Metrics::encode`] writes.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -117,11 +117,10 @@ impl Metrics {
     }
 
     /// All of them as OpenMetrics text, with what is so just now.
-    pub(crate) fn encode(&self, load: &Load, usage: &Usage) -> String {
-        let Load { counts, parked_polls } = load;
+    pub(crate) fn encode(&self, counts: &Counts, usage: &Usage) -> String {
         for (gauge, value) in [
             (&self.sessions, counts.sessions as u64),
-            (&self.parked_polls, *parked_polls as u64),
+            (&self.parked_polls, counts.live_polls as u64),
             (&self.searches, counts.searches as u64),
             (&self.introductions, counts.introductions as u64),
             (&self.mail, counts.mail_bytes as u64),

@@ -27,6 +27,6 @@ async fn readyz(app: web::Data<App>) -> HttpResponse {
 }
 
 async fn metrics(app: web::Data<App>) -> HttpResponse {
-    let load = app.exchange.load().await;
-    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(app.metrics.encode(&load, &Usage::now()))
+    let counts = app.exchange.load().await;
+    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(app.metrics.encode(&counts, &Usage::now()))
 }

@@ -8,14 +8,16 @@ use std::{
     hash::Hash,
     mem,
     net::IpAddr,
-    num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use crate::{
     config::Limits,
-    domain::sessions::{LineageHash, SessionId},
+    domain::{
+        bucket::{Bucket, Rate},
+        sessions::{LineageHash, SessionId},
+    },
     seal::AddressHasher,
 };
 
@@ -23,28 +25,16 @@ use crate::{
 pub(crate) const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
 /// Of an IPv6 address, the part that a provider gives to one customer.
 const IPV6_NETWORK_BYTES: usize = 8;
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// `burst` at once, then one every `interval`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate {
-    pub(crate) interval: Duration,
-    pub(crate) burst: NonZeroU32,
-}
-
-impl Rate {
-    fn per(period: Duration, count: NonZeroU32, burst: NonZeroU32) -> Self {
-        Self { interval: period / count.get(), burst }
-    }
-}
-
-/// Token buckets, kept as the time at which each is full again: one that is full needs no memory of it.
+/// A bucket a key: one that is full needs no memory of it.
 #[derive(Debug)]
 pub(crate) struct Buckets<K> {
     rate: Rate,
     keys_max: usize,
-    young: HashMap<K, Instant>,
-    old: HashMap<K, Instant>,
+    young: HashMap<K, Bucket>,
+    old: HashMap<K, Bucket>,
 }
 
 impl<K: Copy + Eq + Hash> Buckets<K> {
@@ -54,21 +44,15 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
 
     /// Takes one, or tells how long to wait for it.
     pub(crate) fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
-        let young = self.young.get_mut(&key);
-        let full_at = young.as_deref().or_else(|| self.old.get(&key)).copied().unwrap_or(now).max(now);
-        let full_after = full_at + self.rate.interval;
-        let room = self.rate.interval * self.rate.burst.get();
-        if full_after > now + room {
-            return Err(full_after - (now + room));
+        if let Some(known) = self.young.get_mut(&key) {
+            return known.take(self.rate, now);
         }
-        if let Some(known) = young {
-            *known = full_after;
-            return Ok(());
-        }
+        let mut bucket = self.old.get(&key).copied().unwrap_or(Bucket::full(now));
+        bucket.take(self.rate, now)?;
         if self.young.len() >= self.keys_max {
             self.old = mem::take(&mut self.young);
         }
-        self.young.insert(key, full_after);
+        self.young.insert(key, bucket);
         Ok(())
     }
 }
@@ -111,7 +95,6 @@ pub(crate) enum Act {
     Introduction,
     /// An answer to a search, or the word on an introduction.
     Answer,
-    Poll,
 }
 
 /// What one session, and one address, may do of one kind. A plain mutex each: it is held for one look into a table.
@@ -146,7 +129,8 @@ pub(crate) struct Limiter {
     searches: Budget,
     introductions: Budget,
     answers: Budget,
-    polls: Budget,
+    /// The session's part is in its row, which a poll looks at anyway.
+    polls: Mutex<ByAddress>,
 }
 
 impl Limiter {
@@ -159,7 +143,7 @@ impl Limiter {
             searches: budget(Act::Search),
             introductions: budget(Act::Introduction),
             answers: budget(Act::Answer),
-            polls: budget(Act::Poll),
+            polls: Mutex::new(ByAddress::new(polls_an_address(limits), keys, now)),
         }
     }
 
@@ -167,7 +151,8 @@ impl Limiter {
     pub(crate) fn change(&self, limits: &Limits) {
         lock(&self.claims).buckets.rate = claims(limits);
         lock(&self.renewals).rate = renewals(limits);
-        for act in [Act::Search, Act::Introduction, Act::Answer, Act::Poll] {
+        lock(&self.polls).buckets.rate = polls_an_address(limits);
+        for act in [Act::Search, Act::Introduction, Act::Answer] {
             self.budget(act).change(rates(limits, act));
         }
     }
@@ -180,6 +165,11 @@ impl Limiter {
     /// A claim by whoever held the name before.
     pub(crate) fn renewal(&self, lineage: LineageHash, now: Instant) -> Result<(), Duration> {
         lock(&self.renewals).take(lineage, now)
+    }
+
+    /// A poll from an address, whosever it is.
+    pub(crate) fn poll(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        lock(&self.polls).take(address, now)
     }
 
     pub(crate) fn act(
@@ -197,7 +187,6 @@ impl Limiter {
             Act::Search => &self.searches,
             Act::Introduction => &self.introductions,
             Act::Answer => &self.answers,
-            Act::Poll => &self.polls,
         }
     }
 }
@@ -210,9 +199,18 @@ fn renewals(limits: &Limits) -> Rate {
     Rate::per(MINUTE, limits.renewals_per_minute, limits.renewals_per_minute)
 }
 
+/// Of one session.
+pub(crate) fn polls(limits: &Limits) -> Rate {
+    Rate::per(SECOND, limits.polls_per_second, limits.polls_burst)
+}
+
+fn polls_an_address(limits: &Limits) -> Rate {
+    Rate::per(SECOND, limits.polls_per_second_an_address, limits.polls_burst_an_address)
+}
+
 /// Of a session, and of an address.
 fn rates(limits: &Limits, act: Act) -> (Rate, Rate) {
-    let second = |count, burst| Rate::per(Duration::from_secs(1), count, burst);
+    let second = |count, burst| Rate::per(SECOND, count, burst);
     match act {
         Act::Search => (
             second(limits.searches_per_second, limits.searches_burst),
@@ -225,10 +223,6 @@ fn rates(limits: &Limits, act: Act) -> (Rate, Rate) {
         Act::Answer => (
             second(limits.answers_per_second, limits.answers_burst),
             second(limits.answers_per_second_an_address, limits.answers_burst_an_address),
-        ),
-        Act::Poll => (
-            second(limits.polls_per_second, limits.polls_burst),
-            second(limits.polls_per_second_an_address, limits.polls_burst_an_address),
         ),
     }
 }

@@ -1,4 +1,4 @@
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, num::NonZeroU32};
 
 use proptest::prelude::*;
 

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::{
     cli::Cli,
     config::{Config, Lifetimes, Limits},
-    exchange::Load,
+    domain::Counts,
     metrics::Metrics,
     process::Usage,
 };
@@ -72,7 +72,7 @@ fn setting(section: &str, (key, lines): &(&str, &[&str]), values: &Table) -> Vec
 #[test]
 fn the_page_has_every_metric() {
     let usage = Usage { resident_bytes: 0, open_files_max: 0 };
-    let encoded = Metrics::new().encode(&Load::default(), &usage);
+    let encoded = Metrics::new().encode(&Counts::default(), &usage);
     let rows: Vec<_> = encoded
         .lines()
         .filter_map(|line| line.strip_prefix("# HELP "))

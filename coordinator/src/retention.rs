@@ -79,7 +79,12 @@ fn connections_and_counts() -> Vec<[String; 3]> {
     let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
     vec![
         row(
-            "what a call or an answer carried",
+            "what a poll hears",
+            "on its way into the socket",
+            "it is written, or the connection's end".to_owned(),
+        ),
+        row(
+            "what a call carried",
             "bytes in a connection's buffers",
             format!(
                 "{} after it at most, or the connection's end",

@@ -7,6 +7,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::ResponseError as _,
+    guard,
     http::{
         ConnectionType, Method, StatusCode,
         header::{ALLOW, CACHE_CONTROL, HeaderValue},
@@ -36,16 +37,21 @@ pub struct Route {
 
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: paths::SESSIONS, handler: || web::post().to(sessions::connect) },
-    Route { method: "DELETE", path: paths::SESSION, handler: || web::delete().to(sessions::disconnect) },
-    Route { method: "GET", path: paths::EVENTS, handler: || web::get().to(events::poll) },
-    Route { method: "PUT", path: paths::SEARCH, handler: || web::put().to(searches::open) },
-    Route { method: "DELETE", path: paths::SEARCH, handler: || web::delete().to(searches::withdraw) },
-    Route { method: "POST", path: paths::ANSWER, handler: || web::post().to(searches::answer) },
-    Route { method: "PUT", path: paths::INTRODUCTION, handler: || web::put().to(introductions::send) },
-    Route { method: "DELETE", path: paths::INTRODUCTION, handler: || web::delete().to(introductions::withdraw) },
-    Route { method: "PUT", path: paths::REPLY, handler: || web::put().to(introductions::reply) },
+    Route { method: "POST", path: paths::SESSIONS, handler: || on(Method::POST).to(sessions::connect) },
+    Route { method: "DELETE", path: paths::SESSION, handler: || on(Method::DELETE).to(sessions::disconnect) },
+    Route { method: "GET", path: paths::EVENTS, handler: || on(Method::GET).to(events::poll) },
+    Route { method: "PUT", path: paths::SEARCH, handler: || on(Method::PUT).to(searches::open) },
+    Route { method: "DELETE", path: paths::SEARCH, handler: || on(Method::DELETE).to(searches::withdraw) },
+    Route { method: "POST", path: paths::ANSWER, handler: || on(Method::POST).to(searches::answer) },
+    Route { method: "PUT", path: paths::INTRODUCTION, handler: || on(Method::PUT).to(introductions::send) },
+    Route { method: "DELETE", path: paths::INTRODUCTION, handler: || on(Method::DELETE).to(introductions::withdraw) },
+    Route { method: "PUT", path: paths::REPLY, handler: || on(Method::PUT).to(introductions::reply) },
 ];
+
+/// The library's own guards note with every call which methods they would take. The table has that.
+fn on(method: Method) -> Handler {
+    web::route().guard(guard::fn_guard(move |call| call.head().method == method))
+}
 
 /// Puts the table into the router, with our own errors in place of the framework's.
 pub(crate) fn configure(config: &mut web::ServiceConfig, limits: &Limits) {
@@ -88,7 +94,7 @@ pub(crate) async fn around_calls(
     let state = app.as_ref().map(|app| (app, app.config()));
     let may_carry_content = may_carry_content(request.method());
     if let Some((app, config)) = &state {
-        head::take_over(&mut request, app);
+        head::take_over(&mut request, app, config);
         if may_carry_content {
             mark_connection(request.request(), &config.lifetimes);
         }
@@ -104,12 +110,10 @@ pub(crate) async fn around_calls(
         _ => next.call(request).await?.map_into_left_body(),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some((app, config)) = &state {
-        match response.status() {
-            StatusCode::OK => mark_connection(response.request(), &config.lifetimes),
-            StatusCode::TOO_MANY_REQUESTS => app.metrics.refused(),
-            _ => {}
-        }
+    if let Some((app, _)) = &state
+        && response.status() == StatusCode::TOO_MANY_REQUESTS
+    {
+        app.metrics.refused();
     }
     // A poll hands on what lies in mailboxes and copies none of it to the stack.
     if may_carry_content {
@@ -124,7 +128,7 @@ pub(crate) async fn around_calls(
 }
 
 /// Whether a request of this method brings anything that is to be forgotten. Of the answers only those to polls
-/// do, and of these only the ones with events, which are 200.
+/// have content, and it goes past the buffers of the connection.
 fn may_carry_content(method: &Method) -> bool {
     *method != Method::GET && *method != Method::DELETE
 }

@@ -8,6 +8,7 @@ use crate::{
         Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
         sessions::SessionRules,
     },
+    rate_limit,
 };
 
 /// `started` is when the server was bound.
@@ -20,6 +21,7 @@ pub(crate) fn rules(config: &Config, started: Instant) -> Rules {
         sessions: SessionRules {
             lease,
             sessions_max: limits.sessions,
+            polls: rate_limit::polls(limits),
             takeover_until: config.key_file.is_some().then(|| started + takeover),
         },
         searches: SearchRules {

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{App as ActixApp, HttpServer, dev, middleware, web};
+use actix_web::{App as ActixApp, HttpServer, dev, web};
 use rustix::fs::Mode;
 use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,19 +23,15 @@ use crate::{
     app::App,
     clock,
     config::{Config, Listen, ServiceDirs, SocketMode},
-    connection::ConnectionMark,
     exchange::memory::MemoryExchange,
+    http,
     inherited::{Inherited, Listener},
     ops,
     reload::Reloader,
-    routes,
     rules::rules,
     seal::{KeyFileError, Keys},
     service,
 };
-
-/// Requests in flight get so long to finish once connections are closed.
-const CLOSE_SECONDS: u64 = 5;
 
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -127,6 +123,7 @@ impl Server {
         let drain = async {
             stop.cancelled().await;
             app.draining.cancel();
+            app.exchange.end_waits();
             tokio::time::sleep(app.config().lifetimes.drain).await;
             main_handle.stop(true).await;
         };
@@ -178,45 +175,22 @@ fn bind_main(
     config: &Config,
     inherited: Vec<Listener>,
 ) -> Result<(dev::Server, Listen, Option<PathBuf>), BindError> {
-    let limits = config.limits.clone();
-    let (backlog, connections) = (limits.backlog, limits.connections_a_worker);
-    let shared = app.clone();
-    let (open, start) = (app.metrics.connections(), clock::now());
-    let server = HttpServer::new(move || {
-        ActixApp::new()
-            .app_data(shared.clone())
-            .wrap(middleware::from_fn(routes::around_calls))
-            .configure(|service| routes::configure(service, &limits))
-    })
-    .workers(config.workers.get())
-    .backlog(backlog)
-    .max_connections(connections)
-    .on_connect(move |_, data| ConnectionMark::attach(&open, start, data))
-    .keep_alive(config.lifetimes.keep_alive)
-    .client_request_timeout(config.lifetimes.headers)
-    // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(CLOSE_SECONDS)
-    .disable_signals();
-
     let failed = |source| bind_error(&config.listen, "--listen", source);
     if let Some(first) = inherited.first() {
         let listen = first.address().map_err(BindError::Inherited)?;
-        let server = inherited.into_iter().try_fold(server, |server, listener| match listener {
-            Listener::Tcp(listener) => server.listen(listener),
-            Listener::Unix(listener) => server.listen_uds(listener),
-        });
-        return Ok((server.map_err(failed)?.run(), listen, None));
+        let server = http::serve(app, config, inherited).map_err(failed)?;
+        return Ok((server, listen, None));
     }
     match &config.listen {
         Listen::Tcp(address) => {
-            let server = server.bind(address).map_err(failed)?;
-            let bound = server.addrs().first().copied().unwrap_or(*address);
-            Ok((server.run(), Listen::Tcp(bound), None))
+            let listener = bind_tcp(*address, config.limits.backlog).map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            let server = http::serve(app, config, vec![Listener::Tcp(listener)]).map_err(failed)?;
+            Ok((server, Listen::Tcp(bound), None))
         }
         Listen::Unix(path) => {
             let listener = bind_unix(path, config.listen_mode).map_err(failed)?;
-            let server = server.listen_uds(listener).map_err(failed)?.run();
+            let server = http::serve(app, config, vec![Listener::Unix(listener)]).map_err(failed)?;
             Ok((server, config.listen.clone(), Some(path.clone())))
         }
     }
@@ -245,6 +219,13 @@ fn bind_ops(app: &web::Data<App>, place: OpsPlace) -> Result<(dev::Server, Socke
     let server = server.map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     Ok((server.run(), bound))
+}
+
+fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // To listen again changes how many may wait to be accepted.
+    rustix::net::listen(&listener, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(listener)
 }
 
 /// Binds a Unix socket. One that nobody answers on is left over from a crash and is replaced.

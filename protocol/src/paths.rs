@@ -54,7 +54,7 @@ fn absolute(path: Option<&Path>) -> Option<&Path> {
 }
 
 /// Carries the caller's username, sealed by the coordinator as its `name_token`.
-pub const NAME_HEADER: &str = "Hearsay-Name";
+pub const NAME_HEADER: &str = "hearsay-name";
 /// Names the introduction on a stream that the requester dialled (`dial_me`).
 pub const INTRODUCTION_HEADER: &str = "Hearsay-Introduction";
 /// ALPN of the peer stream.

@@ -19,11 +19,25 @@ pub(crate) struct Cursor {
 #[error("the text is not a cursor")]
 pub(crate) struct CursorError;
 
-const FIELD_DIGITS: usize = 16;
+const FIELD_BYTES: usize = 8;
+const DIGITS: usize = 2 * 3 * FIELD_BYTES;
+
+impl Cursor {
+    fn encode<'b>(&self, buffer: &'b mut [u8; DIGITS]) -> &'b str {
+        let mut bytes = [0; 3 * FIELD_BYTES];
+        let fields = [self.epoch, self.mailbox, self.ring];
+        for (place, field) in bytes.chunks_exact_mut(FIELD_BYTES).zip(fields) {
+            place.copy_from_slice(&field.to_be_bytes());
+        }
+        // The lengths fit, and digits are text.
+        let _ = hex::encode_to_slice(bytes, buffer);
+        std::str::from_utf8(buffer).unwrap_or_default()
+    }
+}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}{:016x}", self.epoch, self.mailbox, self.ring)
+        f.write_str(self.encode(&mut [0; DIGITS]))
     }
 }
 
@@ -31,17 +45,11 @@ impl FromStr for Cursor {
     type Err = CursorError;
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        let field = |index: usize| {
-            let digits = text.get(index * FIELD_DIGITS..(index + 1) * FIELD_DIGITS).ok_or(CursorError)?;
-            if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err(CursorError);
-            }
-            u64::from_str_radix(digits, 16).map_err(|_| CursorError)
-        };
-        if text.len() != 3 * FIELD_DIGITS {
-            return Err(CursorError);
-        }
-        Ok(Self { epoch: field(0)?, mailbox: field(1)?, ring: field(2)? })
+        let mut bytes = [0; 3 * FIELD_BYTES];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| CursorError)?;
+        let mut fields = bytes.as_chunks::<FIELD_BYTES>().0.iter().map(|field| u64::from_be_bytes(*field));
+        let mut field = || fields.next().ok_or(CursorError);
+        Ok(Self { epoch: field()?, mailbox: field()?, ring: field()? })
     }
 }
 
@@ -56,9 +64,9 @@ impl Batch {
     /// The response body: the events are JSON already and are copied as they are.
     pub(crate) fn to_json(&self) -> String {
         let bytes: usize = self.events.iter().map(|event| event.len() + 1).sum();
-        let mut json = String::with_capacity(bytes + 3 * FIELD_DIGITS + 32);
+        let mut json = String::with_capacity(bytes + DIGITS + 32);
         json.push_str(r#"{"cursor":""#);
-        json.push_str(&self.cursor.to_string());
+        json.push_str(self.cursor.encode(&mut [0; DIGITS]));
         json.push_str(r#"","events":["#);
         for (index, event) in self.events.iter().enumerate() {
             if index > 0 {

@@ -4,6 +4,7 @@
 //! results into a mailbox). Whoever must wake up is noted in [`Wakes`]; waking is the shell's work.
 
 pub(crate) mod batch;
+pub(crate) mod bucket;
 mod deadlines;
 pub(crate) mod introductions;
 pub(crate) mod mailbox;
@@ -17,6 +18,7 @@ use std::{
     mem,
     net::SocketAddr,
     sync::Arc,
+    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -56,6 +58,7 @@ pub(crate) struct Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) sessions: usize,
+    pub(crate) live_polls: usize,
     pub(crate) searches: usize,
     pub(crate) introductions: usize,
     pub(crate) mail_bytes: usize,
@@ -69,6 +72,8 @@ pub(crate) enum PollError {
     CursorInvalid,
     #[error("a newer poll of the session took over")]
     Superseded,
+    #[error("the session polls too often")]
+    TooOften { retry_after: Duration },
 }
 
 /// A requester's word on its way to the target.
@@ -115,16 +120,17 @@ impl Domain {
     }
 
     pub(crate) fn has_wakes(&self) -> bool {
-        !self.wakes.is_empty()
+        !self.wakes.is_empty() || self.sessions.has_overtaken()
     }
 
     pub(crate) fn take_wakes(&mut self) -> Wakes {
-        mem::take(&mut self.wakes)
+        Wakes { overtaken: self.sessions.take_overtaken(), ..mem::take(&mut self.wakes) }
     }
 
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             sessions: self.sessions.len(),
+            live_polls: self.sessions.live_polls(),
             searches: self.searches.len(),
             introductions: self.introductions.len(),
             mail_bytes: self.sessions.mail_bytes(),
@@ -134,9 +140,7 @@ impl Domain {
     // Sessions.
 
     pub(crate) fn claim(&mut self, claim: &Claim, now: Instant) -> Result<(), ClaimError> {
-        let replaced = self.sessions.claim(claim, self.ring.youngest(), now)?;
-        self.wakes.sessions.extend(replaced);
-        Ok(())
+        self.sessions.claim(claim, self.ring.youngest(), now).map(|_| ())
     }
 
     pub(crate) fn session(&self, id: SessionId, now: Instant) -> Option<&Session> {
@@ -144,9 +148,7 @@ impl Domain {
     }
 
     pub(crate) fn release(&mut self, id: SessionId) {
-        if self.sessions.remove(id).is_some() {
-            self.wakes.sessions.insert(id);
-        }
+        self.sessions.remove(id);
     }
 
     // Polls.
@@ -158,6 +160,8 @@ impl Domain {
         cursor: Option<Cursor>,
         now: Instant,
     ) -> Result<PollTicket, PollError> {
+        let allowed = self.sessions.may_poll(id, now).ok_or(PollError::SessionEnded)?;
+        allowed.map_err(|retry_after| PollError::TooOften { retry_after })?;
         let ring_youngest = self.ring.youngest();
         let session = self.sessions.get_mut(id, now).ok_or(PollError::SessionEnded)?;
         if let Some(cursor) = cursor {
@@ -173,7 +177,7 @@ impl Domain {
                 self.holding.remove(&id);
             }
         }
-        self.sessions.get_mut(id, now).map(Session::begin_poll).ok_or(PollError::SessionEnded)
+        self.sessions.begin_poll(id, now).ok_or(PollError::SessionEnded)
     }
 
     /// What there is to read; `None` when there is nothing. Takes nothing out.
@@ -194,11 +198,19 @@ impl Domain {
         Ok((!events.is_empty()).then(|| Batch { cursor: session.cursor(mailbox, ring), events }))
     }
 
-    pub(crate) fn end_poll(&mut self, id: SessionId, ticket: PollTicket, now: Instant) {
-        let lease_until = now + self.sessions.lease();
+    /// What wakes the session's live poll from now on.
+    pub(crate) fn wake_by(&mut self, id: SessionId, waker: &Waker, now: Instant) {
         if let Some(session) = self.sessions.get_mut(id, now) {
-            session.end_poll(ticket, lease_until);
+            session.wake_by(waker);
         }
+    }
+
+    pub(crate) fn waker(&self, id: SessionId, now: Instant) -> Option<&Waker> {
+        self.sessions.get(id, now)?.waker()
+    }
+
+    pub(crate) fn end_poll(&mut self, id: SessionId, ticket: PollTicket, now: Instant) {
+        self.sessions.end_poll(id, ticket, now);
     }
 
     // Searches.

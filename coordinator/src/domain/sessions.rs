@@ -11,12 +11,19 @@
 
 use std::{
     collections::HashMap,
+    mem,
+    task::Waker,
     time::{Duration, Instant},
 };
 
 use thiserror::Error;
 
-use super::{batch::Cursor, deadlines::Deadlines, mailbox::Mailbox};
+use super::{
+    batch::Cursor,
+    bucket::{Bucket, Rate},
+    deadlines::Deadlines,
+    mailbox::Mailbox,
+};
 
 /// A session is known by the hash of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +78,7 @@ pub(crate) enum ClaimError {
 pub(crate) struct SessionRules {
     pub(crate) lease: Duration,
     pub(crate) sessions_max: usize,
+    pub(crate) polls: Rate,
     /// Until then a proof from before the start outweighs a claim made without one. Only where the sealing
     /// key outlives the process, as otherwise there is no such proof.
     pub(crate) takeover_until: Option<Instant>,
@@ -83,7 +91,10 @@ pub(crate) struct Session {
     proof: Proof,
     lease_until: Instant,
     live_poll: Option<PollTicket>,
+    /// What wakes the live poll; it is kept for the shell, and never called here.
+    waker: Option<Waker>,
     polls_begun: u64,
+    polls: Bucket,
     epoch: u64,
     pub(crate) mailbox: Mailbox,
     /// The last search that was acknowledged.
@@ -99,22 +110,19 @@ impl Session {
         self.live_poll.is_none() && self.lease_until <= now
     }
 
-    pub(crate) fn begin_poll(&mut self) -> PollTicket {
-        self.polls_begun += 1;
-        let ticket = PollTicket(self.polls_begun);
-        self.live_poll = Some(ticket);
-        ticket
-    }
-
     pub(crate) fn is_live(&self, ticket: PollTicket) -> bool {
         self.live_poll == Some(ticket)
     }
 
-    pub(crate) fn end_poll(&mut self, ticket: PollTicket, lease_until: Instant) {
-        if self.is_live(ticket) {
-            self.live_poll = None;
-            self.lease_until = lease_until;
+    /// What wakes the live poll when there is something to read.
+    pub(crate) fn wake_by(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
         }
+    }
+
+    pub(crate) fn waker(&self) -> Option<&Waker> {
+        self.waker.as_ref()
     }
 
     pub(crate) fn cursor(&self, mailbox: u64, ring: u64) -> Cursor {
@@ -137,6 +145,9 @@ pub(crate) struct Sessions {
     leases: Deadlines<SessionId>,
     /// Of all mailboxes.
     mail_bytes: usize,
+    live_polls: usize,
+    /// What wakes the polls that are not live any more, so that they see it.
+    overtaken: Vec<Waker>,
     /// Whose mailbox takes the mail to names that nobody holds. It is a session like any other, so that the work
     /// is the same; only that nobody has its token or its name, and that it is emptied by every sweep.
     nobody: SessionId,
@@ -157,6 +168,8 @@ impl Sessions {
             by_skeleton: HashMap::new(),
             leases: Deadlines::new(),
             mail_bytes: 0,
+            live_polls: 0,
+            overtaken: Vec::new(),
             nobody: nobody.session,
         };
         let claim = Claim {
@@ -169,7 +182,7 @@ impl Sessions {
         sessions.insert(&claim, 0, now);
         if let Some(row) = sessions.rows.get_mut(&nobody.session) {
             // A poll that never ends: the lease does not lapse.
-            row.begin_poll();
+            row.live_poll = Some(PollTicket(0));
         }
         sessions
     }
@@ -190,10 +203,6 @@ impl Sessions {
 
     pub(crate) fn nobody(&self) -> SessionId {
         self.nobody
-    }
-
-    pub(crate) fn lease(&self) -> Duration {
-        self.rules.lease
     }
 
     /// Gives the name to the claimant; the session that had to go for it, if any, is told.
@@ -230,18 +239,21 @@ impl Sessions {
         if let Some(holder) = holder {
             self.remove(holder);
         }
-        self.insert(claim, ring, lease_until);
+        self.insert(claim, ring, now);
         Ok(holder)
     }
 
-    fn insert(&mut self, claim: &Claim, ring: u64, lease_until: Instant) {
+    fn insert(&mut self, claim: &Claim, ring: u64, now: Instant) {
+        let lease_until = now + self.rules.lease;
         let session = Session {
             name: claim.name,
             lineage: claim.lineage,
             proof: claim.proof,
             lease_until,
             live_poll: None,
+            waker: None,
             polls_begun: 0,
+            polls: Bucket::full(now),
             epoch: claim.epoch,
             mailbox: Mailbox::new(),
             ring,
@@ -265,6 +277,46 @@ impl Sessions {
         self.rows.get_mut(&id).filter(|session| !session.has_lapsed(now))
     }
 
+    /// Makes a new poll the session's live one.
+    pub(crate) fn begin_poll(&mut self, id: SessionId, now: Instant) -> Option<PollTicket> {
+        let session = self.rows.get_mut(&id).filter(|session| !session.has_lapsed(now))?;
+        session.polls_begun += 1;
+        let ticket = PollTicket(session.polls_begun);
+        if session.live_poll.replace(ticket).is_none() {
+            self.live_polls += 1;
+        }
+        self.overtaken.extend(session.waker.take());
+        Some(ticket)
+    }
+
+    /// The lease begins anew, unless a newer poll is live.
+    pub(crate) fn end_poll(&mut self, id: SessionId, ticket: PollTicket, now: Instant) {
+        if let Some(session) = self.rows.get_mut(&id).filter(|session| session.is_live(ticket)) {
+            session.live_poll = None;
+            session.waker = None;
+            session.lease_until = now + self.rules.lease;
+            self.live_polls -= 1;
+        }
+    }
+
+    pub(crate) fn live_polls(&self) -> usize {
+        self.live_polls
+    }
+
+    pub(crate) fn has_overtaken(&self) -> bool {
+        !self.overtaken.is_empty()
+    }
+
+    pub(crate) fn take_overtaken(&mut self) -> Vec<Waker> {
+        mem::take(&mut self.overtaken)
+    }
+
+    /// Takes a poll out of the session's budget, or tells how long to wait for it.
+    pub(crate) fn may_poll(&mut self, id: SessionId, now: Instant) -> Option<Result<(), Duration>> {
+        let rate = self.rules.polls;
+        self.get_mut(id, now).map(|session| session.polls.take(rate, now))
+    }
+
     /// Lets a change at a session's mailbox, and keeps the sum of all.
     pub(crate) fn with_mailbox<T>(
         &mut self,
@@ -286,9 +338,11 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        let session = self.rows.remove(&id)?;
+        let mut session = self.rows.remove(&id)?;
         self.by_skeleton.remove(&session.name.skeleton);
         self.mail_bytes -= session.mailbox.bytes();
+        self.live_polls -= usize::from(session.live_poll.is_some());
+        self.overtaken.extend(session.waker.take());
         Some(session)
     }
 

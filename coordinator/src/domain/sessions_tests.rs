@@ -3,7 +3,8 @@ use super::*;
 const LEASE: Duration = Duration::from_mins(1);
 
 fn sessions(takeover_until: Option<Instant>) -> Sessions {
-    let rules = SessionRules { lease: LEASE, sessions_max: 3, takeover_until };
+    let polls = Rate { interval: Duration::from_secs(1), burst: std::num::NonZeroU32::MIN };
+    let rules = SessionRules { lease: LEASE, sessions_max: 3, polls, takeover_until };
     let nobody = Nobody { session: SessionId([255; 16]), name: name(255, 255) };
     Sessions::new(rules, nobody, crate::clock::now())
 }
@@ -54,11 +55,11 @@ fn the_lease_runs_from_the_end_of_the_last_poll() {
     let mut sessions = sessions(None);
     let holder = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&holder, 0, now).unwrap();
-    let ticket = sessions.get_mut(holder.session, now).unwrap().begin_poll();
+    let ticket = sessions.begin_poll(holder.session, now).unwrap();
     now += 3 * LEASE;
     sessions.expire(now);
-    let session = sessions.get_mut(holder.session, now).expect("a polling session does not lapse");
-    session.end_poll(ticket, now + LEASE);
+    assert_eq!((sessions.len(), sessions.live_polls()), (1, 1), "a polling session does not lapse");
+    sessions.end_poll(holder.session, ticket, now);
     sessions.expire(now + LEASE / 2);
     assert_eq!(sessions.len(), 1);
     sessions.expire(now + LEASE);
@@ -83,11 +84,17 @@ fn an_older_poll_ends_without_touching_the_newer() {
     let mut sessions = sessions(None);
     let holder = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&holder, 0, now).unwrap();
-    let session = sessions.get_mut(holder.session, now).unwrap();
-    let (older, newer) = (session.begin_poll(), session.begin_poll());
-    assert!(!session.is_live(older) && session.is_live(newer));
-    session.end_poll(older, now);
-    assert!(session.is_live(newer));
+    let older = sessions.begin_poll(holder.session, now).unwrap();
+    sessions.get_mut(holder.session, now).unwrap().wake_by(Waker::noop());
+    let newer = sessions.begin_poll(holder.session, now).unwrap();
+    assert_eq!(sessions.take_overtaken().len(), 1, "the older one is woken to see it");
+    let is_live = |sessions: &Sessions, ticket| sessions.get(holder.session, now).unwrap().is_live(ticket);
+    assert!(!is_live(&sessions, older) && is_live(&sessions, newer));
+    sessions.end_poll(holder.session, older, now);
+    assert!(is_live(&sessions, newer));
+    assert_eq!(sessions.live_polls(), 1);
+    sessions.end_poll(holder.session, newer, now);
+    assert_eq!(sessions.live_polls(), 0);
 }
 
 #[test]
@@ -115,9 +122,11 @@ fn after_a_restart_a_proof_from_before_outweighs_a_claim_without_one() {
     sessions.claim(&claim(1, ALICE, 7, Proof::Recent), 0, now).unwrap();
     let rightful = claim(2, ALICE, 1, Proof::BeforeStart);
     let too_late = now + Duration::from_mins(2);
-    sessions.get_mut(squatter.session, now).unwrap().begin_poll();
+    sessions.begin_poll(squatter.session, now).unwrap();
+    sessions.get_mut(squatter.session, now).unwrap().wake_by(Waker::noop());
     assert_eq!(sessions.claim(&rightful, 0, too_late), Err(ClaimError::Taken));
     assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(squatter.session)));
+    assert_eq!((sessions.live_polls(), sessions.take_overtaken().len()), (0, 1), "whose poll is woken");
     let another = claim(3, ALICE, 3, Proof::BeforeStart);
     assert_eq!(sessions.claim(&another, 0, now), Err(ClaimError::Taken), "proof does not outweigh proof");
     sessions.claim(&claim(2, ALICE, 1, Proof::None), 0, now).unwrap();

@@ -4,9 +4,13 @@
 //! answer, the match rule, runs outside.
 
 use std::{
-    collections::HashMap,
+    future::{Future as _, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{self, Waker},
     time::{Duration, Instant},
 };
 
@@ -19,11 +23,11 @@ use protocol::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Exchange, Load};
+use super::{Caller, Exchange};
 use crate::{
     clock,
     domain::{
-        Domain, Introduction, PollError, Rules,
+        Counts, Domain, Introduction, PollError, Rules,
         batch::{Batch, Cursor},
         introductions::{IntroduceError, IntroductionOver},
         searches::{self, SearchError, SearchOver},
@@ -38,17 +42,13 @@ pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
 const WAVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct MemoryExchange {
-    state: Mutex<State>,
+    state: Mutex<Domain>,
     /// The domain has noted whom to wake.
     rung: Notify,
     /// There is a new search for everyone.
     new_search: Notify,
-}
-
-struct State {
-    domain: Domain,
-    /// What wakes the live poll of each session that has one.
-    parked: HashMap<SessionId, Arc<Notify>>,
+    /// The server ends.
+    parks_nobody: AtomicBool,
 }
 
 impl MemoryExchange {
@@ -57,9 +57,10 @@ impl MemoryExchange {
         let nobody = Nobody { session: SessionId(rand::random()), name };
         let domain = Domain::new(rules, nobody, clock::now());
         Self {
-            state: Mutex::new(State { domain, parked: HashMap::new() }),
+            state: Mutex::new(domain),
             rung: Notify::new(),
             new_search: Notify::new(),
+            parks_nobody: AtomicBool::new(false),
         }
     }
 
@@ -108,22 +109,25 @@ impl MemoryExchange {
     /// Wakes those who have mail; whether there is something for everyone as well.
     fn wake_sessions(&self) -> bool {
         let mut state = self.lock();
-        let wakes = state.domain.take_wakes();
-        for poll in wakes.sessions.iter().filter_map(|session| state.parked.get(session)) {
-            poll.notify_one();
+        let now = clock::now();
+        let wakes = state.take_wakes();
+        for poll in wakes.sessions.iter().filter_map(|session| state.waker(*session, now)) {
+            poll.wake_by_ref();
         }
+        drop(state);
+        wakes.overtaken.into_iter().for_each(Waker::wake);
         wakes.everyone
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Domain> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one operation of the domain; whom it concerns is woken after it.
     fn with<T>(&self, operation: impl FnOnce(&mut Domain, Instant) -> T) -> T {
         let mut state = self.lock();
-        let result = operation(&mut state.domain, clock::now());
-        let has_wakes = state.domain.has_wakes();
+        let result = operation(&mut state, clock::now());
+        let has_wakes = state.has_wakes();
         drop(state);
         if has_wakes {
             self.rung.notify_one();
@@ -135,73 +139,73 @@ impl MemoryExchange {
         self.with(|domain, _| domain.change_rules(rules));
     }
 
-    /// Begins a poll, and looks at once: most polls that come while searches run find one.
-    fn park(&self, session: SessionId, cursor: Option<Cursor>) -> Result<Parking<'_>, PollError> {
-        let mut state = self.lock();
-        let now = clock::now();
-        let ticket = state.domain.begin_poll(session, cursor, now)?;
-        let batch = state.domain.read(session, ticket, now)?;
-        if let Some(batch) = batch {
-            // An older poll has lost its ticket: it is woken to see that.
-            if let Some(older) = state.parked.remove(&session) {
-                older.notify_one();
-            }
-            state.domain.end_poll(session, ticket, now);
-            return Ok(Parking::Heard(batch));
-        }
-        let woken = Arc::new(Notify::new());
-        if let Some(older) = state.parked.insert(session, Arc::clone(&woken)) {
-            older.notify_one();
-        }
-        Ok(Parking::Parked(Parked { exchange: self, session, ticket, woken }))
+    fn poll(&self, session: SessionId, cursor: Option<Cursor>) -> Poll<'_> {
+        Poll { exchange: self, session, cursor, ticket: None }
     }
 }
 
-enum Parking<'a> {
-    /// There was something already.
-    Heard(Batch),
-    Parked(Parked<'a>),
-}
-
-/// A live poll. However it ends, also when the client is gone and the handler is dropped, the lease begins
-/// anew then.
-struct Parked<'a> {
+/// A poll. However it ends, also when the client is gone and the handler is dropped, the lease begins anew then.
+struct Poll<'a> {
     exchange: &'a MemoryExchange,
     session: SessionId,
-    ticket: PollTicket,
-    woken: Arc<Notify>,
+    cursor: Option<Cursor>,
+    /// While it is the session's live one.
+    ticket: Option<PollTicket>,
 }
 
-impl Parked<'_> {
-    fn read(&self) -> Result<Option<Batch>, PollError> {
-        self.exchange.lock().domain.read(self.session, self.ticket, clock::now())
-    }
-
-    async fn wait(&self, until: Instant) -> Result<Option<Batch>, PollError> {
+impl Poll<'_> {
+    async fn wait(mut self, until: Instant) -> Result<Option<Batch>, PollError> {
+        let exchange = self.exchange;
         let mut deadline = pin!(tokio::time::sleep_until(until.into()));
-        loop {
-            let mut new_search = pin!(self.exchange.new_search.notified());
+        let mut new_search = pin!(exchange.new_search.notified());
+        poll_fn(|context| {
             // Listening begins before the look, so that nothing that comes in between is missed.
-            new_search.as_mut().enable();
-            if let Some(batch) = self.read()? {
-                return Ok(Some(batch));
+            while new_search.as_mut().poll(context).is_ready() {
+                new_search.set(exchange.new_search.notified());
             }
-            tokio::select! {
-                () = new_search => {}
-                () = self.woken.notified() => {}
-                () = &mut deadline => return Ok(None),
+            match self.look(context.waker()) {
+                Ok(None) => {}
+                heard => return task::Poll::Ready(heard),
             }
+            if exchange.parks_nobody.load(Ordering::Acquire) {
+                return task::Poll::Ready(Ok(None));
+            }
+            deadline.as_mut().poll(context).map(|()| Ok(None))
+        })
+        .await
+    }
+
+    /// Begins the poll at first. What is there ends it: most polls that come while searches run find something at
+    /// once.
+    fn look(&mut self, waker: &Waker) -> Result<Option<Batch>, PollError> {
+        let mut state = self.exchange.lock();
+        let now = clock::now();
+        let ticket = match self.ticket {
+            Some(ticket) => ticket,
+            None => state.begin_poll(self.session, self.cursor, now)?,
+        };
+        self.ticket = Some(ticket);
+        let batch = state.read(self.session, ticket, now)?;
+        if batch.is_some() {
+            state.end_poll(self.session, ticket, now);
+            self.ticket = None;
+        } else {
+            state.wake_by(self.session, waker, now);
         }
+        let has_wakes = state.has_wakes();
+        drop(state);
+        if has_wakes {
+            self.exchange.rung.notify_one();
+        }
+        Ok(batch)
     }
 }
 
-impl Drop for Parked<'_> {
+impl Drop for Poll<'_> {
     fn drop(&mut self) {
-        let mut state = self.exchange.lock();
-        if state.parked.get(&self.session).is_some_and(|woken| Arc::ptr_eq(woken, &self.woken)) {
-            state.parked.remove(&self.session);
+        if let Some(ticket) = self.ticket {
+            self.exchange.lock().end_poll(self.session, ticket, clock::now());
         }
-        state.domain.end_poll(self.session, self.ticket, clock::now());
     }
 }
 
@@ -213,7 +217,7 @@ impl Exchange for MemoryExchange {
     fn caller(&self, session: SessionId) -> BoxFuture<'_, Option<Caller>> {
         async move {
             let state = self.lock();
-            let row = state.domain.session(session, clock::now())?;
+            let row = state.session(session, clock::now())?;
             Some(Caller { session, name: row.name, lineage: row.lineage })
         }
         .boxed()
@@ -225,17 +229,16 @@ impl Exchange for MemoryExchange {
 
     fn wait(
         &self,
-        caller: Caller,
+        session: SessionId,
         cursor: Option<Cursor>,
         until: Instant,
     ) -> BoxFuture<'_, Result<Option<Batch>, PollError>> {
-        async move {
-            match self.park(caller.session, cursor)? {
-                Parking::Heard(batch) => Ok(Some(batch)),
-                Parking::Parked(parked) => parked.wait(until).await,
-            }
-        }
-        .boxed()
+        self.poll(session, cursor).wait(until).boxed()
+    }
+
+    fn end_waits(&self) {
+        self.parks_nobody.store(true, Ordering::Release);
+        self.new_search.notify_waiters();
     }
 
     fn open_search(
@@ -294,11 +297,7 @@ impl Exchange for MemoryExchange {
         async move { self.with(|domain, now| domain.withdraw_introduction(caller.session, id, now)) }.boxed()
     }
 
-    fn load(&self) -> BoxFuture<'_, Load> {
-        async move {
-            let state = self.lock();
-            Load { counts: state.domain.counts(), parked_polls: state.parked.len() }
-        }
-        .boxed()
+    fn load(&self) -> BoxFuture<'_, Counts> {
+        async move { self.lock().counts() }.boxed()
     }
 }

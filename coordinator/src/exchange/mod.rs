@@ -31,13 +31,6 @@ pub(crate) struct Caller {
     pub(crate) lineage: LineageHash,
 }
 
-/// How much is going on.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Load {
-    pub(crate) counts: Counts,
-    pub(crate) parked_polls: usize,
-}
-
 pub(crate) trait Exchange: Send + Sync {
     /// Takes a name for a session. The same claim again succeeds again.
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<(), ClaimError>>;
@@ -52,10 +45,13 @@ pub(crate) trait Exchange: Send + Sync {
     /// none until `until`. Takes nothing out but what the cursor acknowledges. May be dropped at any time.
     fn wait(
         &self,
-        caller: Caller,
+        session: SessionId,
         cursor: Option<Cursor>,
         until: Instant,
     ) -> BoxFuture<'_, Result<Option<Batch>, PollError>>;
+
+    /// Ends all waits without events, and lets none begin.
+    fn end_waits(&self);
 
     /// Offers a search to all other sessions.
     fn open_search(
@@ -98,7 +94,8 @@ pub(crate) trait Exchange: Send + Sync {
         id: IntroductionId,
     ) -> BoxFuture<'_, Result<(), IntroductionOver>>;
 
-    fn load(&self) -> BoxFuture<'_, Load>;
+    /// How much is held, and how many wait.
+    fn load(&self) -> BoxFuture<'_, Counts>;
 }
 
 pub(crate) type SharedExchange = Arc<dyn Exchange>;

@@ -5,22 +5,17 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{ContentType, RETRY_AFTER},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::RETRY_AFTER, web};
 use protocol::Code;
 use serde::Deserialize;
 
 use crate::{
-    app::App,
-    caller::Authenticated,
+    app::{App, client_address},
+    caller::Bearer,
     clock,
     config::Lifetimes,
     connection::ConnectionMark,
     error::{ApiError, jitter, retry_after_value},
-    rate_limit::Act,
 };
 
 /// Peers take a 204 that comes sooner for a poll that was cut short, and hold back the next one.
@@ -37,7 +32,7 @@ pub(crate) struct PollQuery {
 pub(crate) async fn poll(
     app: web::Data<App>,
     request: HttpRequest,
-    caller: Authenticated,
+    bearer: Bearer,
     query: web::Query<PollQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let Lifetimes { wait: wait_default, wait_max, drain_spread, .. } = app.config().lifetimes;
@@ -45,18 +40,20 @@ pub(crate) async fn poll(
     let cursor = cursor.as_deref().map(str::parse).transpose();
     let cursor = cursor.map_err(|_| ApiError::new(Code::CursorInvalid))?;
     let wait = wait.map_or(wait_default, Duration::from_secs).min(wait_max);
-    app.within_budget(Act::Poll, &request, *caller)?;
-    let until = parked_until(&request, wait, clock::now());
+    let now = clock::now();
+    app.limiter.poll(client_address(&request), now).map_err(ApiError::rate_limited)?;
+    let until = parked_until(&request, wait, now);
 
-    let waiting = app.exchange.wait(*caller, cursor, until);
-    let Some(outcome) = app.draining.run_until_cancelled(waiting).await else {
-        let back_after = retry_after_value(jitter(drain_spread));
-        return Ok(HttpResponse::NoContent().insert_header((RETRY_AFTER, back_after)).finish());
-    };
-    Ok(match outcome? {
+    let heard = app.exchange.wait(bearer.session, cursor, until).await?;
+    Ok(match heard {
         Some(batch) => {
             app.metrics.batch();
-            HttpResponse::Ok().content_type(ContentType::json()).body(batch.to_json())
+            let mark = request.conn_data::<ConnectionMark>().ok_or(ApiError::new(Code::Internal))?;
+            mark.outbox().answer(batch.to_json())
+        }
+        None if app.draining.is_cancelled() => {
+            let back_after = retry_after_value(jitter(drain_spread));
+            HttpResponse::NoContent().insert_header((RETRY_AFTER, back_after)).finish()
         }
         None => HttpResponse::NoContent().finish(),
     })

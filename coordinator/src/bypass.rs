@@ -1,0 +1,140 @@
+//! Content goes past the HTTP library, not through it.
+//!
+//! The library keeps the bytes of the last answers in a connection's write buffer, until others take their place or
+//! the connection ends; and a peer polls over one connection for as long as it is there. So the body of an answer
+//! with events is not given to it: its head goes through that buffer with one byte in the body's place, and where
+//! this byte comes by on its way to the socket, the body is written instead, and dropped.
+//!
+//! ```text
+//!   handler ──head, slot──▶ HTTP library's write buffer ──head, slot──▶ stream ──head, content──▶ socket
+//!      └────────content────▶ outbox ─────────────────────────────────────▲
+//! ```
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    convert::Infallible,
+    io::{self, IoSlice},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::{
+    HttpResponse,
+    body::{BodySize, MessageBody},
+    http::{StatusCode, header::ContentType},
+    web::Bytes,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Stands for a body. It is in no head and in no JSON text, which writes control characters as escapes.
+const SLOT: u8 = 0;
+
+/// The bodies of one connection that are on their way, in the order of their slots. More than one only if the client
+/// sends requests ahead.
+#[derive(Clone, Default)]
+pub(crate) struct Outbox(Rc<RefCell<VecDeque<Bytes>>>);
+
+impl Outbox {
+    /// A 200 with a JSON text that goes past the library.
+    pub(crate) fn answer(&self, json: String) -> HttpResponse {
+        let content = Bytes::from(json);
+        let mut response = HttpResponse::build(StatusCode::OK);
+        response.content_type(ContentType::json()).no_chunking(content.len() as u64);
+        response.body(Slot { outbox: self.clone(), content: Some(content) })
+    }
+}
+
+/// What the library takes for the body.
+struct Slot {
+    outbox: Outbox,
+    content: Option<Bytes>,
+}
+
+impl MessageBody for Slot {
+    type Error = Infallible;
+
+    /// Not of a known size: the library would miss the bytes that it does not see.
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(self.content.take().map(|content| {
+            self.outbox.0.borrow_mut().push_back(content);
+            Ok(Bytes::from_static(&[SLOT]))
+        }))
+    }
+}
+
+/// A connection's stream. What is written through it has the content in place of its slot.
+pub(crate) struct BypassStream<S> {
+    inner: S,
+    outbox: Outbox,
+    /// So much of the first content is written.
+    written: usize,
+}
+
+impl<S> BypassStream<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner, outbox: Outbox::default(), written: 0 }
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for BypassStream<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { inner, outbox, written } = self.get_mut();
+        let mut contents = outbox.0.borrow_mut();
+        loop {
+            let slot = buffer.iter().position(|byte| *byte == SLOT);
+            let (Some(content), Some(slot)) = (contents.front(), slot) else {
+                return Pin::new(&mut *inner).poll_write(cx, buffer);
+            };
+            let rest = content.get(*written..).unwrap_or_default();
+            if slot > 0 || !rest.is_empty() {
+                let parts = [IoSlice::new(&buffer[..slot]), IoSlice::new(rest)];
+                let accepted = ready!(Pin::new(&mut *inner).poll_write_vectored(cx, &parts))?;
+                let Some(of_content) = accepted.checked_sub(slot).filter(|_| accepted > 0) else {
+                    return Poll::Ready(Ok(accepted));
+                };
+                *written += of_content;
+            }
+            if *written == content.len() {
+                contents.pop_front();
+                *written = 0;
+                return Poll::Ready(Ok(slot + 1));
+            }
+            // With the slot at its front, the buffer is accepted no sooner than the content.
+            if slot > 0 {
+                return Poll::Ready(Ok(slot));
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for BypassStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_read(cx, buffer)
+    }
+}
+
+#[cfg(test)]
+#[path = "bypass_tests.rs"]
+mod tests;

@@ -51,7 +51,7 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// Runs `peerctl --socket SOCKET ARGUMENTS…` and returns when the first document has come.
+    /// Runs `peerctl ARGUMENTS…` with this daemon and returns when the first document has come.
     pub async fn start<T: DeserializeOwned>(socket: &Path, arguments: &[&str]) -> (Self, T) {
         let mut child = command(socket, arguments).stdout(Stdio::piped()).spawn().expect("peerctl runs");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -77,11 +77,11 @@ impl Watching {
 
 fn command(socket: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::from(binaries::command("peerctl"));
-    command.arg("--socket").arg(socket).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.env("HEARSAY_SOCKET", socket).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Runs `peerctl --socket SOCKET ARGUMENTS…`.
+/// Runs `peerctl ARGUMENTS…` with the daemon on this socket.
 pub async fn run(socket: &Path, arguments: &[&str]) -> Output {
     let mut command = command(socket, arguments);
     let command_line = format!("peerctl {}", arguments.join(" "));

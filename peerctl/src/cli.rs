@@ -256,6 +256,12 @@ pub(crate) enum Command {
         before_help = "Example:\n  peerctl completions bash > ~/.local/share/bash-completion/completions/peerctl\n"
     )]
     Completions { shell: clap_complete::Shell },
+    /// Tell a shell what could come after these words, of what the daemon knows
+    #[command(hide = true, before_help = "Example:\n  peerctl complete-values -- pause\n")]
+    CompleteValues {
+        #[arg(last = true, value_name = "WORD")]
+        words: Vec<OsString>,
+    },
     /// Write man pages into a folder, for those who package this
     #[command(hide = true, before_help = "Example:\n  peerctl man /usr/share/man/man1\n")]
     Man { dir: PathBuf },

@@ -53,7 +53,7 @@ pub(super) async fn run(
 }
 
 /// What `--all` means for a verb.
-fn fits(change: Change, download: &Download) -> bool {
+pub(super) fn fits(change: Change, download: &Download) -> bool {
     let state = download.state;
     match change {
         // One that waits for the disk would go on by itself.

@@ -38,10 +38,17 @@ pub(crate) enum ConfigCommand {
         before_help = "Examples:\n  peerctl config set username nightingale\n  peerctl config set policy ask\n  \
                              peerctl config set upload_rate 2M     (bytes a second; 0 for no limit)\n  peerctl config set uploads off\n"
     )]
-    Set { name: SettingName, value: String },
+    Set {
+        /// As `peerctl config show` names it
+        name: SettingName,
+        value: String,
+    },
     /// Forget a value that was set with `peerctl config set`
     #[command(before_help = "Example:\n  peerctl config unset username\n")]
-    Unset { name: SettingName },
+    Unset {
+        /// As `peerctl config show` names it
+        name: SettingName,
+    },
 }
 
 pub(super) async fn run(

@@ -80,6 +80,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Doctor => doctor::run(&client, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
+        Command::CompleteValues { words } => completions::values::run(&words, &whose, output).await,
         Command::Completions { shell } => completions::run(shell, output),
         Command::Man { dir } => man::run(&dir),
     };

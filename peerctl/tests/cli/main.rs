@@ -2,6 +2,7 @@
 // A harness that can't go on fails the test.
 #![allow(clippy::unwrap_used)]
 
+mod completing;
 mod disk;
 mod doctor;
 mod documents;

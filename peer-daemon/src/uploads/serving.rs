@@ -145,7 +145,9 @@ fn what_is_listed(
             format!("the requester asked for nothing for {} seconds", patience.idle.as_secs())
         }
         (None, Ok(Served { ended: Ended::Stopped, .. })) => "stopped".to_owned(),
-        (None, Ok(Served { ended: Ended::Lost, .. })) => "the stream broke off".to_owned(),
+        (None, Ok(Served { ended: Ended::Lost, .. })) => {
+            "the stream ended early: the requester paused or gave up, or the connection broke".to_owned()
+        }
         (None, Ok(Served { ended: Ended::SourceChanged, .. })) => {
             "the file changed while it was sent".to_owned()
         }

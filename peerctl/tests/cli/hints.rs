@@ -100,3 +100,33 @@ fn who_shares_all_that_they_have_is_asked_and_a_script_is_told() {
     let ran = daemon.peerctl(&["share", "add", inside.to_str().unwrap()]).exits(0);
     assert!(!ran.stderr.contains("home"), "{ran:?}");
 }
+
+#[test]
+fn who_fetches_what_they_have_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("song.mp3");
+    std::fs::write(&path, "la").unwrap();
+    let earlier = |state: &str| {
+        let mut earlier = download("3", state, None);
+        earlier["path"] = json!(path);
+        earlier
+    };
+    let again = download("8", "queued", None);
+    let told = |earlier: Value| {
+        let daemon = FakeDaemon::start()
+            .answers("POST /v1/downloads", 201, downloads(std::slice::from_ref(&again)))
+            .answers("GET /v1/downloads", 200, downloads(&[earlier, again.clone()]));
+        Terminal::run(&daemon.command(&["get", "1", "--detach"]), 200).exits(0)
+    };
+    let begun = "8       song.mp3".to_owned();
+    let has =
+        format!("song.mp3: you have it already, in {}; to have it once: peerctl cancel 8", path.display());
+    assert_eq!(told(earlier("finished")), [has, begun.clone()]);
+    let has = "song.mp3: it is fetched already, as 3; to have it once: peerctl cancel 8".to_owned();
+    assert_eq!(told(earlier("waiting")), [has, begun.clone()]);
+    for gone in ["cancelled", "failed"] {
+        assert_eq!(told(earlier(gone)), [begun.as_str()]);
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(told(earlier("finished")), [begun]);
+}

@@ -34,6 +34,9 @@ async fn look(browser: &Browser, what: &str) {
         browser.assert_accessible(&format!("{what}, {name}")).await;
         let is_too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
         assert!(!browser.evaluate::<bool>(is_too_wide).await, "{what}, {name}: there is more to the right");
+        // Beside the buttons, a path would be broken in the middle of a word.
+        let is_squeezed = "innerWidth < 560 && [...document.querySelectorAll('#shares .about')].some((about) => about.clientWidth && about.clientWidth < 0.8 * about.closest('li').clientWidth)";
+        assert!(!browser.evaluate::<bool>(is_squeezed).await, "{what}, {name}: a path has no room");
         if let Some(folder) = &folder {
             browser.picture(&folder.join(format!("{name}{what}.png"))).await;
         }
@@ -70,6 +73,8 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     browser.read("#downloads .state", "done", |text| text == "done").await;
     browser.press("Fetch river song.flac").await;
     browser.read("#downloads .detail", "how long still", |text| text.contains("left")).await;
+    browser.press(&format!("Offer whole folders {}", own.path().display())).await;
+    browser.read("#shares .detail", "whole folders", |text| text.contains("whole folder")).await;
     look(&browser, "").await;
     browser.press("History river song.flac").await;
     look(&browser, "-history").await;

@@ -24,8 +24,10 @@ use protocol::{
 use reqwest::{Method, RequestBuilder, Response, header::RETRY_AFTER};
 use serde_json::json;
 
-/// After a call that failed: the coordinator is away for a moment.
-const PAUSE: Duration = Duration::from_millis(250);
+/// After a call that failed: the coordinator is away. Doubled with each failure and drawn from its second half, as a
+/// daemon does it: however long the coordinator was away, those who found nobody don't come all at once.
+const PAUSE: Duration = Duration::from_millis(500);
+const DOUBLINGS_MAX: u32 = 5;
 /// An introduction that no dial followed is sent again, as a daemon does.
 const SEND_AGAIN: Duration = Duration::from_secs(3);
 /// From one introduction of a requester to its next.
@@ -91,6 +93,8 @@ pub(super) struct Peer {
     /// When it began an introduction or a search.
     began: Option<Instant>,
     serving: Option<(IntroductionId, Instant)>,
+    /// In a row.
+    failures: u32,
     ledger: Arc<Mutex<Ledger>>,
 }
 
@@ -106,6 +110,7 @@ impl Peer {
             wanted: None,
             began: None,
             serving: None,
+            failures: 0,
             ledger: Arc::clone(ledger),
         }
     }
@@ -122,6 +127,7 @@ impl Peer {
             let poll = self.call(Method::GET, &format!("/v1/events?wait={}{cursor}", self.wait_seconds()));
             match poll.send().await.ok() {
                 Some(response) if response.status() == 200 => {
+                    self.failures = 0;
                     if let Ok(batch) = response.json::<EventBatch>().await {
                         self.cursor = Some(batch.cursor);
                         for event in batch.events {
@@ -132,7 +138,7 @@ impl Peer {
                 Some(response) if response.status() == 401 => self.connect().await,
                 Some(response)
                     if response.status() == 204 && !response.headers().contains_key(RETRY_AFTER) => {}
-                other => pause_as_told(other.as_ref()).await,
+                other => self.pause_after(other).await,
             }
         }
     }
@@ -151,15 +157,26 @@ impl Peer {
             match response {
                 Some(response) if response.status() == 201 => {
                     let connected: ConnectResponse = response.json().await.unwrap();
+                    self.failures = 0;
                     self.name_token = Some(connected.name_token.reveal().to_owned());
                     self.ledger().connected.push(clock::now());
                     // As a daemon does, what waits is sent again at once.
                     self.wanted = self.wanted.map(|(id, _)| (id, None));
                     return;
                 }
-                other => pause_as_told(other.as_ref()).await,
+                other => self.pause_after(other).await,
             }
         }
+    }
+
+    /// As the coordinator says, or because it is away.
+    async fn pause_after(&mut self, refused: Option<Response>) {
+        let told =
+            refused.and_then(|refused| refused.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok());
+        let doubled = PAUSE * 2_u32.pow(self.failures.min(DOUBLINGS_MAX));
+        self.failures += 1;
+        let drawn = || doubled.mul_f64(rand::random_range(0.5..=1.0));
+        tokio::time::sleep(told.map_or_else(drawn, Duration::from_secs)).await;
     }
 
     /// Begins an introduction when it is time, and sends again what had no answer.
@@ -273,9 +290,4 @@ impl Peer {
 
 fn name(number: usize) -> String {
     format!("peer.{number}.x")
-}
-
-async fn pause_as_told(response: Option<&Response>) {
-    let told = response.and_then(|response| response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok());
-    tokio::time::sleep(told.map_or(PAUSE, Duration::from_secs)).await;
 }

@@ -104,6 +104,27 @@ fn another_trouble_with_the_disk_is_news_and_other_numbers_are_none() {
     assert!(life.is_held() && life.cause() == Some(Cause::FolderGone));
     assert!(life.take(start(), Step::Resumed) && life.take(start(), Step::Paused));
     assert!(!life.is_held(), "a person has paused it");
+    life.introduce(IntroductionId::random());
+    assert!(life.take(start(), Step::Resumed) && life.take(start(), Step::Paused));
+    assert_eq!(life.introduction(), None, "its place is given up");
+}
+
+#[test]
+fn who_does_not_want_to_wait_has_the_next_try_at_once() {
+    let mut life = Life::begin(start());
+    assert!(!life.hurry(start()), "nothing waits");
+    life.meet(&at(start(), 1.0), &source(1), Setback::StreamLost, false);
+    assert_eq!(life.cause(), None, "it has not failed");
+    assert!(life.hurry(start()));
+    assert_eq!(life.errand(), Some(Errand { what: What::Ask, due: start() }));
+}
+
+#[test]
+fn what_leaves_its_batch_is_asked_for_under_an_introduction_of_its_own() {
+    let mut life = Life::begin(start());
+    life.introduce(IntroductionId::random());
+    assert!(life.leave_batch(start()));
+    assert_eq!(life.introduction(), None);
 }
 
 #[test]
@@ -138,6 +159,7 @@ fn a_later_process_takes_up_what_was_under_way_and_leaves_alone_what_waits_for_i
     life.take(now, Step::Asked);
     let mut asked = life.clone();
     assert!(asked.restart(now));
+    assert!(!asked.restart(now), "it waits to go on already");
     assert_eq!((asked.state(), asked.introduction()), (DownloadState::Queued, life.introduction()));
     life.meet(&at(now, 0.0), &source(1), Setback::NoWord, false);
     life.take(now, Step::Seeking);

@@ -171,6 +171,10 @@ mod tests {
         assert_eq!(plan.mark_wrong(1), WrongPiece::DropSource);
         plan.forgive();
         assert_eq!(plan.mark_wrong(1), WrongPiece::FetchAgain);
+        plan.mark_verified(1);
+        plan.mark_missing(1);
+        assert_eq!(plan.mark_wrong(1), WrongPiece::FetchAgain, "it was right in between");
+        assert_eq!(Plan::complete(plan.file).received(), 2 * MIB);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) enum Found {
 }
 
 /// What is known of a folder that an earlier process left, or this one had to let go.
-pub(super) struct Left<'a> {
+pub(super) struct Look<'a> {
     pub(super) name: &'a SafeName,
     pub(super) contents: &'a Contents,
     pub(super) remains: &'a Remains,
@@ -34,9 +34,9 @@ pub(super) struct Left<'a> {
     pub(super) boot_id: &'a str,
 }
 
-impl Left<'_> {
+impl Look<'_> {
     /// Blocks, for as long as it takes to read what has to be checked.
-    pub(super) fn look(&self, folder: &Dir) -> Result<Found, AssembleError> {
+    pub(super) fn at(&self, folder: &Dir) -> Result<Found, AssembleError> {
         let Self { name, contents, remains, conflict, .. } = self;
         let mut merged = Merged::default();
         let mut target = Target::open(folder, name, *conflict, &mut merged);

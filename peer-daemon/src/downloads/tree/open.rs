@@ -9,7 +9,7 @@ use super::{
     contents::Contents,
     disk::PartTree,
     fetch::TreeFetch,
-    look::{Found, Left},
+    look::{Found, Look},
     recorder::TreeRecorder,
 };
 use crate::{
@@ -166,8 +166,8 @@ impl Downloads {
             }
         } else if let Some(remains) = &known.remains {
             let Known { name, conflict, .. } = known;
-            let left = Left { name, contents, remains, conflict: *conflict, boot_id };
-            match left.look(&folder)? {
+            let look = Look { name, contents, remains, conflict: *conflict, boot_id };
+            match look.at(&folder)? {
                 Found::Whole(name) => return Ok(Opened::Whole(name)),
                 Found::Tree(tree, is_there) => {
                     let mut account = Account::of(Arc::clone(contents), &is_there);
@@ -210,8 +210,8 @@ pub(in crate::downloads) fn discard_tree(
         // What was merged is the person's by now.
         let conflict = Conflict::Skip;
         let (name, boot_id) = (&remains.part, &downloads.shared.boot_id);
-        let left = Left { name, contents: &contents, remains: &remains, conflict, boot_id };
-        if let Found::Tree(tree, is_there) = left.look(&folder.open()?)? {
+        let look = Look { name, contents: &contents, remains: &remains, conflict, boot_id };
+        if let Found::Tree(tree, is_there) = look.at(&folder.open()?)? {
             tree.discard(&contents, &is_there, &parts)?;
         }
     }

@@ -16,7 +16,7 @@ use protocol::{
 use super::{
     contents::Contents,
     disk::{PartTree, find},
-    look::{self as left_behind, Found},
+    look::{Found, Look},
     merge::{Merged, Target},
 };
 use crate::downloads::{
@@ -100,7 +100,7 @@ impl Left {
 
     fn look_for(&self, conflict: Conflict, remains: &Remains, boot_id: &str) -> Found {
         let (name, contents) = (&name("Album"), &self.contents);
-        left_behind::Left { name, contents, remains, conflict, boot_id }.look(&self.dir).unwrap()
+        Look { name, contents, remains, conflict, boot_id }.at(&self.dir).unwrap()
     }
 
     /// As the merge does, until the process ends.

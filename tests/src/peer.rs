@@ -36,10 +36,19 @@ pub struct PeerBuilder {
     page: String,
     /// Where its downloads go, if not to a folder in its home.
     downloads: Option<PathBuf>,
+    /// Where it keeps its state, if not in its home.
+    state: Option<PathBuf>,
     is_privileged: bool,
 }
 
 impl PeerBuilder {
+    /// Its state is kept in this folder.
+    #[must_use]
+    pub fn with_state_in(mut self, folder: &Path) -> Self {
+        self.state = Some(folder.to_owned());
+        self
+    }
+
     /// Its downloads go to a folder that is there.
     #[must_use]
     pub fn downloading_to(mut self, folder: &Path) -> Self {
@@ -135,6 +144,7 @@ impl Peer {
             ports: (0, 0),
             page: "off".to_owned(),
             downloads: None,
+            state: None,
             is_privileged: true,
         }
     }
@@ -329,7 +339,8 @@ fn launch(home: &Path, downloads: &Path, settings: &PeerBuilder) -> Program {
     } else {
         binaries::command_without_privileges("peer-daemon")
     };
-    let other_values = [("--gui", settings.page.as_ref()), ("--download-dir", downloads.as_os_str())];
+    let mut other_values = vec![("--gui", settings.page.as_ref()), ("--download-dir", downloads.as_os_str())];
+    other_values.extend(settings.state.as_ref().map(|folder| ("--state-dir", folder.as_os_str())));
     command
         .args(usual_arguments(home, settings.ports, &other_values))
         .args(["--coordinator", &settings.coordinator, "--username", &settings.username])

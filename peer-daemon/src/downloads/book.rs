@@ -20,7 +20,7 @@ use super::{
     failure::Failure,
     life::{Errand, What},
     names::Names,
-    store::{Loaded, Record},
+    store::{Loaded, Unsaved},
 };
 use crate::searches::Source;
 
@@ -33,6 +33,8 @@ pub(super) struct Book {
     last_id: u64,
     /// Sources that a task is asking.
     asked: HashSet<Username>,
+    /// Off the list, and still kept.
+    forgotten: Vec<DownloadId>,
 }
 
 /// A download that somebody asks for.
@@ -55,6 +57,8 @@ impl Book {
         for (record, remains) in loaded.records {
             self.entries.insert(record.id, Entry::restore(record, remains, token.child_token()));
         }
+        // As many as an earlier version kept, which did not forget what it took off the list.
+        while self.entries.len() > LISTED_MAX && self.drop_oldest_ended().is_ok() {}
     }
 
     /// The sources of all that waits to be asked for.
@@ -64,13 +68,25 @@ impl Book {
     }
 
     /// What changed since the last time.
-    pub(super) fn take_unsaved(&mut self) -> Vec<Record> {
-        self.entries.values_mut().filter_map(Entry::take_unsaved).collect()
+    pub(super) fn take_unsaved(&mut self) -> Unsaved {
+        let records = self.entries.values_mut().filter_map(Entry::take_unsaved).collect();
+        Unsaved { records, forgotten: std::mem::take(&mut self.forgotten) }
+    }
+
+    /// It could not be saved, and is to be with what changes next.
+    pub(super) fn take_back(&mut self, unsaved: &Unsaved) {
+        for record in &unsaved.records {
+            if let Some(entry) = self.entries.get_mut(&record.id) {
+                entry.take_back(record);
+            }
+        }
+        self.forgotten.extend(&unsaved.forgotten);
     }
 
     /// Takes a download off the list.
-    pub(super) fn remove(&mut self, id: DownloadId) -> Option<Entry> {
-        self.entries.remove(&id)
+    pub(super) fn remove(&mut self, id: DownloadId) {
+        self.entries.remove(&id);
+        self.forgotten.push(id);
     }
 
     /// The names that are wanted by downloads that have not ended.
@@ -239,8 +255,12 @@ impl Book {
         if self.entries.len() < LISTED_MAX {
             return Ok(());
         }
+        self.drop_oldest_ended()
+    }
+
+    fn drop_oldest_ended(&mut self) -> Result<(), BookFull> {
         let ended = self.entries.iter().find(|(_, entry)| entry.state().has_ended()).map(|(id, _)| *id);
-        ended.and_then(|id| self.entries.remove(&id)).map(|_| ()).ok_or(BookFull)
+        ended.map(|id| self.remove(id)).ok_or(BookFull)
     }
 }
 
@@ -267,4 +287,68 @@ fn place_in_line(
         download.reason.get_or_insert_with(|| "another download from this source comes first".to_owned());
     }
     download
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName};
+
+    use super::*;
+    use crate::downloads::step::Step;
+
+    fn wanted(number: usize) -> Wanted {
+        let mut root = [0; 32];
+        root[..8].copy_from_slice(&number.to_le_bytes());
+        let source = Source {
+            username: "alice".parse().unwrap(),
+            name: SafeName::parse("song").unwrap(),
+            file: FileId::new(Root::from_bytes(root), 1).unwrap(),
+            folder: None,
+            reply_key: ReplyKey::from_bytes([1; 32]),
+            certificate_sha256: CertificateSha256::from_bytes([1; 32]),
+        };
+        Wanted { source, conflict: Conflict::Rename, token: CancellationToken::new() }
+    }
+
+    fn add(book: &mut Book, number: usize) -> Result<DownloadId, BookFull> {
+        book.add(wanted(number), false, &mut Names::default(), Path::new("/x"))
+    }
+
+    #[test]
+    fn a_list_that_is_full_forgets_the_oldest_that_ended_also_on_the_disk() {
+        let mut book = Book::default();
+        let ids: Vec<_> = (1..=LISTED_MAX as u64).map(DownloadId).collect();
+        for (number, id) in ids.iter().enumerate() {
+            book.entries.insert(*id, Entry::new(*id, wanted(number), PathBuf::new()));
+        }
+        book.last_id = LISTED_MAX as u64;
+        let _saved = book.take_unsaved();
+        assert_eq!(add(&mut book, LISTED_MAX), Err(BookFull));
+        for id in &ids[5..7] {
+            drop(book.get_mut(*id).unwrap().cancel());
+        }
+        let newest = add(&mut book, LISTED_MAX).unwrap();
+        let unsaved = book.take_unsaved();
+        assert_eq!((unsaved.forgotten, book.entries.len()), (vec![ids[5]], LISTED_MAX));
+        let saved: Vec<_> = unsaved.records.iter().map(|record| record.id).collect();
+        assert_eq!(saved, [ids[6], newest]);
+    }
+
+    #[test]
+    fn what_could_not_be_saved_is_saved_with_what_changes_next() {
+        let mut book = Book::default();
+        let [first, second] = [1, 2].map(|number| add(&mut book, number).unwrap());
+        book.remove(second);
+        let lost = book.take_unsaved();
+        assert!(book.take_unsaved().is_empty());
+        book.get_mut(first).unwrap().take(Step::Asked);
+        book.take_back(&lost);
+        let again = book.take_unsaved();
+        assert_eq!((again.records.len(), again.forgotten), (1, vec![second]));
+        let steps: Vec<_> = again.records[0].changes.iter().map(|change| change.step.clone()).collect();
+        assert_eq!(steps, [Step::Added, Step::Asked], "in their order");
+        assert!(book.take_unsaved().is_empty());
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) enum ChangeError {
 impl Downloads {
     /// Stops a download until it is resumed; what was received stays.
     pub(crate) async fn pause(&self, id: DownloadId) -> Result<Download, ChangeError> {
-        self.change(id, |entry| match entry.state() {
+        let (download, ()) = self.change_now(id, |entry| match entry.state() {
             state if state.has_ended() || state == DownloadState::Verifying => {
                 Err(ChangeError::WrongState(state))
             }
@@ -33,8 +33,9 @@ impl Downloads {
                 entry.pause();
                 Ok(())
             }
-        })
-        .await
+        })?;
+        self.follow_up(None).await?;
+        Ok(download)
     }
 
     /// Goes on with a paused download.
@@ -44,13 +45,9 @@ impl Downloads {
 
     /// Goes on with a download that failed or was cancelled, or that waits for its next try.
     pub(crate) async fn retry(&self, id: DownloadId) -> Result<Download, ChangeError> {
-        let mut is_hurried = false;
-        let hurry = self.change(id, |entry| {
-            is_hurried = entry.hurry();
-            Ok(())
-        });
-        let download = hurry.await?;
+        let (download, is_hurried) = self.change_now(id, |entry| Ok(entry.hurry()))?;
         if is_hurried {
+            self.follow_up(None).await?;
             return Ok(download);
         }
         self.go_on_from(id, &[DownloadState::Failed, DownloadState::Cancelled]).await
@@ -58,23 +55,15 @@ impl Downloads {
 
     /// Ends a download and removes what was written of it.
     pub(crate) async fn cancel(&self, id: DownloadId) -> Result<Download, ChangeError> {
-        let mut leftovers = None;
-        let download = self
-            .change(id, |entry| match entry.state() {
-                DownloadState::Cancelled => Ok(()),
-                DownloadState::Finished | DownloadState::Verifying => {
-                    Err(ChangeError::WrongState(entry.state()))
-                }
-                _ => {
-                    entry.token.cancel();
-                    leftovers = entry.cancel();
-                    Ok(())
-                }
-            })
-            .await?;
-        if let Some(leftovers) = leftovers {
-            self.discard(leftovers).await;
-        }
+        let (download, leftovers) = self.change_now(id, |entry| match entry.state() {
+            DownloadState::Cancelled => Ok(None),
+            DownloadState::Finished | DownloadState::Verifying => Err(ChangeError::WrongState(entry.state())),
+            _ => {
+                entry.token.cancel();
+                Ok(entry.cancel())
+            }
+        })?;
+        self.follow_up(leftovers).await?;
         Ok(download)
     }
 
@@ -86,44 +75,35 @@ impl Downloads {
             }
             cancelled => cancelled?,
         };
-        let _saving = self.shared.saving.lock().await;
         self.book().remove(id);
-        let store = self.shared.store.clone();
-        self.shared.store.state().call(move |_| store.remove(id)).await?;
-        self.note_change();
+        self.follow_up(None).await?;
         Ok(download)
     }
 
     async fn go_on_from(&self, id: DownloadId, states: &[DownloadState]) -> Result<Download, ChangeError> {
         let token = self.shared.parts.token.child_token();
-        let download = self
-            .change(id, |entry| {
-                if !states.contains(&entry.state()) {
-                    return Err(ChangeError::WrongState(entry.state()));
-                }
-                entry.go_on(token);
-                Ok(())
-            })
-            .await?;
+        let (download, ()) = self.change_now(id, |entry| {
+            if !states.contains(&entry.state()) {
+                return Err(ChangeError::WrongState(entry.state()));
+            }
+            entry.go_on(token);
+            Ok(())
+        })?;
         self.ask(download.username.clone());
+        self.follow_up(None).await?;
         Ok(download)
     }
 
-    /// Changes a download; the change is saved before this returns.
-    async fn change(
+    /// Changes a download. What follows is for the caller to see to.
+    fn change_now<T>(
         &self,
         id: DownloadId,
-        change: impl FnOnce(&mut Entry) -> Result<(), ChangeError>,
-    ) -> Result<Download, ChangeError> {
-        let view = {
-            let mut book = self.book();
-            let entry = book.get_mut(id).ok_or(ChangeError::Unknown)?;
-            change(entry)?;
-            entry.view(clock::now())
-        };
-        self.save().await?;
-        self.note_change();
-        Ok(view)
+        change: impl FnOnce(&mut Entry) -> Result<T, ChangeError>,
+    ) -> Result<(Download, T), ChangeError> {
+        let mut book = self.book();
+        let entry = book.get_mut(id).ok_or(ChangeError::Unknown)?;
+        let changed = change(entry)?;
+        Ok((entry.view(clock::now()), changed))
     }
 }
 

@@ -269,6 +269,12 @@ impl Entry {
         })
     }
 
+    /// It was not saved after all.
+    pub(crate) fn take_back(&mut self, record: &Record) {
+        self.changes.splice(..0, record.changes.iter().cloned());
+        self.is_unsaved = true;
+    }
+
     fn note_change(&mut self) {
         let step = self.life.step().clone();
         if let Step::Connected { way } = step {

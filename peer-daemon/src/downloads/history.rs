@@ -85,7 +85,10 @@ fn read_change(row: &Row<'_>) -> rusqlite::Result<Option<Change>> {
 mod tests {
     use super::*;
     use crate::{
-        downloads::{life::Life, store::tests::record},
+        downloads::{
+            life::Life,
+            store::tests::{record, save},
+        },
         state::State,
     };
 
@@ -103,7 +106,7 @@ mod tests {
         };
         for hundred in 0..3 {
             let changes = (hundred * 100..hundred * 100 + 100).map(change).collect();
-            store.save(&[super::super::store::Record { changes, ..record(1, Life::begin(start)) }]).unwrap();
+            save(&store, vec![super::super::store::Record { changes, ..record(1, Life::begin(start)) }]);
         }
         let kept = store.changes(id).unwrap();
         assert_eq!(kept.len(), CHANGES_KEPT as usize);

@@ -43,6 +43,7 @@ mod receive;
 mod recorder;
 mod requesting;
 mod revive;
+mod saving;
 mod sessions;
 mod setback;
 mod silence;
@@ -65,7 +66,6 @@ use protocol::{Conflict, IntroductionId, Username, control::Download, introducti
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::warn;
 
 use self::{
     batch::Item,
@@ -220,11 +220,10 @@ impl Downloads {
             };
             sources.into_iter().map(add).collect()
         };
-        self.save().await?;
-        self.note_change();
         for username in usernames {
             self.ask(username);
         }
+        self.follow_up(None).await?;
         added
     }
 
@@ -310,23 +309,6 @@ impl Downloads {
         }
     }
 
-    /// Saves what the tasks change, until the daemon ends.
-    async fn save_changes(self) {
-        let mut changes = self.shared.changes.subscribe();
-        loop {
-            let is_last = tokio::select! {
-                next = changes.changed() => next.is_err(),
-                () = self.shared.parts.token.cancelled() => true,
-            };
-            if let Err(error) = self.save().await {
-                warn!(%error, "downloads could not be saved");
-            }
-            if is_last {
-                return;
-            }
-        }
-    }
-
     /// After the daily change of identity, pending introductions go out with the new certificate: a dial-back
     /// is answered with the current one.
     async fn send_again_with_new_keys(self) {
@@ -338,16 +320,6 @@ impl Downloads {
             }
             self.shared.sessions.change_keys();
         }
-    }
-
-    async fn save(&self) -> Result<(), StateError> {
-        let _saving = self.shared.saving.lock().await;
-        let records = self.book().take_unsaved();
-        if records.is_empty() {
-            return Ok(());
-        }
-        let store = self.shared.store.clone();
-        self.shared.store.state().call(move |_| store.save(&records)).await
     }
 
     fn note_change(&self) {

@@ -63,6 +63,20 @@ pub(super) enum PartOf {
     File(DownloadId, usize),
 }
 
+/// What is to be saved.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    pub(super) records: Vec<Record>,
+    /// Downloads that are off the list.
+    pub(super) forgotten: Vec<DownloadId>,
+}
+
+impl Unsaved {
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.forgotten.is_empty()
+    }
+}
+
 /// What an earlier process had.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Loaded {
@@ -104,21 +118,18 @@ impl DownloadStore {
         })
     }
 
-    /// Saves records and their changes, all or none.
-    pub(super) fn save(&self, records: &[Record]) -> Result<(), StateError> {
+    /// Saves records and their changes, and forgets what is off the list: all or none.
+    pub(super) fn save(&self, unsaved: &Unsaved) -> Result<(), StateError> {
         self.state.with(|connection| {
             let transaction = connection.transaction()?;
-            for record in records {
+            for record in &unsaved.records {
                 save_record(&transaction, record)?;
+            }
+            for id in &unsaved.forgotten {
+                transaction.prepare_cached("DELETE FROM downloads WHERE id = ?1")?.execute([id])?;
             }
             transaction.commit()
         })
-    }
-
-    /// Forgets a download.
-    pub(super) fn remove(&self, id: DownloadId) -> Result<(), StateError> {
-        self.state
-            .with(|connection| connection.execute("DELETE FROM downloads WHERE id = ?1", [id]).map(drop))
     }
 
     /// Notes the partial file and the pieces in it that were synced.
@@ -309,6 +320,10 @@ pub(super) mod tests {
         }
     }
 
+    pub(in crate::downloads) fn save(store: &DownloadStore, records: Vec<Record>) {
+        store.save(&Unsaved { records, ..Unsaved::default() }).unwrap();
+    }
+
     fn life(step: Step) -> Life {
         let mut life = Life::begin(SystemTime::UNIX_EPOCH);
         life.take(SystemTime::UNIX_EPOCH, step);
@@ -326,9 +341,9 @@ pub(super) mod tests {
         };
         {
             let store = DownloadStore::new(State::open(dir.path()).unwrap());
-            store.save(&[record(1, life(Step::Paused)), record(7, life(Step::Asked))]).unwrap();
+            save(&store, vec![record(1, life(Step::Paused)), record(7, life(Step::Asked))]);
             store.save_remains(PartOf::Download(DownloadId(1)), &remains).unwrap();
-            store.remove(DownloadId(7)).unwrap();
+            store.save(&Unsaved { forgotten: vec![DownloadId(7)], ..Unsaved::default() }).unwrap();
         }
         let store = DownloadStore::new(State::open(dir.path()).unwrap());
         let records = vec![(record(1, life(Step::Paused)), Some(remains))];
@@ -339,11 +354,11 @@ pub(super) mod tests {
     fn saving_again_keeps_the_pieces() {
         let dir = tempfile::tempdir().unwrap();
         let store = DownloadStore::new(State::open(dir.path()).unwrap());
-        store.save(&[record(1, life(Step::Transferring))]).unwrap();
+        save(&store, vec![record(1, life(Step::Transferring))]);
         let part = SafeName::parse("p.part").unwrap();
         let remains = Remains { part, inode: 9, verified_bits: vec![1], boot_id: String::new() };
         store.save_remains(PartOf::Download(DownloadId(1)), &remains).unwrap();
-        store.save(&[record(1, life(Step::Asked))]).unwrap();
+        save(&store, vec![record(1, life(Step::Asked))]);
         let loaded = store.load().unwrap().records;
         assert_eq!(loaded, [(record(1, life(Step::Asked)), Some(remains.clone()))]);
         assert_eq!(store.remains(PartOf::Download(DownloadId(1))).unwrap(), Some(remains));

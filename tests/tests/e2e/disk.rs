@@ -153,3 +153,26 @@ async fn a_folder_that_may_not_be_written_is_waited_for() {
     allow(&folder, 0o755);
     arrives(pair, &download, 1).await;
 }
+
+/// The state is on the disk that is full, and so the daemon can't keep what is done about it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_makes_room_though_it_can_not_be_saved() {
+    let Some(disk) = SmallDisk::mount(LARGE_ENOUGH) else { return };
+    let on_disk = |bert: PeerBuilder| {
+        bert.downloading_to(&disk.downloads()).with_state_in(&disk.downloads().with_file_name("state"))
+    };
+    let mut pair = pair(66, on_disk).await;
+    let download = begin_and_wait_for_pieces(&pair.bert, 2).await;
+    disk.fill();
+    waits(&pair.bert, &download, Cause::NoSpace).await;
+    let _said_or_not = pair.bert.peerctl(&["cancel", &download.id]).await;
+    assert_eq!(pair.bert.downloaded_names(), [""; 0]);
+    let cancelled = pair.bert.downloads().await.remove(0);
+    assert_eq!(cancelled.state, DownloadState::Cancelled, "{cancelled:?}");
+
+    disk.make_room();
+    pair.bert = pair.bert.kill_and_start_again().await;
+    let kept = pair.bert.downloads().await.remove(0);
+    assert_eq!(kept.state, DownloadState::Cancelled, "it was forgotten: {kept:?}");
+    pair.stop().await;
+}

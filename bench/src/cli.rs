@@ -35,10 +35,10 @@ pub(crate) enum Command {
         /// Medians are told, and the lowest and highest beside them
         #[arg(long, default_value_t = 1)]
         runs: usize,
-        /// In each run; 8 are as many as a connection lives to hear
+        /// In each run
         #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
         searches: u32,
-        /// Seconds from search to search; connections live for 4 to 10 of them
+        /// Seconds from search to search; connections that carried content live for 4 to 10 of them
         #[arg(long, default_value = "5", value_parser = seconds)]
         interval: Duration,
     },

@@ -51,7 +51,7 @@ impl Column {
             Self::Bare => waves::measure(Bare::of(Server::bare(None).await?), peers, pace).await,
             Self::BareClosing => {
                 let server = Server::bare(Some(pace.connection())).await?;
-                waves::measure(Bare::of(server), peers, pace).await
+                waves::measure(Bare::closing(server), peers, pace).await
             }
             Self::Coordinator => {
                 let server = Server::coordinator(&pace.lifetimes()).await?;

@@ -1,13 +1,11 @@
 //! How often is searched, and for how long connections that carried content live by that.
 //!
-//! What a search costs has in it the connections that are closed because of earlier ones, and how many those are depends
-//! on how many searches a connection lives to hear. So both times go together: with a search every 5 s, connections end
-//! after 20 to 50 s, as the coordinator ends them unless it is told otherwise; with one every 2 s, after 8 to 20 s, and
-//! a search costs the same then.
+//! Both times go together, so that a measurement with a search every 1.5 s has as many connections that end to a search
+//! as one with a search every 5 s: connections that carried content end after 20 to 50 s then, as the coordinator ends
+//! them unless it is told otherwise.
 //!
-//! All connections begin within a moment here, and none of them ends before 4 intervals or after 10 (and wait for the
-//! answer that they end with). Searches that are counted begin after 2.5 intervals, so that 8 of them see each
-//! connection end about once: as many ends a search as there are when connections are of all ages.
+//! All connections begin within a moment here, with a claim of a name, and each ends once for that. The searches that
+//! count begin after it: what follows from a claim is told by itself, and not as a part of what a search costs.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -26,6 +24,11 @@ impl Pace {
     /// How long a connection that carried content lives.
     pub(crate) fn connection(self) -> RangeInclusive<Duration> {
         self.interval * 4..=self.interval * 10
+    }
+
+    /// By then each connection of the beginning has ended; the coordinator gives answers that end one some time more.
+    pub(crate) fn turnover(self) -> Duration {
+        self.interval * 11
     }
 
     /// The coordinator's configuration for it.

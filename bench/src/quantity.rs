@@ -17,6 +17,8 @@ pub(crate) enum Quantity {
     /// Of the simulated peers, who share the processors with the server.
     PeersProcessor,
     ConnectProcessor,
+    /// The connection that a name was claimed on ends once for it.
+    EndProcessor,
     Connects,
     ConnectTraffic,
     IdleProcessor,
@@ -28,13 +30,14 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Memory,
         Self::MemoryAfterwards,
         Self::ReachedAll,
         Self::SearchProcessor,
         Self::PeersProcessor,
         Self::ConnectProcessor,
+        Self::EndProcessor,
         Self::Connects,
         Self::ConnectTraffic,
         Self::IdleProcessor,
@@ -53,6 +56,7 @@ impl Quantity {
             Self::SearchProcessor => "processor time a peer and search",
             Self::PeersProcessor => "the simulated peers' own, for the same",
             Self::ConnectProcessor => "processor time a connect",
+            Self::EndProcessor => "and of that connection's end, with another in its place",
             Self::Connects => "connects a second",
             Self::ConnectTraffic => "traffic a connect",
             Self::IdleProcessor => "processor time of all idle peers in a second",
@@ -71,6 +75,7 @@ impl Quantity {
             Self::SearchProcessor
             | Self::PeersProcessor
             | Self::ConnectProcessor
+            | Self::EndProcessor
             | Self::SustainedProcessor => " µs",
             Self::Connects | Self::SustainedRate | Self::SustainedLost => "",
         }

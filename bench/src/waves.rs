@@ -43,6 +43,15 @@ async fn look(relay: &mut impl Relay, peers: usize, pace: Pace, local: &LocalSet
     let idle = relay.server().cpu()?.saturating_sub(processor_before);
     figures.insert(Quantity::IdleProcessor, in_milliseconds(idle) / pace.idle().as_secs_f64());
 
+    // What follows from a search is looked at when nothing follows from the connects any more.
+    if relay.ends_connections() {
+        let processor_before = relay.server().cpu()?;
+        tokio::time::sleep(pace.turnover().saturating_sub(start.elapsed())).await;
+        relay.settled().await?;
+        let processor = relay.server().cpu()?.saturating_sub(processor_before);
+        figures.insert(Quantity::EndProcessor, microseconds_each(processor, peers));
+    }
+
     let (processor_before, own_before) = (relay.server().cpu()?, cpu(id())?);
     let mut reached = Duration::ZERO;
     for _ in 0..pace.searches {

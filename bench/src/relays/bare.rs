@@ -17,6 +17,7 @@ use crate::{
 
 pub(crate) struct Bare {
     server: Server,
+    ends_connections: bool,
     heard: Rc<Heard>,
     peers: usize,
     messages: usize,
@@ -24,7 +25,12 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn of(server: Server) -> Self {
-        Self { server, heard: Rc::default(), peers: 0, messages: 0 }
+        Self { server, ends_connections: false, heard: Rc::default(), peers: 0, messages: 0 }
+    }
+
+    /// Of a server whose connections end when they are so old.
+    pub(crate) fn closing(server: Server) -> Self {
+        Self { ends_connections: true, ..Self::of(server) }
     }
 }
 
@@ -38,6 +44,10 @@ impl Relay for Bare {
         let peers = (1..=count).map(|number| Peer::new(number, self.server.address)).collect();
         crowd::poll_bare(peers, local, &self.heard);
         self.settled().await
+    }
+
+    fn ends_connections(&self) -> bool {
+        self.ends_connections
     }
 
     async fn search(&mut self) -> Result<Duration> {

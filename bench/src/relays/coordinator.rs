@@ -42,6 +42,10 @@ impl Relay for Ours {
         self.settled().await
     }
 
+    fn ends_connections(&self) -> bool {
+        true
+    }
+
     async fn search(&mut self) -> Result<Duration> {
         // Somebody who is not of the crowd; a new one each time, because who does not poll lapses.
         self.searches += 1;

@@ -19,6 +19,9 @@ pub(crate) trait Relay {
     /// Brings so many in; done when all of them are there and nothing is on its way any more.
     async fn gather(&mut self, count: usize, local: &LocalSet) -> Result<()>;
 
+    /// Whether connections end because of what they carried, or because of their age.
+    fn ends_connections(&self) -> bool;
+
     /// Has one search reach all, and tells how long it took from the call to the last peer.
     async fn search(&mut self) -> Result<Duration>;
 

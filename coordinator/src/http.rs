@@ -1,7 +1,13 @@
 //! The HTTP server for peers. It is put together as actix-web's own is, but over streams of ours, for
 //! [`bypass`](crate::bypass).
 
-use std::{fmt, future::ready, io, net::SocketAddr, time::Duration};
+use std::{
+    fmt,
+    future::ready,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use actix_http::{HttpService, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
@@ -41,7 +47,7 @@ struct Setup {
     limits: Limits,
     lifetimes: Lifetimes,
     open: Gauge,
-    start: std::time::Instant,
+    start: Instant,
     shutdown: GracefulShutdownSignal,
 }
 

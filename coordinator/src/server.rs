@@ -9,7 +9,10 @@
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
-    os::unix::net::{UnixListener, UnixStream},
+    os::{
+        fd::AsFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -189,7 +192,7 @@ fn bind_main(
             Ok((server, Listen::Tcp(bound), None))
         }
         Listen::Unix(path) => {
-            let listener = bind_unix(path, config.listen_mode).map_err(failed)?;
+            let listener = bind_unix(path, config.listen_mode, config.limits.backlog).map_err(failed)?;
             let server = http::serve(app, config, vec![Listener::Unix(listener)]).map_err(failed)?;
             Ok((server, config.listen.clone(), Some(path.clone())))
         }
@@ -223,13 +226,17 @@ fn bind_ops(app: &web::Data<App>, place: OpsPlace) -> Result<(dev::Server, Socke
 
 fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
-    // To listen again changes how many may wait to be accepted.
-    rustix::net::listen(&listener, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    set_backlog(&listener, backlog)?;
     Ok(listener)
 }
 
+/// To listen again changes how many may wait to be accepted.
+fn set_backlog(listener: impl AsFd, backlog: u32) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
+}
+
 /// Binds a Unix socket. One that nobody answers on is left over from a crash and is replaced.
-fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<UnixListener> {
+fn bind_unix(path: &Path, mode: SocketMode, backlog: u32) -> io::Result<UnixListener> {
     // The umask gives the file its mode from its first instant; changing it afterwards would leave a gap.
     let bind = || {
         let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode.bits()));
@@ -237,16 +244,18 @@ fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<UnixListener> {
         rustix::process::umask(before);
         bound
     };
-    match bind() {
+    let listener = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
             Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path)?;
-                bind()
+                bind()?
             }
-            _ => Err(error),
+            _ => return Err(error),
         },
-        outcome => outcome,
-    }
+        outcome => outcome?,
+    };
+    set_backlog(&listener, backlog)?;
+    Ok(listener)
 }
 
 fn bind_error(listen: &Listen, option: &'static str, source: io::Error) -> BindError {

@@ -6,7 +6,7 @@ use protocol::{FolderSummary, control::Origin, folder::Listing, link::Link, sear
 use tokio_util::sync::CancellationToken;
 
 use super::{Shelf, id, long};
-use crate::library::{NoLink, OpenError};
+use crate::library::{NoLink, OpenError, shares};
 
 impl Shelf {
     /// With all of its folders offered as a whole.
@@ -152,6 +152,9 @@ async fn a_share_that_is_taken_out_is_offered_by_its_files_only_when_it_comes_ba
     assert!(shelf.folder_named("more").is_some());
     shelf.library().remove_share(&more).unwrap();
     assert_eq!(shelf.folder_named("more"), None);
+    let configured = [(more.clone(), Origin::File)];
+    let at_next_start = shares::at_start(&shelf.library().shared.state, &configured).unwrap();
+    assert!(!at_next_start[0].is_whole, "nor where the configuration has it by then");
     shelf.library().add_share(&more, None).unwrap();
     shelf.settled().await;
     assert_eq!(shelf.folder_named("more"), None);

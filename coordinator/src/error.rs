@@ -13,8 +13,8 @@ use actix_web::{
 use protocol::{Code, Problem, match_rule::QueryError, username::UsernameError};
 
 use crate::domain::{
-    PollError,
     introductions::{IntroduceError, IntroductionOver},
+    polls::PollError,
     searches::{SearchError, SearchOver},
     sessions::ClaimError,
 };

@@ -27,9 +27,10 @@ use super::{Caller, Exchange};
 use crate::{
     clock,
     domain::{
-        Counts, Domain, Introduction, PollError, Rules,
+        Counts, Domain, Introduction, Rules,
         batch::{Batch, Cursor},
         introductions::{IntroduceError, IntroductionOver},
+        polls::PollError,
         searches::{self, SearchError, SearchOver},
         sessions::{Claim, ClaimError, HashedName, Nobody, PollTicket, SessionId},
     },

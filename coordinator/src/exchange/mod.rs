@@ -16,9 +16,10 @@ use protocol::{
 };
 
 use crate::domain::{
-    Counts, Introduction, PollError,
+    Counts, Introduction,
     batch::{Batch, Cursor},
     introductions::{IntroduceError, IntroductionOver},
+    polls::PollError,
     searches::{SearchError, SearchOver},
     sessions::{Claim, ClaimError, HashedName, LineageHash, SessionId},
 };

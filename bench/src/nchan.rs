@@ -4,13 +4,10 @@
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use anyhow::Result;
-use hearsay_tests::{
-    process::Program,
-    proxy::free_address,
-    wait::{PATIENCE, until},
-};
+use hearsay_tests::{process::Program, proxy::free_address};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+
+use crate::server::until_listening;
 
 /// Where Debian's package puts it.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
@@ -26,11 +23,7 @@ pub(crate) async fn start(folder: &TempDir) -> Result<(Program, SocketAddr)> {
     fs::write(&file, configuration(listen))?;
     let mut command = Command::new("nginx");
     let mut program = Program::start("nginx", command.arg("-p").arg(own).arg("-c").arg(&file), own);
-    until("nchan is ready", PATIENCE, async || {
-        program.assert_running();
-        TcpStream::connect(listen).await.ok()
-    })
-    .await;
+    until_listening(&mut program, listen).await;
     Ok((program, listen))
 }
 

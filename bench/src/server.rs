@@ -9,6 +9,7 @@ use hearsay_tests::{
     wait::{PATIENCE, until},
 };
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::{client::Connection, clock, measure, nchan, peer, uhub};
 
@@ -124,4 +125,13 @@ impl Server {
         let stopped: Stopped = coordinator.stop_for_a_while().await;
         Self::of(stopped.start_again().await)
     }
+}
+
+/// Waits until a program that says nothing of it can be connected to.
+pub(crate) async fn until_listening(program: &mut Program, listen: SocketAddr) {
+    until("it listens", PATIENCE, async || {
+        program.assert_running();
+        TcpStream::connect(listen).await.ok()
+    })
+    .await;
 }

@@ -4,13 +4,10 @@
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use anyhow::Result;
-use hearsay_tests::{
-    process::Program,
-    proxy::free_address,
-    wait::{PATIENCE, until},
-};
+use hearsay_tests::{process::Program, proxy::free_address};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+
+use crate::server::until_listening;
 
 /// Where Debian's package puts it.
 const PROGRAM: &str = "/usr/bin/uhub";
@@ -27,11 +24,7 @@ pub(crate) async fn start(folder: &TempDir) -> Result<(Program, SocketAddr)> {
     let file = own.join("uhub.conf");
     fs::write(&file, configuration(listen))?;
     let mut program = Program::start("uhub", Command::new(PROGRAM).arg("-c").arg(&file), own);
-    until("uhub is ready", PATIENCE, async || {
-        program.assert_running();
-        TcpStream::connect(listen).await.ok()
-    })
-    .await;
+    until_listening(&mut program, listen).await;
     Ok((program, listen))
 }
 

@@ -2,11 +2,13 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Once, PoisonError, RwLock},
+    sync::{Arc, Once},
     time::SystemTime,
 };
 
-use actix_web::{HttpRequest, http::header::HeaderValue};
+use actix_web::{HttpRequest, http::header::HeaderValue, web};
+use arc_swap::{ArcSwap, Guard};
+use protocol::Code;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
 
 pub(crate) struct App {
     /// In force until the next reload: a call reads it once.
-    config: RwLock<Arc<Config>>,
+    config: ArcSwap<Config>,
     /// Whether the operator was told that a header was passed over.
     pub(crate) told_of_passed_over: Once,
     pub(crate) keys: Keys,
@@ -38,6 +40,11 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// What the handlers of this call share.
+    pub(crate) fn of(request: &HttpRequest) -> Result<&Self, ApiError> {
+        request.app_data::<web::Data<Self>>().map(web::Data::get_ref).ok_or(ApiError::new(Code::Internal))
+    }
+
     pub(crate) fn new(config: Config, keys: Keys, exchange: SharedExchange) -> Self {
         Self {
             told_of_passed_over: Once::new(),
@@ -47,16 +54,17 @@ impl App {
             metrics: Metrics::new(),
             started: seal::whole_seconds(clock::wall()),
             draining: CancellationToken::new(),
-            config: RwLock::new(Arc::new(config)),
+            config: ArcSwap::from_pointee(config),
         }
     }
 
-    pub(crate) fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    /// Not to be kept while a call waits.
+    pub(crate) fn config(&self) -> Guard<Arc<Config>> {
+        self.config.load()
     }
 
     pub(crate) fn replace_config(&self, config: Config) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.config.store(Arc::new(config));
     }
 
     /// Refuses what a session, or all sessions of its address, do too often.

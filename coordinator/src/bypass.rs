@@ -23,11 +23,15 @@ use std::{
 use actix_web::{
     HttpResponse,
     body::{BodySize, MessageBody},
-    http::{StatusCode, header::ContentType},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HeaderValue},
+    },
     web::Bytes,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Stands for a body. It is in no head and in no JSON text, which writes control characters as escapes.
 const SLOT: u8 = 0;
 
@@ -41,7 +45,7 @@ impl Outbox {
     pub(crate) fn answer(&self, json: String) -> HttpResponse {
         let content = Bytes::from(json);
         let mut response = HttpResponse::build(StatusCode::OK);
-        response.content_type(ContentType::json()).no_chunking(content.len() as u64);
+        response.insert_header((CONTENT_TYPE, JSON)).no_chunking(content.len() as u64);
         response.body(Slot { outbox: self.clone(), content: Some(content) })
     }
 }

@@ -6,7 +6,7 @@ use std::{
     ops::Deref,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use protocol::{Code, Username};
 
@@ -51,7 +51,7 @@ impl FromRequest for Authenticated {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        async move { authenticate(app(&request)?, &request).await.map(Self) }.boxed_local()
+        async move { authenticate(App::of(&request)?, &request).await.map(Self) }.boxed_local()
     }
 }
 
@@ -62,17 +62,13 @@ impl FromRequest for Named {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         async move {
-            let app = app(&request)?;
+            let app = App::of(&request)?;
             let caller = authenticate(app, &request).await?;
             let username = held_name(app, &request, caller).ok_or(ApiError::new(Code::NameTokenInvalid))?;
             Ok(Self { caller, username })
         }
         .boxed_local()
     }
-}
-
-fn app(request: &HttpRequest) -> Result<&App, ApiError> {
-    request.app_data::<web::Data<App>>().map(web::Data::get_ref).ok_or(ApiError::new(Code::Internal))
 }
 
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {

@@ -6,7 +6,7 @@
 //! with the connection, and the head goes on with copies of the two that describe the body.
 
 use actix_web::{
-    dev::ServiceRequest,
+    HttpRequest,
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use protocol::{SessionToken, paths::NAME_HEADER};
@@ -24,11 +24,12 @@ const NAME: HeaderName = HeaderName::from_static(NAME_HEADER);
 /// All that is read after this.
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-pub(crate) fn take_over(request: &mut ServiceRequest, app: &App, config: &Config) {
+/// Keeps for the call what its headers say, and returns those that are to take their place.
+pub(crate) fn take_over(request: &HttpRequest, app: &App, config: &Config) -> HeaderMap {
     let headers = request.headers();
     let of_call = CallHeaders {
         session: bearer_token(headers).as_ref().map(session_id),
-        observed: app.observe(request.request(), config),
+        observed: app.observe(request, config),
         name_token: name_token(headers),
     };
     let mut kept = HeaderMap::new();
@@ -41,7 +42,7 @@ pub(crate) fn take_over(request: &mut ServiceRequest, app: &App, config: &Config
     if let Some(mark) = request.conn_data::<ConnectionMark>() {
         mark.begin_call(of_call);
     }
-    request.head_mut().headers = kept;
+    kept
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<SessionToken> {

@@ -6,6 +6,7 @@ use std::{
     future::ready,
     io,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -89,8 +90,11 @@ impl Setup {
     ) -> impl ServiceFactory<S, Config = (), Response = (), Error = DispatchError, InitError: fmt::Debug> + use<S>
     {
         let Self { app, limits, lifetimes, open, start, shutdown } = self.clone();
+        let line = app.exchange.line();
+        actix_web::rt::spawn(Arc::clone(&line).relay());
         let calls = ActixApp::new()
             .app_data(app)
+            .app_data(line)
             .wrap(middleware::from_fn(routes::around_calls))
             .configure(|service| routes::configure(service, &limits))
             .into_factory()

@@ -90,30 +90,14 @@ pub(crate) async fn around_calls(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let app = request.app_data::<web::Data<App>>().cloned();
-    let state = app.as_ref().map(|app| (app, app.config()));
     let may_carry_content = may_carry_content(request.method());
-    if let Some((app, config)) = &state {
-        head::take_over(&mut request, app, config);
-        if may_carry_content {
-            mark_connection(request.request(), &config.lifetimes);
-        }
-    }
-    let draining = state.as_ref().filter(|(app, _)| app.draining.is_cancelled());
-    // Ending a session is the one call that makes less work for later.
-    let mut response = match draining {
-        Some((_, config)) if request.method() != Method::DELETE => {
-            let wait = jitter(config.lifetimes.drain_spread);
-            let error = ApiError::new(Code::Draining).after(wait);
-            request.into_response(error.error_response()).map_into_right_body()
-        }
-        _ => next.call(request).await?.map_into_left_body(),
+    let mut response = match begin(&mut request, may_carry_content) {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(refused) => request.into_response(refused.error_response()).map_into_right_body(),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some((app, _)) = &state
-        && response.status() == StatusCode::TOO_MANY_REQUESTS
-    {
-        app.metrics.refused();
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        App::of(response.request())?.metrics.refused();
     }
     // A poll hands on what lies in mailboxes and copies none of it to the stack.
     if may_carry_content {
@@ -125,6 +109,23 @@ pub(crate) async fn around_calls(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// Takes the call's headers over, and refuses it if the server ends.
+fn begin(request: &mut ServiceRequest, may_carry_content: bool) -> Result<(), ApiError> {
+    let app = App::of(request.request())?;
+    let config = app.config();
+    let is_draining = app.draining.is_cancelled();
+    let kept = head::take_over(request.request(), app, &config);
+    request.head_mut().headers = kept;
+    if may_carry_content {
+        mark_connection(request.request(), &config.lifetimes);
+    }
+    // Ending a session is the one call that makes less work for later.
+    if is_draining && request.method() != Method::DELETE {
+        return Err(ApiError::new(Code::Draining).after(jitter(config.lifetimes.drain_spread)));
+    }
+    Ok(())
 }
 
 /// Whether a request of this method brings anything that is to be forgotten. Of the answers only those to polls

@@ -20,6 +20,7 @@ use hmac::{Hmac, Mac as _};
 use protocol::{SessionToken, Username, session::NameToken};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use siphasher::sip128::SipHasher24;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -158,17 +159,17 @@ pub(crate) fn hash_lineage(lineage: &Lineage) -> LineageHash {
 }
 
 /// Hashes addresses under a key of its own, which nobody knows and which is soon forgotten.
-pub(crate) struct AddressHasher(Hmac<Sha256>);
+pub(crate) struct AddressHasher(SipHasher24);
 
 impl AddressHasher {
     pub(crate) fn random() -> Self {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        let mut key = Zeroizing::new([0; 16]);
         rand::fill(&mut *key);
-        Self(hmac_with(&key))
+        Self(SipHasher24::new_with_key(&key))
     }
 
     pub(crate) fn hash(&self, address: &[u8]) -> [u8; 16] {
-        half(hash(&self.0, &[address]))
+        self.0.hash(address).as_bytes()
     }
 }
 

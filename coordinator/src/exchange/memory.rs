@@ -7,7 +7,7 @@ use std::{
     future::{Future as _, poll_fn},
     pin::pin,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::{self, Waker},
@@ -23,7 +23,7 @@ use protocol::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Exchange};
+use super::{Caller, Exchange, line::Line};
 use crate::{
     clock,
     domain::{
@@ -46,8 +46,8 @@ pub(crate) struct MemoryExchange {
     state: Mutex<Domain>,
     /// The domain has noted whom to wake.
     rung: Notify,
-    /// There is a new search for everyone.
-    new_search: Notify,
+    /// Where those listen who are to hear of a new search: everyone.
+    lines: Mutex<Vec<Weak<Line>>>,
     /// The server ends.
     parks_nobody: AtomicBool,
 }
@@ -60,7 +60,7 @@ impl MemoryExchange {
         Self {
             state: Mutex::new(domain),
             rung: Notify::new(),
-            new_search: Notify::new(),
+            lines: Mutex::default(),
             parks_nobody: AtomicBool::new(false),
         }
     }
@@ -100,7 +100,7 @@ impl MemoryExchange {
                 }
                 () = wave => {
                     wave_due = None;
-                    self.new_search.notify_waiters();
+                    self.ring_everyone();
                     next_wave = clock::now() + WAVE_INTERVAL;
                 }
             }
@@ -140,8 +140,13 @@ impl MemoryExchange {
         self.with(|domain, _| domain.change_rules(rules));
     }
 
-    fn poll(&self, session: SessionId, cursor: Option<Cursor>) -> Poll<'_> {
-        Poll { exchange: self, session, cursor, ticket: None }
+    fn ring_everyone(&self) {
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|line| line.ring());
     }
 }
 
@@ -155,20 +160,19 @@ struct Poll<'a> {
 }
 
 impl Poll<'_> {
-    async fn wait(mut self, until: Instant) -> Result<Option<Batch>, PollError> {
-        let exchange = self.exchange;
+    async fn wait(mut self, line: &Line, until: Instant) -> Result<Option<Batch>, PollError> {
         let mut deadline = pin!(tokio::time::sleep_until(until.into()));
-        let mut new_search = pin!(exchange.new_search.notified());
+        let mut new_search = pin!(line.heard());
         poll_fn(|context| {
             // Listening begins before the look, so that nothing that comes in between is missed.
             while new_search.as_mut().poll(context).is_ready() {
-                new_search.set(exchange.new_search.notified());
+                new_search.set(line.heard());
             }
             match self.look(context.waker()) {
                 Ok(None) => {}
                 heard => return task::Poll::Ready(heard),
             }
-            if exchange.parks_nobody.load(Ordering::Acquire) {
+            if self.exchange.parks_nobody.load(Ordering::Acquire) {
                 return task::Poll::Ready(Ok(None));
             }
             deadline.as_mut().poll(context).map(|()| Ok(None))
@@ -228,18 +232,27 @@ impl Exchange for MemoryExchange {
         async move { self.with(|domain, _| domain.release(caller.session)) }.boxed()
     }
 
-    fn wait(
-        &self,
+    fn line(&self) -> Arc<Line> {
+        let line = Arc::default();
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|known| known.strong_count() > 0);
+        lines.push(Arc::downgrade(&line));
+        line
+    }
+
+    fn wait<'a>(
+        &'a self,
+        line: &'a Line,
         session: SessionId,
         cursor: Option<Cursor>,
         until: Instant,
-    ) -> BoxFuture<'_, Result<Option<Batch>, PollError>> {
-        self.poll(session, cursor).wait(until).boxed()
+    ) -> BoxFuture<'a, Result<Option<Batch>, PollError>> {
+        Poll { exchange: self, session, cursor, ticket: None }.wait(line, until).boxed()
     }
 
     fn end_waits(&self) {
         self.parks_nobody.store(true, Ordering::Release);
-        self.new_search.notify_waiters();
+        self.ring_everyone();
     }
 
     fn open_search(

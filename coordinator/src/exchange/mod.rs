@@ -4,6 +4,7 @@
 //! process: an implementation may speak to others. What crosses it are keyed hashes instead of names, except
 //! where an event carries a name to a peer.
 
+pub(crate) mod line;
 pub(crate) mod memory;
 
 use std::{sync::Arc, time::Instant};
@@ -15,6 +16,7 @@ use protocol::{
     search::{AnswerRequest, Subject},
 };
 
+use self::line::Line;
 use crate::domain::{
     Counts, Introduction,
     batch::{Batch, Cursor},
@@ -42,14 +44,18 @@ pub(crate) trait Exchange: Send + Sync {
     /// Ends a session.
     fn release(&self, caller: Caller) -> BoxFuture<'_, ()>;
 
+    /// The line of one worker: its relay runs on the worker's thread, and its polls listen there.
+    fn line(&self) -> Arc<Line>;
+
     /// Waits for events: those that are not acknowledged, at once when there are any; `None` when there are
     /// none until `until`. Takes nothing out but what the cursor acknowledges. May be dropped at any time.
-    fn wait(
-        &self,
+    fn wait<'a>(
+        &'a self,
+        line: &'a Line,
         session: SessionId,
         cursor: Option<Cursor>,
         until: Instant,
-    ) -> BoxFuture<'_, Result<Option<Batch>, PollError>>;
+    ) -> BoxFuture<'a, Result<Option<Batch>, PollError>>;
 
     /// Ends all waits without events, and lets none begin.
     fn end_waits(&self);

@@ -3,7 +3,10 @@
 //! Its handler may be dropped while it waits, or go on after its client is gone, so it takes nothing out: the
 //! next poll's cursor does.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header::RETRY_AFTER, web};
 use protocol::Code;
@@ -16,6 +19,7 @@ use crate::{
     config::Lifetimes,
     connection::ConnectionMark,
     error::{ApiError, jitter, retry_after_value},
+    exchange::line::Line,
 };
 
 /// Peers take a 204 that comes sooner for a poll that was cut short, and hold back the next one.
@@ -30,11 +34,12 @@ pub(crate) struct PollQuery {
 }
 
 pub(crate) async fn poll(
-    app: web::Data<App>,
     request: HttpRequest,
     bearer: Bearer,
     query: web::Query<PollQuery>,
 ) -> Result<HttpResponse, ApiError> {
+    let app = App::of(&request)?;
+    let line = request.app_data::<Arc<Line>>().ok_or(ApiError::new(Code::Internal))?;
     let Lifetimes { wait: wait_default, wait_max, drain_spread, .. } = app.config().lifetimes;
     let PollQuery { cursor, wait } = query.into_inner();
     let cursor = cursor.as_deref().map(str::parse).transpose();
@@ -44,7 +49,7 @@ pub(crate) async fn poll(
     app.limiter.poll(client_address(&request), now).map_err(ApiError::rate_limited)?;
     let until = parked_until(&request, wait, now);
 
-    let heard = app.exchange.wait(bearer.session, cursor, until).await?;
+    let heard = app.exchange.wait(line, bearer.session, cursor, until).await?;
     Ok(match heard {
         Some(batch) => {
             app.metrics.batch();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use protocol::{Code, Event, EventBatch};
 use serde_json::json;
 
@@ -72,6 +73,27 @@ async fn a_parked_poll_wakes_for_a_search_and_for_mail() {
         alice.introduce("bobby").await
     });
     assert!(matches!(event, Event::Introduction { id, .. } if id == introduction));
+    assert!(started.elapsed() < Duration::from_secs(5), "they were woken, not timed out");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_parked_polls_of_all_workers_wake_for_a_search() {
+    let app = TestApp::start();
+    let alice = app.connect("alice").await;
+    // Each over a connection of its own, and connections go to workers in turns.
+    let mut others = Vec::new();
+    for number in 0..6 {
+        others.push(app.connect(&format!("peer{number}-of-six")).await);
+    }
+    let started = Instant::now();
+    let (heard, search) = tokio::join!(join_all(others.iter_mut().map(|other| other.event())), async {
+        app.until_parked(6).await;
+        alice.search("holiday").await
+    });
+    for event in heard {
+        assert!(matches!(event, Event::Search { id, .. } if id == search));
+    }
     assert!(started.elapsed() < Duration::from_secs(5), "they were woken, not timed out");
     app.stop().await;
 }

@@ -7,7 +7,7 @@ use protocol::{Code, Event, EventBatch};
 use serde_json::json;
 
 use crate::{
-    harness::{TestApp, expect, refused},
+    harness::{TestApp, TestPeer, expect, refused},
     observed::send,
 };
 
@@ -87,7 +87,7 @@ async fn the_parked_polls_of_all_workers_wake_for_a_search() {
         others.push(app.connect(&format!("peer{number}-of-six")).await);
     }
     let started = Instant::now();
-    let (heard, search) = tokio::join!(join_all(others.iter_mut().map(|other| other.event())), async {
+    let (heard, search) = tokio::join!(join_all(others.iter_mut().map(TestPeer::event)), async {
         app.until_parked(6).await;
         alice.search("holiday").await
     });

@@ -25,6 +25,12 @@ Examples:
   peerctl get 1
 
 ";
+/// For whoever types the name of the program to see what it is: all of its help is longer than a screen.
+const WELCOME: &str = "\
+All commands, and what they do:  peerctl --help
+About one of them:               peerctl COMMAND --help";
+/// Apart from the options of a verb, which are what its help is read for.
+const EVERYWHERE: &str = "Options of every command";
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found,
 5 conflict, 6 timed out, 7 coordinator or peer unreachable, 8 source changed,
@@ -36,19 +42,19 @@ Exit codes: 0 done, 1 other, 2 usage, 3 daemon not running, 4 not found,
 #[command(version, before_help = EXAMPLES, after_help = EXIT_CODES, propagate_version = false)]
 pub(crate) struct Cli {
     /// The daemon's control socket [default: hearsay/control.sock in $XDG_RUNTIME_DIR]
-    #[arg(long, global = true, env = "HEARSAY_SOCKET", value_name = "PATH", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "HEARSAY_SOCKET", value_name = "PATH", hide_env_values = true)]
     socket: Option<PathBuf>,
     /// What the two above come to.
     #[arg(skip)]
     pub(crate) whose: Whose,
     /// One of several daemons side by side, each with a state, a socket and a configuration file of its own
-    #[arg(long, global = true, env = "HEARSAY_PROFILE", value_name = "NAME", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "HEARSAY_PROFILE", value_name = "NAME", hide_env_values = true)]
     profile: Option<Profile>,
     /// Print one JSON document instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Print JSON documents, one a line: each result or change as it comes, else the one document
-    #[arg(long, global = true, conflicts_with = "json")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "json")]
     pub(crate) ndjson: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -58,6 +64,11 @@ impl Cli {
     /// Of this process; ends it where they are wrong.
     pub(crate) fn from_arguments() -> Self {
         Self::read(&Self::command().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What to say to somebody who says nothing.
+    pub(crate) fn welcome() -> Option<String> {
+        (std::env::args_os().len() <= 1).then(|| format!("{EXAMPLES}{WELCOME}"))
     }
 
     fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {

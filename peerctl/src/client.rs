@@ -20,7 +20,7 @@ use protocol::{
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{cli::SettingName, error::Error};
+use crate::{cli::SettingName, error::Error, hints::Hints};
 
 /// Time for an answer beyond what a call itself waits for: connecting asks a coordinator that may be slow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
@@ -57,10 +57,11 @@ pub(crate) enum Change {
 pub(crate) struct Client {
     http: reqwest::Client,
     socket: PathBuf,
+    hints: Hints,
 }
 
 impl Client {
-    pub(crate) fn new(socket: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn new(socket: PathBuf, hints: Hints) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .unix_socket(socket.clone())
             .no_proxy()
@@ -69,7 +70,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|error| Error::SocketUnusable { path: socket.clone(), reason: error.to_string() })?;
-        Ok(Self { http, socket })
+        Ok(Self { http, socket, hints })
     }
 
     pub(crate) fn socket(&self) -> &Path {
@@ -87,21 +88,23 @@ impl Client {
 
     pub(crate) async fn connect(&self, username: &str) -> Result<Reply<Status>, Error> {
         let body = ConnectionRequest { username: username.to_owned() };
-        read(self.send(Method::PUT, control::CONNECTION, Some(&body), Duration::ZERO).await?)
+        self.read(self.send(Method::PUT, control::CONNECTION, Some(&body), Duration::ZERO).await?)
     }
 
     pub(crate) async fn disconnect(&self) -> Result<Reply<Status>, Error> {
-        read(self.send(Method::DELETE, control::CONNECTION, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::DELETE, control::CONNECTION, None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn new_search(&self, query: String) -> Result<Reply<Search>, Error> {
-        read(self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?)
+        self.read(
+            self.send(Method::POST, control::SEARCHES, Some(&NewSearch { query }), Duration::ZERO).await?,
+        )
     }
 
     /// Asks all peers once more for what a search asked; it keeps its number.
     pub(crate) async fn search_again(&self, search: &str) -> Result<Reply<Search>, Error> {
         let route = control::SEARCH.replace("{search}", search);
-        read(self.send(Method::POST, &route, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::POST, &route, None::<&()>, Duration::ZERO).await?)
     }
 
     /// Answered once there are more than `known` results, the search is finished, or after `wait`.
@@ -116,7 +119,7 @@ impl Client {
     }
 
     pub(crate) async fn new_downloads(&self, wanted: &NewDownloads) -> Result<Reply<Downloads>, Error> {
-        read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::DOWNLOADS, Some(wanted), Duration::ZERO).await?)
     }
 
     pub(crate) async fn downloads(&self) -> Result<Reply<Downloads>, Error> {
@@ -142,7 +145,7 @@ impl Client {
             Change::Cancel => (Method::POST, control::DOWNLOAD_CANCEL),
             Change::Remove => (Method::DELETE, control::DOWNLOAD),
         };
-        read(self.send(method, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(method, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn uploads(&self) -> Result<Reply<Uploads>, Error> {
@@ -160,7 +163,7 @@ impl Client {
         is_accepted: bool,
     ) -> Result<Reply<IncomingRequests>, Error> {
         let route = if is_accepted { control::REQUEST_ACCEPT } else { control::REQUEST_DECLINE };
-        read(self.send(Method::POST, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::POST, &route.replace("{id}", id), None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn shares(&self) -> Result<Reply<Shares>, Error> {
@@ -168,21 +171,21 @@ impl Client {
     }
 
     pub(crate) async fn add_share(&self, share: NewShare) -> Result<Reply<Shares>, Error> {
-        read(self.send(Method::POST, control::SHARES, Some(&share), Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::SHARES, Some(&share), Duration::ZERO).await?)
     }
 
     pub(crate) async fn remove_share(&self, path: &str) -> Result<Reply<Shares>, Error> {
         let route = with_query(control::SHARES, "path", path)?;
-        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn rescan_shares(&self) -> Result<Reply<Shares>, Error> {
-        read(self.send(Method::POST, control::SHARES_RESCAN, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::SHARES_RESCAN, None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn preview_share(&self, path: String) -> Result<Reply<SharePreview>, Error> {
         let body = PathRequest { path };
-        read(self.send(Method::POST, control::SHARES_PREVIEW, Some(&body), Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::SHARES_PREVIEW, Some(&body), Duration::ZERO).await?)
     }
 
     pub(crate) async fn link(&self, path: &str) -> Result<Reply<FileLink>, Error> {
@@ -199,12 +202,12 @@ impl Client {
 
     pub(crate) async fn set(&self, name: &SettingName, value: String) -> Result<Reply<Configuration>, Error> {
         let route = control::SETTING.replace("{name}", name.as_str());
-        read(self.send(Method::PUT, &route, Some(&NewValue { value }), Duration::ZERO).await?)
+        self.read(self.send(Method::PUT, &route, Some(&NewValue { value }), Duration::ZERO).await?)
     }
 
     pub(crate) async fn unset(&self, name: &SettingName) -> Result<Reply<Configuration>, Error> {
         let route = control::SETTING.replace("{name}", name.as_str());
-        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
     pub(crate) async fn blocks(&self) -> Result<Reply<Blocks>, Error> {
@@ -213,17 +216,17 @@ impl Client {
 
     pub(crate) async fn block(&self, username: String) -> Result<Reply<Blocks>, Error> {
         let body = BlockRequest { username };
-        read(self.send(Method::POST, control::BLOCKS, Some(&body), Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::BLOCKS, Some(&body), Duration::ZERO).await?)
     }
 
     pub(crate) async fn unblock(&self, username: &str) -> Result<Reply<Blocks>, Error> {
         let route = with_query(control::BLOCKS, "username", username)?;
-        read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::DELETE, &route, None::<&()>, Duration::ZERO).await?)
     }
 
     /// A link to the web page, fresh.
     pub(crate) async fn gui_link(&self) -> Result<Reply<GuiLogin>, Error> {
-        read(self.send(Method::POST, control::GUI_LOGIN, None::<&()>, Duration::ZERO).await?)
+        self.read(self.send(Method::POST, control::GUI_LOGIN, None::<&()>, Duration::ZERO).await?)
     }
 
     /// Asks the daemon to end; it answers before it does.
@@ -232,7 +235,7 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, route: &str, wait: Duration) -> Result<Reply<T>, Error> {
-        read(self.send(Method::GET, route, None::<&()>, wait).await?)
+        self.read(self.send(Method::GET, route, None::<&()>, wait).await?)
     }
 
     /// The answer's body, if the daemon did as it was asked.
@@ -261,6 +264,20 @@ impl Client {
             Ok(problem) => Err(Error::Problem(problem)),
             Err(_) => Err(Error::Unreadable(format!("status {}", status.as_u16()))),
         }
+    }
+
+    /// What the daemon tells a person to type reaches that daemon.
+    fn read<T: DeserializeOwned>(&self, text: String) -> Result<Reply<T>, Error> {
+        let value = if self.hints.are_plain() {
+            serde_json::from_str(&text)
+        } else {
+            serde_json::from_str(&text).and_then(|mut document| {
+                self.hints.spell_in(&mut document);
+                serde_json::from_value(document)
+            })
+        };
+        let value = value.map_err(|error| Error::Unreadable(error.to_string()))?;
+        Ok(Reply { text, value })
     }
 
     async fn body(&self, mut response: reqwest::Response) -> Result<String, Error> {
@@ -307,11 +324,6 @@ fn with_query(route: &str, name: &str, value: &str) -> Result<String, Error> {
     let url = Url::parse_with_params(&format!("http://{}{route}", control::HOST), [(name, value)]);
     let url = url.map_err(|error| Error::Unreadable(error.to_string()))?;
     Ok(format!("{route}?{}", url.query().unwrap_or_default()))
-}
-
-fn read<T: DeserializeOwned>(text: String) -> Result<Reply<T>, Error> {
-    let value = serde_json::from_str(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
-    Ok(Reply { text, value })
 }
 
 /// The operating system's error at the bottom of an HTTP client's.

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     VersionsDiffer(String),
     #[error("{}", problem_sentence(.0))]
     Problem(Problem),
-    #[error("nothing found")]
+    #[error("nothing found; all words count, in any order: try fewer, or another spelling")]
     NothingFound,
     /// `held_by` where all that still run wait for the disk.
     #[error("timed out; to wait on: peerctl wait {}", ids.join(" "))]

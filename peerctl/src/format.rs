@@ -13,7 +13,12 @@ pub(crate) fn folder(name: &SafeName, files: u64) -> String {
 
 /// `1,000 files`.
 pub(crate) fn files(count: u64) -> String {
-    format!("{} {}", grouped(count), if count == 1 { "file" } else { "files" })
+    counted(count, "file", "files")
+}
+
+/// So many of a thing: `1 file`, `1,000 files`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// With a comma before each three digits.

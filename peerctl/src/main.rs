@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod error;
 mod format;
+mod hints;
 mod interrupt;
 mod launch;
 mod log;
@@ -29,17 +30,25 @@ mod width;
 
 use std::process::ExitCode;
 
-use crate::{cli::Cli, error::Error, output::Output};
+use crate::{
+    cli::Cli,
+    error::Error,
+    hints::Hints,
+    output::{Format, Output},
+};
 
 fn main() -> ExitCode {
+    if let Some(welcome) = Cli::welcome() {
+        Output::new(Format::Text, Hints::default()).note(&welcome);
+        return ExitCode::from(protocol::control::ExitCode::Usage as u8);
+    }
     let cli = Cli::from_arguments();
-    let output = Output::new(cli.format());
-    let whose = cli.whose.clone();
+    let output = Output::new(cli.format(), cli.whose.hints());
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if let Some(sentence) = error.sentence() {
-                output.note(&whose.with_flags(&sentence));
+                output.note(&sentence);
             }
             ExitCode::from(error.exit_status())
         }

@@ -6,7 +6,9 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
-use crate::{error::Error, table::Table};
+use dialoguer::console::Term;
+
+use crate::{error::Error, hints::Hints, table::Table, width::wrap};
 
 /// What the caller reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +22,14 @@ pub(crate) enum Format {
 
 pub(crate) struct Output {
     format: Format,
+    hints: Hints,
     stdout: io::Stdout,
     stderr: io::Stderr,
 }
 
 impl Output {
-    pub(crate) fn new(format: Format) -> Self {
-        Self { format, stdout: io::stdout(), stderr: io::stderr() }
+    pub(crate) fn new(format: Format, hints: Hints) -> Self {
+        Self { format, hints, stdout: io::stdout(), stderr: io::stderr() }
     }
 
     /// Whether the caller wants documents instead of text.
@@ -37,6 +40,11 @@ impl Output {
     /// Whether the caller wants each document as soon as it is there.
     pub(crate) fn streams(&self) -> bool {
         self.format == Format::Documents
+    }
+
+    /// How the sentences in the daemon's documents are told: in a document for a program, as they are.
+    pub(crate) fn hints_in_documents(&self) -> Hints {
+        if self.json() { Hints::default() } else { self.hints.clone() }
     }
 
     /// Whether a person reads the data.
@@ -61,14 +69,15 @@ impl Output {
     }
 
     pub(crate) fn table(&self, table: &Table) -> Result<(), Error> {
-        let mut lines = table.lines(self.is_for_a_person());
+        let is_for_a_person = self.is_for_a_person();
+        let wrapped = is_for_a_person.then(|| table.wrapped(columns(&Term::stdout())));
+        let mut lines = wrapped.as_ref().unwrap_or(table).lines(is_for_a_person);
         lines.try_for_each(|line| self.bytes(format!("{line}\n").as_bytes()))
     }
 
-    /// A table with sentences in its last column.
+    /// A table with sentences of our own in its last column.
     pub(crate) fn sentences(&self, table: Table) -> Result<(), Error> {
-        let columns = usize::from(dialoguer::console::Term::stdout().size().1);
-        self.table(&if self.is_for_a_person() { table.wrapped(columns) } else { table })
+        self.table(&table.spelled(&self.hints))
     }
 
     /// Data in another format.
@@ -82,11 +91,19 @@ impl Output {
 
     /// Something to know that is not data. Whether it can be said changes nothing.
     pub(crate) fn note(&self, text: &str) {
+        let columns = self.stderr.is_terminal().then(|| columns(&Term::stderr()));
         let mut stderr = self.stderr.lock();
-        for line in text.lines() {
-            let _ = writeln!(stderr, "{}", printable(line));
+        for line in self.hints.spell(text).lines().map(printable) {
+            let lines = columns.map_or_else(|| vec![line.to_string()], |columns| wrap(&line, columns));
+            for line in lines {
+                let _ = writeln!(stderr, "{line}");
+            }
         }
     }
+}
+
+fn columns(terminal: &Term) -> usize {
+    usize::from(terminal.size().1)
 }
 
 /// The text without what moves a cursor, or shows text in another order than it is in.

@@ -3,14 +3,15 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
+    hints::Hints,
     output::printable,
-    width::{fit, wrap},
+    width::{fit, fold},
 };
 
 /// Space between two columns.
 const GAP: &str = "  ";
-/// In a column that is narrower, a sentence would be a word a line: then the terminal may break it.
-const SENTENCE_COLUMNS_MIN: usize = 20;
+/// In a last column that is narrower, a sentence would be a word a line.
+const LAST_COLUMNS_MIN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -18,8 +19,8 @@ pub(crate) enum Align {
     Right,
 }
 
-/// The last column is never padded: names go there, so that a name written from right to left, or wider than
-/// the terminal, disturbs no other column.
+/// The last column is never padded: names and sentences go there, so that a name written from right to left, or what
+/// is wider than the terminal, disturbs no other column.
 #[derive(Debug)]
 pub(crate) struct Table {
     alignments: Vec<Align>,
@@ -50,26 +51,33 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
     }
 
-    /// With sentences in its last column, which go on below themselves where a terminal has so many columns. (Names
-    /// stay whole: they are copied.)
-    pub(crate) fn wrapped(self, columns: usize) -> Self {
+    /// Sentences in the last column, with the commands in them as this person has to type them.
+    pub(crate) fn spelled(mut self, hints: &Hints) -> Self {
+        for sentence in self.rows.iter_mut().filter_map(|row| row.last_mut()) {
+            *sentence = hints.spell(sentence).into_owned();
+        }
+        self
+    }
+
+    /// For a terminal of so many columns: what is too long for the last column goes on below itself.
+    pub(crate) fn wrapped(&self, columns: usize) -> Self {
         let widths = self.widths();
         let before: usize = widths.iter().rev().skip(1).map(|width| width + GAP.width()).sum();
-        let Some(room) = columns.checked_sub(before).filter(|room| *room >= SENTENCE_COLUMNS_MIN) else {
-            return self;
-        };
+        // Where the column would be narrower, the terminal may break the lines.
+        let room = columns.saturating_sub(before);
+        let room = if room < LAST_COLUMNS_MIN { usize::MAX } else { room };
         let mut rows = Vec::with_capacity(self.rows.len());
-        for mut row in self.rows {
-            let sentence = row.pop().unwrap_or_default();
-            let blank = vec![String::new(); row.len()];
-            let mut first = Some(row);
-            for line in wrap(&sentence, room) {
-                let mut begun = first.take().unwrap_or_else(|| blank.clone());
-                begun.push(line);
-                rows.push(begun);
-            }
+        for row in &self.rows {
+            let Some((last, begin)) = row.split_last() else { continue };
+            let blank = vec![String::new(); begin.len()];
+            let begins = std::iter::once(begin).chain(std::iter::repeat(blank.as_slice()));
+            rows.extend(fold(last, room).into_iter().zip(begins).map(|(line, begin)| {
+                let mut row = begin.to_vec();
+                row.push(line);
+                row
+            }));
         }
-        Self { rows, ..self }
+        Self { alignments: self.alignments.clone(), rows }
     }
 
     /// For a person's terminal, with marks that keep text which is read from right to left in its column.
@@ -125,6 +133,15 @@ mod tests {
         assert_eq!(lines(27), ["port  it can't be told from", "      here", "x     y"]);
         assert_eq!(lines(32).len(), 2);
         assert_eq!(lines(25).len(), 2, "too narrow for it");
+    }
+
+    #[test]
+    fn a_long_name_goes_on_in_its_column() {
+        let mut table = Table::new(&[("SIZE", Align::Right), ("NAME", Align::Left)]);
+        table.row(vec!["1 B".into(), "Artist_-_Album_-_2019.flac".into()]);
+        table.row(vec!["20 B".into(), "a".into()]);
+        let lines: Vec<_> = table.wrapped(26).lines(true).collect();
+        assert_eq!(lines, ["SIZE  NAME", " 1 B  Artist_-_Album_-_201", "      9.flac", "20 B  a"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use protocol::Profile;
 
-use crate::{error::Error, launch::Launch, paths};
+use crate::{error::Error, hints::Hints, launch::Launch, paths};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Whose {
@@ -57,22 +57,12 @@ impl Whose {
         self.socket.is_some()
     }
 
-    /// A sentence's commands as this person has to type them: who names a daemon by flags means that one, and not the
-    /// one that the same command would reach without them.
-    pub(crate) fn with_flags(&self, sentence: &str) -> String {
-        let mut command = "peerctl".to_owned();
-        if let Some(profile) = self.profile.as_ref().filter(|_| self.is_flag) {
-            command.extend([" --profile ", profile.as_str()]);
-        }
-        if let Some(socket) = self.socket.as_ref().filter(|_| self.is_socket_flag) {
-            command.extend([" --socket ", &quoted(&socket.to_string_lossy())]);
-        }
-        // A command comes at the end of a part of a sentence; elsewhere it is the program that is spoken of.
-        let parts = sentence.split_inclusive([':', ';']).map(|part| match part.strip_prefix(" peerctl ") {
-            Some(rest) if !rest.starts_with('-') => format!(" {command} {rest}"),
-            _ => part.to_owned(),
-        });
-        parts.collect()
+    /// For commands that this person is told to type.
+    pub(crate) fn hints(&self) -> Hints {
+        let profile = self.profile.as_ref().filter(|_| self.is_flag).map(|name| format!("--profile {name}"));
+        let socket = self.socket.as_ref().filter(|_| self.is_socket_flag);
+        let socket = socket.map(|path| format!("--socket {}", quoted(&path.to_string_lossy())));
+        Hints::with(profile.into_iter().chain(socket).collect::<Vec<_>>().join(" "))
     }
 
     /// How a command is told of the same daemon.
@@ -96,19 +86,14 @@ mod tests {
     #[test]
     fn a_command_to_type_reaches_the_daemon_that_was_meant() {
         let profile = |is_flag| Some(("work".parse().unwrap(), is_flag));
-        let hint = "peer-daemon is not running; start it with: peerctl start";
+        let told = |whose: Whose| whose.hints().spell("x: peerctl start").into_owned();
+        assert_eq!(told(Whose::of(profile(true), None)), "x: peerctl --profile work start");
+        assert_eq!(told(Whose::of(profile(false), None)), "x: peerctl start", "a variable still says it");
+        let socket = |is_flag| Some(("/a b/it's".into(), is_flag));
         assert_eq!(
-            Whose::of(profile(true), None).with_flags(hint),
-            "peer-daemon is not running; start it with: peerctl --profile work start"
+            told(Whose::of(profile(true), socket(true))),
+            r"x: peerctl --profile work --socket '/a b/it'\''s' start"
         );
-        assert_eq!(Whose::of(profile(false), None).with_flags(hint), hint, "a variable still says it");
-        assert_eq!(
-            Whose::of(None, Some(("/a b/it's".into(), true))).with_flags("x: peerctl y; peerctl z"),
-            r"x: peerctl --socket '/a b/it'\''s' y; peerctl --socket '/a b/it'\''s' z"
-        );
-        let told = "give it to peerctl instead: peerctl --profile NAME start";
-        assert_eq!(Whose::of(profile(true), None).with_flags(told), told);
-        let prose = "a daemon that peerctl did not start";
-        assert_eq!(Whose::of(profile(true), None).with_flags(prose), prose);
+        assert_eq!(told(Whose::of(None, socket(false))), "x: peerctl start");
     }
 }

@@ -1,6 +1,8 @@
 //! Text that takes a given number of a terminal's columns, whatever script it is in.
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::hints::words;
 
 /// Stands where something was cut off.
 const CUT: &str = "…";
@@ -30,16 +32,42 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     fitting
 }
 
-/// Lines of at most so many columns, broken between words; a longer word has a line to itself.
+/// Lines of at most so many columns, broken between words; a longer word has a line to itself, and so has a command.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in words(text) {
         match lines.last_mut() {
             Some(line) if line.width() + 1 + word.width() <= columns => line.extend([" ", word]),
             _ => lines.push(word.to_owned()),
         }
     }
     lines
+}
+
+/// The same, with a long word of a name broken, too. A command stays whole, and so does what may be a path or an
+/// address: those are copied, and what a terminal breaks it puts together again.
+pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
+    let is_whole = |line: &String| line.width() <= columns || line.contains(['/', ' ']);
+    let fold = |line: String| if is_whole(&line) { vec![line] } else { broken(&line, columns) };
+    wrap(text, columns).into_iter().flat_map(fold).collect()
+}
+
+/// Pieces of at most so many columns; a character that is wider is one by itself.
+fn broken(word: &str, columns: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in word.chars() {
+        let width = character.width().unwrap_or(0);
+        if used > 0 && used + width > columns {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += width;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+    }
+    pieces
 }
 
 /// Whether any of it is in a script that is written from right to left: Hebrew, Arabic, and those beside them in
@@ -56,7 +84,7 @@ fn is_right_to_left(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, fit, wrap};
+    use super::{cut, fit, fold, wrap};
     use proptest::prelude::*;
     use unicode_width::UnicodeWidthStr as _;
 
@@ -87,7 +115,25 @@ mod tests {
         assert_eq!(wrap("", 5), [""]);
     }
 
+    #[test]
+    fn a_command_and_a_path_are_not_broken() {
+        assert_eq!(
+            wrap("make room, or: peerctl config set download_dir DIR", 12),
+            ["make room,", "or:", "peerctl config set download_dir DIR"]
+        );
+        assert_eq!(fold("in /a/very/long/path", 8), ["in", "/a/very/long/path"]);
+        assert_eq!(fold("a_long_name.mp3 b", 8), ["a_long_n", "ame.mp3", "b"]);
+        assert_eq!(fold("田中さん", 5), ["田中", "さん"]);
+    }
+
     proptest! {
+        #[test]
+        fn a_name_that_is_folded_is_all_there(name in "[a-c田 ]{0,60}", columns in 2..20_usize) {
+            let lines = fold(&name, columns);
+            prop_assert_eq!(lines.concat().replace(' ', ""), name.replace(' ', ""));
+            prop_assert!(lines.iter().all(|line| line.width() <= columns), "{:?}", lines);
+        }
+
         #[test]
         fn wrapping_loses_nothing(text in "[a-c ]{0,60}", columns in 0..20_usize) {
             let lines = wrap(&text, columns);

@@ -27,8 +27,8 @@ pub(crate) enum DiskTrouble {
     #[error("the download folder {} was removed: make it again", folder.display())]
     Removed { folder: PathBuf },
     #[error(
-        "the disk of the download folder is not mounted at {}: mount it, or name another folder with \
-         peerctl config set download_dir", mount_point.display()
+        "the disk of the download folder is not mounted at {}: mount it, or name another folder: \
+         peerctl config set download_dir DIR", mount_point.display()
     )]
     NotMounted { mount_point: PathBuf },
     #[error("the download folder {} can't be looked at: {error}", folder.display())]

@@ -67,7 +67,7 @@ fn list(reply: &Reply<Blocks>, output: &Output) -> Result<(), Error> {
         return output.document(&reply.text);
     }
     if reply.value.blocks.is_empty() {
-        output.note("nobody is blocked");
+        output.note("nobody is blocked; to block somebody: peerctl block add USERNAME");
     }
     reply.value.blocks.iter().try_for_each(|block| output.line(block.username.as_str()))
 }

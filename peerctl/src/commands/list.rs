@@ -6,7 +6,6 @@ use crate::{
     output::Output,
     table::{Align, Table},
     transfer::Transfer,
-    width::wrap,
 };
 
 pub(super) fn print<T>(
@@ -25,9 +24,6 @@ pub(super) fn print<T>(
     }
     output.table(&table)
 }
-
-/// Columns of a reason below a name. The names begin in the middle of a terminal.
-const REASON_COLUMNS: usize = 36;
 
 /// A table of transfers: what is `first` in it, then how far each has come, with whom, and its name. For a person,
 /// `has_reasons` tells below the name why a transfer does not go on.
@@ -57,10 +53,9 @@ pub(super) fn of_transfers<const N: usize>(
         ]);
         let columns = row.len();
         table.row(row);
-        let reason = transfer.reason().filter(|_| has_reasons).map(|reason| format!("-> {reason}"));
-        for line in reason.iter().flat_map(|reason| wrap(reason, REASON_COLUMNS)) {
+        if let Some(reason) = transfer.reason().filter(|_| has_reasons) {
             let mut row = vec![String::new(); columns - 1];
-            row.push(line);
+            row.push(format!("-> {reason}"));
             table.row(row);
         }
     }

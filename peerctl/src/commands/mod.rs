@@ -46,7 +46,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         _ => {}
     }
     let whose = cli.whose;
-    let client = Client::new(whose.socket()?)?;
+    let client = Client::new(whose.socket()?, output.hints_in_documents())?;
     let outcome = match cli.command {
         Command::Start { arguments } => start::run(&client, &whose, &arguments, output).await,
         Command::Restart { arguments } => restart::run(&client, &whose, &arguments, output).await,

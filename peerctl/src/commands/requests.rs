@@ -13,7 +13,12 @@ use crate::{
 };
 
 pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
-    list::print(&client.requests().await?, table, "nobody waits for your word", output)
+    list::print(
+        &client.requests().await?,
+        table,
+        "nobody waits for your word; to be asked at all: peerctl config set policy ask",
+        output,
+    )
 }
 
 pub(super) async fn settle(

@@ -184,24 +184,40 @@ async fn preview(client: &Client, dir: &Path, output: &Output) -> Result<(), Err
 /// What the list does not say.
 fn warnings(preview: &SharePreview) -> Vec<String> {
     let unlisted = preview.files.saturating_sub(preview.first.len() as u64);
-    let counted = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
     let mut lines: Vec<_> = [
-        counted(unlisted, "more files are not listed here"),
-        counted(preview.hidden, "hidden files and folders would not be shared"),
-        counted(preview.links, "symbolic links would not be followed"),
-        counted(preview.others, "unfinished downloads or special files would not be shared"),
-        counted(preview.unreadable, "files and folders can't be read"),
-        counted(preview.beyond_limits, "files and folders are beyond the limits"),
+        (unlisted, "more file is not listed here", "more files are not listed here"),
+        (
+            preview.hidden,
+            "hidden file or folder would not be shared",
+            "hidden files and folders would not be shared",
+        ),
+        (preview.links, "symbolic link would not be followed", "symbolic links would not be followed"),
+        (
+            preview.others,
+            "unfinished download or special file would not be shared",
+            "unfinished downloads or special files would not be shared",
+        ),
+        (preview.unreadable, "file or folder can't be read", "files and folders can't be read"),
+        (
+            preview.beyond_limits,
+            "file or folder is beyond the limits",
+            "files and folders are beyond the limits",
+        ),
     ]
     .into_iter()
-    .flatten()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| format::counted(count, one, many))
     .collect();
     let see = if preview.folders { "names, sizes and folders" } else { "names and sizes, not folders" };
-    lines.push(format!(
-        "{} files, {}: everybody who is connected could find and fetch them; they see {see}",
-        preview.files,
-        format::size(preview.bytes)
-    ));
+    lines.push(match preview.files {
+        0 => "there is no file in it that could be shared".to_owned(),
+        files => format!(
+            "{}, {}: everybody who is connected could find and fetch {}; they see {see}",
+            format::files(files),
+            format::size(preview.bytes),
+            if files == 1 { "it" } else { "them" },
+        ),
+    });
     lines.extend(about_folders(preview));
     lines
 }
@@ -227,7 +243,7 @@ fn about_folders(preview: &SharePreview) -> Vec<String> {
 }
 
 fn counted_folders(count: u64) -> String {
-    if count == 1 { "1 folder".to_owned() } else { format!("{count} folders") }
+    format::counted(count, "folder", "folders")
 }
 
 #[cfg(test)]
@@ -260,6 +276,19 @@ mod tests {
         assert!(lines[2].ends_with("names, sizes and folders"), "{lines:?}");
         assert_eq!(lines[3], "2 folders offered as a whole, too");
         assert!(lines[4].starts_with("1 folder with too much"), "{lines:?}");
+        let one = SharePreview { files: 1, first: Vec::new(), hidden: 1, links: 1, ..preview.clone() };
+        let lines = warnings(&one);
+        assert_eq!(
+            lines[..3],
+            [
+                "1 more file is not listed here",
+                "1 hidden file or folder would not be shared",
+                "1 symbolic link would not be followed"
+            ]
+        );
+        assert!(lines[3].starts_with("1 file, ") && lines[3].contains("fetch it;"), "{lines:?}");
+        let nothing = SharePreview { files: 0, bytes: 0, first: Vec::new(), ..preview.clone() };
+        assert_eq!(warnings(&nothing).last().unwrap(), "there is no file in it that could be shared");
         let could = warnings(&SharePreview { whole_folders: 1, ..preview });
         assert!(could[3].starts_with("1 folder could be"), "{could:?}");
     }

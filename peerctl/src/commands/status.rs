@@ -40,7 +40,8 @@ fn table(status: &Status) -> Table {
         rows.push(("web page", format!("http://{gui}/")));
     }
     if status.refused_dial_backs > 0 {
-        rows.push(("refused", format!("{} connections without the right key", status.refused_dial_backs)));
+        let connections = format::counted(status.refused_dial_backs, "connection", "connections");
+        rows.push(("refused", format!("{connections} without the right key")));
     }
     rows.push(("version", format!("peer-daemon {}", status.version)));
     rows.extend(version::mismatch(status.protocol_version).map(|sentence| ("mismatch", sentence)));
@@ -53,15 +54,20 @@ pub(super) fn connection(status: &Status) -> String {
         (Some(username), true, _) => format!("connected as {username}"),
         (Some(username), false, Some(problem)) => format!("not connected as {username}: {problem}"),
         (Some(username), false, None) => format!("connecting as {username}"),
-        (None, _, _) if status.coordinator.is_none() => "no coordinator is configured".to_owned(),
+        (None, _, _) if status.coordinator.is_none() => {
+            "no coordinator is configured; name one: peerctl config set coordinator URL; peerctl restart"
+                .to_owned()
+        }
         (None, _, _) => "not connected; connect with: peerctl connect USERNAME".to_owned(),
     }
 }
 
 fn shared(status: &Status) -> String {
-    let files = if status.shared_files == 1 { "file" } else { "files" };
+    if status.shared_files == 0 && !status.scanning {
+        return "no files; to share a folder: peerctl share add DIR".to_owned();
+    }
     let scanning = if status.scanning { ", still scanning" } else { "" };
-    format!("{} {files}, {}{scanning}", status.shared_files, format::size(status.shared_bytes))
+    format!("{}, {}{scanning}", format::files(status.shared_files), format::size(status.shared_bytes))
 }
 
 /// What the person has set that holds transfers back.
@@ -103,7 +109,10 @@ mod tests {
             ),
             (r#"{"username":"alice"}"#, "connecting as alice"),
             ("{}", "not connected; connect with: peerctl connect USERNAME"),
-            (r#"{"coordinator":null}"#, "no coordinator is configured"),
+            (
+                r#"{"coordinator":null}"#,
+                "no coordinator is configured; name one: peerctl config set coordinator URL; peerctl restart",
+            ),
         ] {
             assert_eq!(connection(&status(changes)), sentence);
         }

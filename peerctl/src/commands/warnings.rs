@@ -4,6 +4,8 @@ use std::path::Path;
 
 use protocol::control::SharePreview;
 
+use crate::format;
+
 /// Names that are quoted in a warning.
 const QUOTED_MAX: usize = 3;
 
@@ -37,15 +39,17 @@ pub(super) fn warnings(folder: &Path, preview: &SharePreview, oneself: &Oneself<
             warnings.push(format!("names with your login name in them would be seen: {}", quoted(&telling)));
         }
     }
-    if preview.hidden > 0 {
-        warnings.push(format!("{} hidden files and folders stay out", preview.hidden));
-    }
-    if preview.links > 0 {
-        warnings.push(format!("{} links stay out, wherever they lead", preview.links));
-    }
-    if preview.unreadable > 0 {
-        warnings.push(format!("{} files and folders can't be read, and stay out", preview.unreadable));
-    }
+    let left_out = [
+        (preview.hidden, "hidden file or folder stays out", "hidden files and folders stay out"),
+        (preview.links, "link stays out, wherever it leads", "links stay out, wherever they lead"),
+        (
+            preview.unreadable,
+            "file or folder can't be read, and stays out",
+            "files and folders can't be read, and stay out",
+        ),
+    ];
+    let left_out = left_out.into_iter().filter(|(count, ..)| *count > 0);
+    warnings.extend(left_out.map(|(count, one, many)| format::counted(count, one, many)));
     warnings
 }
 

@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     clock,
     error::Error,
-    format,
+    format, hints,
     output::Output,
     table::{Align, Table},
     transfer::{self, Transfer},
@@ -40,10 +40,7 @@ fn summary(why: &Why, times: &Times) -> Table {
 
 /// A verb at the end of a sentence, as it is to be typed.
 fn whole_command(sentence: &str, id: &str) -> String {
-    match sentence.rsplit_once("peerctl ") {
-        Some((_, verb)) if !verb.contains(' ') => format!("{sentence} {id}"),
-        _ => sentence.to_owned(),
-    }
+    if hints::ends_with_a_verb(sentence) { format!("{sentence} {id}") } else { sentence.to_owned() }
 }
 
 fn table(steps: &[WhyStep], times: &Times) -> Table {

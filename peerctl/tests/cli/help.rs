@@ -25,6 +25,21 @@ fn every_verbs_help_begins_with_examples_that_name_it() {
 }
 
 #[test]
+fn whoever_says_nothing_sees_on_one_screen_where_to_begin() {
+    let ran = FakeDaemon::absent().peerctl(&[]).exits(2).prints("");
+    assert!(ran.stderr.starts_with("Examples:\n  peerctl setup") && ran.stderr.contains("peerctl --help"));
+    assert!(ran.stderr.lines().count() < 24, "{ran:?}");
+}
+
+#[test]
+fn a_verbs_own_options_are_apart_from_those_of_all() {
+    let help = FakeDaemon::absent().peerctl(&["search", "--help"]).exits(0).stdout;
+    let (own, everywhere) = help.split_once("Options of every command:").unwrap();
+    assert!(own.contains("--pick") && !own.contains("--socket"), "{help}");
+    assert!(everywhere.contains("--socket") && !everywhere.contains("--pick"), "{help}");
+}
+
+#[test]
 fn a_verb_that_does_not_exist_is_answered_with_the_nearest() {
     let daemon = FakeDaemon::absent();
     for (mistyped, verb) in [("serach", "search"), ("download", "downloads"), ("statsu", "status")] {
@@ -66,7 +81,7 @@ fn help_on_a_terminal(no_color: bool) -> (Vec<String>, bool) {
         command.env("NO_COLOR", "1");
     }
     let terminal = Terminal::run(&command, 80);
-    let lines = terminal.shows("Print help");
+    let lines = terminal.shows("else the one document");
     let is_adorned = terminal.is_adorned();
     terminal.exits(0);
     (lines, is_adorned)

@@ -28,6 +28,45 @@ fn who_means_a_daemon_by_a_flag_is_told_of_that_one() {
 }
 
 #[test]
+fn what_the_daemon_says_to_type_reaches_that_daemon() {
+    let mut held = download("3", "paused", None);
+    let reason = "uploads are off; to go on: peerctl config set uploads on";
+    (held["reason"], held["name"]) = (json!(reason), json!("how to (peerctl stop)"));
+    let remedy = "let this user read it, or: peerctl share rm /m";
+    let check = json!({ "name": "shares", "verdict": "bad", "finding": "it is so", "remedy": remedy });
+    let mut nobody = status("alice");
+    (nobody["username"], nobody["connected"]) = (Value::Null, json!(false));
+    let daemon = FakeDaemon::start()
+        .answers("GET /v1/downloads", 200, downloads(&[held.clone()]))
+        .answers("GET /v1/downloads/3", 200, downloads(&[held]))
+        .answers("GET /v1/downloads/3/why", 200, why("paused", "it waits for you: peerctl resume"))
+        .answers("GET /v1/status", 200, nobody)
+        .answers("GET /v1/doctor", 200, json!({ "schema": 1, "checks": [check] }));
+    let socket = daemon.socket();
+    let socket = socket.to_str().unwrap();
+    let told = |arguments: &[&str], code| {
+        let all = [&["--socket", socket], arguments].concat();
+        Terminal::run(&daemon.command(&all), 300).exits(code).join("\n")
+    };
+    for (verb, command, code) in [
+        (&["downloads"][..], "config set uploads on", 0),
+        (&["show", "3"], "config set uploads on", 0),
+        (&["wait", "3", "--timeout", "0"], "wait 3", 6),
+        (&["why", "3"], "resume 3", 0),
+        (&["status"], "connect USERNAME", 0),
+        (&["doctor"], "share rm /m", 1),
+        (&["get", "9"], "version", 12),
+    ] {
+        let told = told(verb, code);
+        assert!(told.contains(&format!("peerctl --socket {socket} {command}")), "{verb:?}: {told}");
+    }
+    // What others call their files stays as it is, and so does what a program reads.
+    assert!(told(&["downloads"], 0).contains("how to (peerctl stop)"));
+    let document = daemon.peerctl(&["--socket", socket, "downloads", "--json"]).exits(0).stdout;
+    assert!(document.contains(reason), "{document}");
+}
+
+#[test]
 fn a_verb_that_why_names_is_told_with_the_download() {
     let paused = why("paused", "it goes on when you say so: peerctl resume");
     let waiting = why("waiting", "it is asked again");

@@ -69,6 +69,31 @@ fn the_line_of_a_download_that_waits_has_room_for_the_reason() {
 }
 
 #[test]
+fn a_note_is_broken_between_words_and_its_command_is_whole() {
+    let nobody_blocked =
+        FakeDaemon::start().answers("GET /v1/blocks", 200, json!({ "schema": 1, "blocks": [] }));
+    let lines = Terminal::run(&nobody_blocked.command(&["block", "ls"]), 40).exits(0);
+    assert_eq!(lines, ["nobody is blocked; to block somebody:", "peerctl block add USERNAME"]);
+}
+
+#[test]
+fn a_long_name_leaves_the_columns_of_a_table_as_they_are() {
+    let mut long = download("3", "finished", None);
+    long["name"] = json!("Some_Artist_-_Some_Very_Long_Album_Title_-_2019_-_Remastered.flac");
+    let daemon = FakeDaemon::start().answers("GET /v1/downloads", 200, downloads(&[long]));
+    assert_eq!(
+        shown(&daemon, &["downloads"], 0),
+        [
+            "ID  STATE     DONE    SIZE  SPEED  FROM  NAME",
+            "3   finished   50%  1000 B         bob   Some_Artist_-_Some_Very_Long_Album_Titl",
+            "                                         e_-_2019_-_Remastered.flac",
+        ]
+    );
+    let piped = daemon.peerctl(&["downloads"]).exits(0).stdout;
+    assert!(piped.contains("Title_-_2019_-_Remastered.flac\n"), "{piped}");
+}
+
+#[test]
 fn the_help_is_broken_nowhere_but_between_its_lines() {
     let lines = shown(&FakeDaemon::absent(), &["--help"], 0);
     let at = lines.iter().position(|line| line.starts_with("Exit codes:")).unwrap();

@@ -71,9 +71,9 @@ async fn a_person_answers_questions_and_is_connected() {
     answer(&mut terminal, "? [y/N]", "");
     terminal.shows("no more)");
     terminal.types(&format!("~/Music{ENTER}"));
-    terminal.shows("strangers would see 1 files, 2 B:\n  song to bob@example.org.mp3  2 B");
+    terminal.shows("strangers would see 1 file, 2 B:\n  song to bob@example.org.mp3  2 B");
     terminal.shows("! names that look like e-mail addresses would be seen: song to bob@example.org.mp3");
-    terminal.shows("! 1 hidden files and folders stay out");
+    terminal.shows("! 1 hidden file or folder stays out");
     answer(&mut terminal, "/Music? [Y/n]", "");
     terminal.types(ENTER);
     answer(&mut terminal, "Downloads go to", "");

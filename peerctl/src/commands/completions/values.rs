@@ -11,6 +11,7 @@ use crate::{
     client::{Change, Client},
     commands::change::fits,
     error::Error,
+    hints::Hints,
     output::Output,
     transfer::Transfer,
     whose::Whose,
@@ -30,7 +31,7 @@ pub(in crate::commands) async fn run(
 ) -> Result<(), Error> {
     let line = [OsString::from("peerctl")].into_iter().chain(words.iter().cloned());
     let Ok(matches) = Cli::command().ignore_errors(true).try_get_matches_from(line) else { return Ok(()) };
-    let client = Client::new(meant(&matches, whose).socket()?)?;
+    let client = Client::new(meant(&matches, whose).socket()?, Hints::default())?;
     let known = tokio::time::timeout(PATIENCE, known(&client, &verb(&matches))).await;
     let Ok(Ok(values)) = known else { return Ok(()) };
     for (value, about) in values {

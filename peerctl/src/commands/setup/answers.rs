@@ -45,7 +45,7 @@ impl Answers {
             Some(line("Sources dial this TCP port; open it in firewall and router.", "download_port", &download_port.to_string())),
             Some(line("Requesters that can't be dialled dial this one.", "upload_port", &upload_port.to_string())),
             Some(line(
-                "auto: whoever asks for a shared file gets it; ask: you decide with peerctl requests, accept, decline.",
+                "auto: whoever asks for a shared file gets it; ask: you accept or decline; who waits: peerctl requests",
                 "policy",
                 &text(policy),
             )),

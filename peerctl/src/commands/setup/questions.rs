@@ -112,7 +112,10 @@ impl Questions<'_> {
 
     fn agrees_to_share(&self, folder: &Path, preview: &SharePreview) -> Result<bool, Error> {
         let size = format::size(preview.bytes);
-        self.output.note(&format!("strangers would see {} files, {size}:", preview.files));
+        self.output.note(&match preview.files {
+            0 => "strangers would see nothing: no file in it can be shared".to_owned(),
+            files => format!("strangers would see {}, {size}:", format::files(files)),
+        });
         for file in preview.first.iter().take(NAMES_SHOWN) {
             self.output.note(&format!("  {}  {}", file.name, format::size(file.size)));
         }

@@ -73,6 +73,9 @@ pub struct Cli {
     /// Ask whether this peer could connect, under its username if one is named, and exit
     #[arg(long)]
     pub check_coordinator: bool,
+    /// Look for what would keep the daemon from starting, print it as JSON, and exit
+    #[arg(long)]
+    pub check_start: bool,
     /// Print, as JSON, what others would see of a folder, and exit
     #[arg(long, value_name = "DIR")]
     pub preview: Option<PathBuf>,

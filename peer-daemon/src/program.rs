@@ -13,7 +13,7 @@ use crate::{
     daemon::{Daemon, StartError},
     data_dirs::DataDirs,
     inherited::{Inherited, InheritedError},
-    rehearsal::rehearse,
+    rehearsal::{rehearse, tell_of_start},
     telemetry,
 };
 
@@ -32,7 +32,11 @@ pub fn run() -> ExitCode {
 }
 
 async fn run_in(matches: &ArgMatches, inherited: Result<Inherited, InheritedError>) -> ExitCode {
-    let sources = match Sources::gather(matches, DataDirs::from_env()) {
+    let sources = Sources::gather(matches, DataDirs::from_env());
+    if matches.get_flag("check_start") {
+        return tell_of_start(&sources).await;
+    }
+    let sources = match sources {
         // The answer is for a person, so it goes out without the log's time and level.
         Err(problem) if matches.get_flag("check_config") => {
             Error::raw(ErrorKind::ValueValidation, format!("{problem}\n")).exit()

@@ -1,5 +1,6 @@
-//! What a start would meet, tried before there is one, for `peerctl setup`: `--check-coordinator` asks whether this
-//! peer could connect, `--preview` what others would see of a folder. Both leave nothing behind.
+//! What a start would meet, tried before there is one: for `peerctl setup`, `--check-coordinator` asks whether this peer
+//! could connect, and `--preview` what others would see of a folder; for `peerctl doctor`, `--check-start` asks what is
+//! wrong. None leaves anything behind.
 
 use std::{
     io::{self, Write as _},
@@ -19,6 +20,7 @@ use crate::{
         settings::RunTime,
     },
     coordinator_link::{ConnectError, LinkConfig, LinkConfigError, could_connect},
+    doctor::before_start,
     library::{self, PreviewError},
     telemetry,
 };
@@ -82,6 +84,15 @@ pub async fn rehearse(matches: &ArgMatches, sources: &Sources) -> Option<process
         Err(problem) => (writeln!(io::stderr(), "{problem}"), process::ExitCode::from(problem.exit_code())),
     };
     Some(if said.is_ok() { code } else { process::ExitCode::FAILURE })
+}
+
+/// What would keep the daemon from starting, mistakes in its configuration among it.
+pub(crate) async fn tell_of_start(sources: &Result<Sources, ConfigError>) -> process::ExitCode {
+    let found = serde_json::to_string(&before_start(sources).await).unwrap_or_default();
+    match writeln!(io::stdout(), "{found}") {
+        Ok(()) => process::ExitCode::SUCCESS,
+        Err(_) => process::ExitCode::FAILURE,
+    }
 }
 
 async fn check_coordinator(sources: &Sources) -> Result<(), RehearsalError> {

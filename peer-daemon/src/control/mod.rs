@@ -29,7 +29,7 @@ pub(crate) use self::{
     events::Streams,
     handlers::{Controls, Network},
     routes::Doors,
-    socket::{ControlSocket, SocketError},
+    socket::{ControlSocket, SocketError, could_bind},
 };
 
 /// One person steers a daemon; more workers would only cost memory.

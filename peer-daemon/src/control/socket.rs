@@ -98,10 +98,27 @@ fn check_folder(folder: &Path) -> io::Result<Result<(), ()>> {
     Ok(if (is_ours && !is_open) || is_sticky { Ok(()) } else { Err(()) })
 }
 
+/// Whether a socket could be made there now. Nothing is made or removed, also not its folder.
+pub(crate) fn could_bind(path: &Path) -> Result<(), SocketError> {
+    if let Some(folder) = path.parent().filter(|folder| folder.exists()) {
+        let io = |source| SocketError::Io { path: path.to_owned(), source };
+        check_folder(folder)
+            .map_err(io)?
+            .map_err(|()| SocketError::FolderOpen { path: folder.to_owned() })?;
+    }
+    is_stale(path).map(drop)
+}
+
 fn remove_stale(path: &Path) -> Result<(), SocketError> {
     let io = |source| SocketError::Io { path: path.to_owned(), source };
+    if is_stale(path)? { fs::remove_file(path).map_err(io) } else { Ok(()) }
+}
+
+/// Whether a daemon that crashed has left a file there. An error where something else is.
+fn is_stale(path: &Path) -> Result<bool, SocketError> {
+    let io = |source| SocketError::Io { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(io(error)),
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(SocketError::NotASocket { path: path.to_owned() });
@@ -110,7 +127,7 @@ fn remove_stale(path: &Path) -> Result<(), SocketError> {
     }
     // The state directory's lock already tells that no other daemon has our state; another may have our socket.
     match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(io),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
         Err(error) => Err(io(error)),
         Ok(_) => Err(SocketError::InUse { path: path.to_owned() }),
     }

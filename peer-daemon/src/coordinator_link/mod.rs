@@ -54,7 +54,7 @@ use self::{
 };
 pub use self::{
     config::{LinkConfig, LinkConfigError, Timings},
-    probe::could_connect,
+    probe::{could_connect, probe},
 };
 pub use crate::backoff::BackoffRange;
 use crate::clock;

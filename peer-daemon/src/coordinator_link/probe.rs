@@ -14,10 +14,19 @@ impl CoordinatorLink {
     /// The coordinator's time, where it tells one; or why nobody answers, in a sentence.
     pub async fn probe(&self) -> Result<Option<SystemTime>, String> {
         let timeout = self.shared.timings.attempt;
-        self.shared.client.probe(timeout).await.map_err(|failure| match failure {
-            Failure::Unreachable(sentence) => sentence,
-            Failure::Refused { problem, .. } => format!("it says: {}", problem.title),
-        })
+        self.shared.client.probe(timeout).await.map_err(why_not)
+    }
+}
+
+/// The same where there is no link.
+pub async fn probe(config: &LinkConfig) -> Result<Result<Option<SystemTime>, String>, LinkConfigError> {
+    Ok(Client::new(config)?.probe(config.timings.attempt).await.map_err(why_not))
+}
+
+fn why_not(failure: Failure) -> String {
+    match failure {
+        Failure::Unreachable(sentence) => sentence,
+        Failure::Refused { problem, .. } => format!("it says: {}", problem.title),
     }
 }
 

@@ -21,7 +21,7 @@ const OPEN_FILES_MIN: u64 = 1_024;
 /// A part of the limit that is never reached by itself.
 const OPEN_FILES_SHARE_MAX: u64 = 80;
 /// What an ordinary large file takes.
-const FREE_SPACE_MIN: u64 = 1 << 30;
+pub(super) const FREE_SPACE_MIN: u64 = 1 << 30;
 
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -75,7 +75,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Check> {
     checks
 }
 
-fn coordinator(coordinator: Option<&Coordinator>) -> Check {
+pub(super) fn coordinator(coordinator: Option<&Coordinator>) -> Check {
     const NAME: &str = "coordinator";
     let Some(Coordinator { url, answer }) = coordinator else {
         let remedy = "ask the people whom you share with for its address, and: peerctl setup";
@@ -83,7 +83,7 @@ fn coordinator(coordinator: Option<&Coordinator>) -> Check {
     };
     match answer {
         Ok(Answer { took, .. }) if *took < SLOW => {
-            Check::good(NAME, format!("{url} answers in {} ms", took.as_millis()))
+            Check::good(NAME, format!("{url} answers in {} ms", took.as_millis().max(1)))
         }
         Ok(Answer { took, .. }) => {
             let finding = format!("{url} takes {:.1} s to answer", took.as_secs_f32());
@@ -95,13 +95,13 @@ fn coordinator(coordinator: Option<&Coordinator>) -> Check {
             )
         }
         Err(problem) => {
-            let remedy = "check the address (peerctl config show) and this machine's network";
+            let remedy = "check the address and this machine's network; to name another: peerctl setup";
             Check::other(Verdict::Bad, NAME, format!("{url}: {problem}"), remedy)
         }
     }
 }
 
-fn clock(answer: &Answer) -> Check {
+pub(super) fn clock(answer: &Answer) -> Check {
     const NAME: &str = "clock";
     let Some(behind) = answer.behind else {
         let finding = "the coordinator does not tell its time, so this machine's can't be compared";
@@ -180,7 +180,7 @@ fn download_folder(free: &Result<u64, String>) -> Check {
     }
 }
 
-fn swap(areas: Option<&[String]>) -> Check {
+pub(super) fn swap(areas: Option<&[String]>) -> Check {
     const NAME: &str = "swap";
     const REMEDY: &str = "encrypt it or turn it off (swapoff -a), if others can get at the disk";
     match areas {

@@ -1,6 +1,7 @@
 //! The daemon looks itself over, for `peerctl doctor`: what of its surroundings is not as it should be, and how to
 //! mend it. [`gather`] looks, [`findings`](findings::findings) judges.
 
+mod before_start;
 mod findings;
 mod surroundings;
 
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::control::{SCHEMA, Share, doctor::Examination};
 
+pub(crate) use self::before_start::before_start;
 use self::{
     findings::{Coordinator, Facts, Port, findings},
     surroundings::{open_files, swap_areas},

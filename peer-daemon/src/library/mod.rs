@@ -58,7 +58,7 @@ use self::{
 };
 pub(crate) use self::{
     preview::{NoLink, PreviewError, preview},
-    shares::ShareError,
+    shares::{ShareError, could_share},
 };
 use crate::state::{State, StateError};
 

@@ -190,6 +190,11 @@ fn find(shares: &[Share], folder: &Path) -> Option<usize> {
     shares.iter().position(|share| *share.folder == *folder)
 }
 
+/// Whether a start could share it.
+pub(crate) fn could_share(path: &Path, state_dir: &Path) -> Result<(), LibraryError> {
+    check(path, state_dir).map(drop)
+}
+
 /// A folder that can be shared, absolute and without links.
 pub(super) fn check(path: &Path, state_dir: &Path) -> Result<Arc<Path>, LibraryError> {
     let unusable = |source: io::Error| match source.kind() {

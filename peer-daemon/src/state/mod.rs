@@ -98,6 +98,18 @@ impl State {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Opens what a program of this version left there; `None` for what is missing, or would have to be made or brought
+    /// up to date.
+    pub(crate) fn open_as_it_is(dir: &Path) -> Result<Option<Self>, StateError> {
+        let path = dir.join(DATABASE);
+        match version::of(&path).map_err(|error| classify(&path, error))? {
+            Some(version) if version < schema::KNOWN => Ok(None),
+            None if !path.exists() => Ok(None),
+            // Of a newer program, or damaged, it is an error.
+            _ => Self::open(dir).map(Some),
+        }
+    }
+
     /// Leaves a database in the directory as an earlier version of the program did, with `rows` in it.
     #[cfg(test)]
     pub(crate) fn leave_earlier_version(dir: &Path, version: usize, rows: &str) {

@@ -1,35 +1,84 @@
 //! `peerctl doctor`: what is wrong, and how to mend it.
 
+use std::process::Stdio;
+
 use protocol::{
     VERSION,
     control::{
         SCHEMA, Status,
-        doctor::{Check, Verdict},
+        doctor::{Check, Examination, Verdict},
     },
 };
 
+use super::own_unit;
 use crate::{
     client::Client,
     error::Error,
     output::Output,
     table::{Align, Table},
+    whose::Whose,
 };
 
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Error> {
-    let status = client.status().await?.value;
+pub(super) async fn run(client: &Client, whose: &Whose, output: &Output) -> Result<(), Error> {
+    let status = match client.status().await {
+        Ok(reply) => reply.value,
+        Err(Error::NotRunning) => {
+            tell(&without_a_daemon(client, whose).await?, output)?;
+            return Err(Error::NotRunning);
+        }
+        Err(error) => return Err(error),
+    };
     let mut checks = vec![versions(&status)];
     checks.extend(client.examination().await?.value.checks);
+    if tell(&checks, output)? { Ok(()) } else { Err(Error::NotWell) }
+}
+
+/// Whether all is well.
+fn tell(checks: &[Check], output: &Output) -> Result<bool, Error> {
     // What can't be told is no fault.
     let is_well = checks.iter().all(|check| matches!(check.verdict, Verdict::Good | Verdict::Unknown));
     if output.json() {
         let document = serde_json::json!({ "schema": SCHEMA, "well": is_well, "checks": checks });
         output.document(&document.to_string())?;
     } else {
-        output.sentences(table(&checks))?;
+        output.sentences(table(checks))?;
     }
-    if is_well { Ok(()) } else { Err(Error::NotWell) }
+    Ok(is_well)
+}
+
+/// What would be in the way of a start by `peerctl start`, by the daemon's own program: it knows what it is told. What
+/// the person would say after `--` can't be known.
+async fn without_a_daemon(client: &Client, whose: &Whose) -> Result<Vec<Check>, Error> {
+    const PROGRAM: &str = "program";
+    let mut checks = vec![Check::other(
+        Verdict::Bad,
+        "daemon",
+        "none runs",
+        "start it: peerctl start; what the last one had to say: peerctl logs",
+    )];
+    checks.extend(own_unit::examine(whose)?);
+    let mut command = tokio::process::Command::from(whose.launch(&[])?.command(client.socket())?);
+    let ran = command.arg("--check-start").stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let examined = match ran {
+        Ok(ran) => serde_json::from_slice(&ran.stdout).map_err(|_| {
+            let words = String::from_utf8_lossy(&ran.stderr);
+            let words = words.lines().next().unwrap_or("it said nothing");
+            (
+                format!("peer-daemon does not look for it: {words}"),
+                "update it: it is of another version than peerctl",
+            )
+        }),
+        Err(problem) => {
+            Err((format!("peer-daemon can't be started: {problem}"), "install it beside peerctl, or in PATH"))
+        }
+    };
+    match examined {
+        Ok(Examination { checks: found, .. }) => checks.extend(found),
+        Err((finding, remedy)) => checks.push(Check::other(Verdict::Bad, PROGRAM, finding, remedy)),
+    }
+    Ok(checks)
 }
 
 fn versions(status: &Status) -> Check {

@@ -77,7 +77,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<(), Error> {
         Command::Link { file } => link::run(&client, &file, output).await,
         Command::Config(command) => config::run(&client, &whose, command, output).await,
         Command::Setup => setup::run(&client, &whose, output).await,
-        Command::Doctor => doctor::run(&client, output).await,
+        Command::Doctor => doctor::run(&client, &whose, output).await,
         Command::Gui { open } => gui::run(&client, open, output).await,
         Command::Version => version::run(&client, output).await,
         Command::CompleteValues { words } => completions::values::run(&words, &whose, output).await,

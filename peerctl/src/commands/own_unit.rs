@@ -5,7 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use protocol::Profile;
+use protocol::{
+    Profile,
+    control::doctor::{Check, Verdict},
+};
 
 use crate::{error::Error, paths, whose::Whose};
 
@@ -25,17 +28,50 @@ pub(super) fn unit(profile: Option<&Profile>) -> (String, &'static str) {
 /// An error where systemd starts this daemon at each login or just now: a second one beside it would take its state
 /// away from it. Where there is no unit, systemd is not asked; where systemd does not answer, it starts nothing.
 pub(super) fn is_left_to_systemd(whose: &Whose) -> Result<(), Error> {
+    let Some(name) = installed(whose)? else { return Ok(()) };
+    if is("is-enabled", &name) || is("is-active", &name) {
+        Err(Error::StartedByService(name))
+    } else {
+        Ok(())
+    }
+}
+
+/// What there is to say of the unit of a daemon that does not answer; nothing where there is no unit.
+pub(super) fn examine(whose: &Whose) -> Result<Option<Check>, Error> {
+    const NAME: &str = "service";
+    let Some(name) = installed(whose)? else { return Ok(None) };
+    let (finding, remedy) = if is("is-failed", &name) {
+        (format!("{name} has failed"), format!("see why: journalctl --user -u {name}"))
+    } else if is("is-active", &name) {
+        (format!("{name} runs, and does not answer yet"), format!("see why: journalctl --user -u {name}"))
+    } else if is("is-enabled", &name) {
+        (format!("{name} does not run"), format!("systemctl --user start {name}"))
+    } else {
+        let finding = format!("{name} is there, and systemd does not start it");
+        return Ok(Some(Check::other(
+            Verdict::Unknown,
+            NAME,
+            finding,
+            format!("to have it started at each login: systemctl --user enable --now {name}"),
+        )));
+    };
+    Ok(Some(Check::other(Verdict::Bad, NAME, finding, remedy)))
+}
+
+/// The unit of the daemon that is meant, where one is installed.
+fn installed(whose: &Whose) -> Result<Option<String>, Error> {
     // A unit's daemon listens where nobody says otherwise.
     if whose.has_named_socket() {
-        return Ok(());
+        return Ok(None);
     }
     let (name, file) = unit(whose.profile());
     let own = paths::home()?.join(OWN_UNITS);
-    if ![own.as_path()].into_iter().chain(UNITS_OF_ALL.map(Path::new)).any(|dir| dir.join(file).exists()) {
-        return Ok(());
-    }
-    let is = |question| systemctl(&[question, "--quiet", &name]).is_ok();
-    if is("is-enabled") || is("is-active") { Err(Error::StartedByService(name)) } else { Ok(()) }
+    let mut folders = [own.as_path()].into_iter().chain(UNITS_OF_ALL.map(Path::new));
+    Ok(folders.any(|folder| folder.join(file).exists()).then_some(name))
+}
+
+fn is(question: &str, unit: &str) -> bool {
+    systemctl(&[question, "--quiet", unit]).is_ok()
 }
 
 pub(super) fn systemctl(arguments: &[&str]) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 // Calls of the daemon's control API, with this tab's session.
 
-import { asSentence } from "./words.js";
+import { asSentence, spelled } from "./words.js";
 
 const SESSION_KEY = "hearsay-session";
 
@@ -38,10 +38,10 @@ export async function request(method, path, { body, signal } = {}) {
     method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", redirect: "error",
   });
   if (response.ok) return response;
-  throw new Problem(response.status, await response.json().catch(() => ({})));
+  throw new Problem(response.status, spelled(await response.json().catch(() => ({}))));
 }
 
-export const call = async (method, path, options) => (await request(method, path, options)).json();
+export const call = async (method, path, options) => spelled(await (await request(method, path, options)).json());
 
 /** Newline-delimited JSON. */
 export async function* documents(body) {

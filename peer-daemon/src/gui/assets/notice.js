@@ -1,6 +1,7 @@
 // What stands above all else: why the page can't do its work now, and how to go on.
 
 import { byId, setText } from "./dom.js";
+import { spelled } from "./words.js";
 
 export const UNREACHABLE = {
   title: "The daemon is not reachable",
@@ -20,6 +21,6 @@ export function notice(what) {
   if (!what) return;
   setText(byId("notice-title"), what.title);
   setText(byId("notice-text"), what.text);
-  setText(byId("notice-command"), what.command ?? "");
+  setText(byId("notice-command"), spelled(what.command ?? ""));
   byId("notice-command").hidden = !what.command;
 }

@@ -85,8 +85,11 @@ async function change(row, setting, method, options) {
     const configuration = await call(method, path(setting), options);
     setText(problem, "");
     input.removeAttribute("aria-invalid");
-    if (method === "DELETE") input.blur();
+    const isReset = method === "DELETE";
+    // What has the focus is not written over, and the button that was pressed goes.
+    if (isReset) input.blur();
     show(configuration);
+    if (isReset) input.focus();
     announce(`${labelOf(setting)}: saved`);
   } catch (error) {
     setText(problem, sentence(error));

@@ -21,9 +21,9 @@ const remove = (download) => () => call("DELETE", path(download));
 function actionsOf(download) {
   const history = ["History", () => explain(download)];
   switch (download.state) {
-    case "finished": return [history, ["Remove", remove(download)]];
+    case "finished": return [history, ["Remove from list", remove(download)]];
     case "failed":
-    case "cancelled": return [history, ["Retry", change(download, "retry")], ["Remove", remove(download)]];
+    case "cancelled": return [history, ["Retry", change(download, "retry")], ["Remove from list", remove(download)]];
     case "paused": return [history, ["Resume", change(download, "resume")], ["Cancel", change(download, "cancel")]];
     case "verifying": return [history];
     default: return [history, ["Pause", change(download, "pause")], ["Cancel", change(download, "cancel")]];

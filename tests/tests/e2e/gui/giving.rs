@@ -71,10 +71,10 @@ async fn shares_a_folder(browser: &Browser, anna: &Peer, folder: &Folder) {
     browser.type_keys(" ").await;
     browser.tab_to("Share folder").await;
     browser.type_keys(Key::Enter + "").await;
-    browser.read("#shares .detail", "its files", |text| text == "2 files, 7 bytes · 1 whole folder").await;
+    browser.read("#shares .detail", "its files", |text| text == "2 files, 7 B · 1 whole folder").await;
     browser.tab_to(&format!("Single files only {}", folder.path().display())).await;
     browser.type_keys(Key::Enter + "").await;
-    browser.read("#shares .detail", "no folder", |text| text == "2 files, 7 bytes").await;
+    browser.read("#shares .detail", "no folder", |text| text == "2 files, 7 B").await;
     assert_eq!(shared_files(anna).await, 2);
 }
 
@@ -95,6 +95,10 @@ async fn sets_a_limit(browser: &Browser, anna: &Peer) {
     browser.type_keys(Key::Enter + "").await;
     until("there is no limit", PATIENCE, async || {
         anna.status().await.upload_rate_max.is_none().then_some(())
+    })
+    .await;
+    until("the focus is where it was", PATIENCE, async || {
+        (browser.focused().await == "Upload at most").then_some(())
     })
     .await;
 }

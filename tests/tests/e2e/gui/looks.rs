@@ -22,9 +22,27 @@ const SCREENS: [(&str, Screen); 4] = [
     ("web-page-phone", Screen::PHONE),
     ("web-page-phone-dark", Screen::PHONE.dark()),
 ];
+/// Held by peerctl, too.
+const SIZES: &str = include_str!("../../../../protocol/examples/byte_sizes.json");
 const BYTES_PER_SECOND: u32 = 3 << 20;
 /// In transfer for as long as the pictures take.
 const FILE: usize = 60 << 20;
+
+/// The fields whose edge differs too little from what is around it (WCAG 2.1, 1.4.11), which axe-core does not look at.
+const FAINT_FIELDS: &str = "(() => {
+    const channels = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+    const linear = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+    const light = (colour) => {
+        const [red, green, blue] = channels(colour).map(linear);
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+    };
+    const ground = light(getComputedStyle(document.body).backgroundColor);
+    const fields = [...document.querySelectorAll('input:not([type=checkbox]), select')];
+    return fields.filter((field) => {
+        const edge = light(getComputedStyle(field).borderTopColor);
+        return Math.max(edge, ground) / Math.min(edge, ground) < 3;
+    }).map((field) => field.id);
+})()";
 
 /// Looks at the page as it is from everywhere, and leaves pictures of it.
 async fn look(browser: &Browser, what: &str) {
@@ -34,6 +52,11 @@ async fn look(browser: &Browser, what: &str) {
         browser.assert_accessible(&format!("{what}, {name}")).await;
         let is_too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
         assert!(!browser.evaluate::<bool>(is_too_wide).await, "{what}, {name}: there is more to the right");
+        assert_eq!(
+            browser.evaluate::<Vec<String>>(FAINT_FIELDS).await,
+            [""; 0],
+            "{what}, {name}: hardly seen"
+        );
         // Beside the buttons, a path would be broken in the middle of a word.
         let is_squeezed = "innerWidth < 560 && [...document.querySelectorAll('#shares .about')].some((about) => about.clientWidth && about.clientWidth < 0.8 * about.closest('li').clientWidth)";
         assert!(!browser.evaluate::<bool>(is_squeezed).await, "{what}, {name}: a path has no room");
@@ -90,6 +113,8 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     browser.read("#downloads .state", "cancelled", |text| text == "cancelled").await;
 
     browser.clear_console().await;
+    sizes_are_told_as_peerctl_tells_them(&browser).await;
+    commands_reach_the_daemon_of_the_page(&browser).await;
     ten_thousand_results(&browser).await;
     browser.assert_quiet_console().await;
     browser.stop().await;
@@ -97,6 +122,38 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
         peer.stop().await;
     }
     scene.stop().await;
+}
+
+async fn sizes_are_told_as_peerctl_tells_them(browser: &Browser) {
+    let examples: Vec<(u64, String)> = serde_json::from_str(SIZES).unwrap();
+    let counts: Vec<_> = examples.iter().map(|(count, _)| count).collect();
+    let script = format!("const {{ bytes }} = await import('/words.js'); return {counts:?}.map(bytes);");
+    let told = browser.wait_for_script(&script).await;
+    let wanted: Vec<_> = examples.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(told, serde_json::json!(wanted));
+}
+
+/// The daemon's sentences name commands without a profile.
+async fn commands_reach_the_daemon_of_the_page(browser: &Browser) {
+    let told = browser
+        .wait_for_script(
+            "const { belongsTo, spelled } = await import('/words.js');
+            belongsTo('work');
+            const text = 'x: peerctl resume';
+            const told = spelled({ name: text, downloads: [{ reason: text, path: text }] });
+            const command = spelled('peerctl config set coordinator URL; peerctl restart');
+            belongsTo(null);
+            return [told.name, told.downloads[0].reason, told.downloads[0].path, command, spelled(text)];",
+        )
+        .await;
+    let wanted = [
+        "x: peerctl resume",
+        "x: peerctl --profile work resume",
+        "x: peerctl resume",
+        "peerctl --profile work config set coordinator URL; peerctl --profile work restart",
+        "x: peerctl resume",
+    ];
+    assert_eq!(told, serde_json::json!(wanted));
 }
 
 /// More than a coordinator ever passes on, given to the page's own module: it draws a hundred, and the next hundred

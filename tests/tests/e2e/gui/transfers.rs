@@ -96,7 +96,7 @@ async fn fetches(browser: &Browser, bert: &Peer, files: &Folder) {
     let chain = browser.read("#why-steps", "the chain", |text| text.lines().count() > 3).await;
     assert!(chain.contains("anna") || chain.contains("carl"), "{chain}");
     browser.click("#why button").await;
-    browser.press(&format!("Remove {name}")).await;
+    browser.press(&format!("Remove from list {name}")).await;
     rows(browser, "#downloads", 0).await;
 }
 

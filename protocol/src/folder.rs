@@ -257,6 +257,22 @@ mod tests {
         }
         let blank = vec![b' '; usize::try_from(LISTING_BYTES_MAX).unwrap() + 1];
         assert_eq!(Listing::from_bytes(&blank), Err(ListingError::TooLong));
+        assert_eq!(identity(&blank), None);
+    }
+
+    #[test]
+    fn what_is_told_of_a_folder_is_within_what_one_may_have() {
+        let most = FOLDER_FILES_MAX as u64;
+        for (files, bytes, is_one) in [
+            (0, 0, false),
+            (1, 0, true),
+            (most, FOLDER_BYTES_MAX, true),
+            (most + 1, 0, false),
+            (1, FOLDER_BYTES_MAX + 1, false),
+        ] {
+            let told = format!(r#"{{"files":{files},"bytes":{bytes}}}"#);
+            assert_eq!(serde_json::from_str::<FolderSummary>(&told).is_ok(), is_one, "{told}");
+        }
     }
 
     #[test]

@@ -51,6 +51,18 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_of_a_secret_is_random_and_counts() {
+        let keys: Vec<_> = (0..64).map(|_| MessageKey::random()).collect();
+        for at in 0..32 {
+            // One byte of all 64 is the same by chance once in 2^504.
+            assert!(keys.iter().any(|key| key.as_bytes()[at] != keys[0].as_bytes()[at]), "byte {at}");
+            let mut other = *keys[0].as_bytes();
+            other[at] ^= 1;
+            assert_ne!(MessageKey::from_bytes(other), keys[0], "byte {at}");
+        }
+    }
+
+    #[test]
     fn a_secret_is_not_shown_by_debug() {
         let key = MessageKey::from_bytes([0xab; 32]);
         assert!(!format!("{key:?}").contains("ab"));

@@ -231,3 +231,71 @@ pub struct IntroductionProof {
 pub struct Accepted {
     pub deadline_seconds: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Root, VERSION, limits::FILE_SIZE_MAX};
+
+    fn invitation(files: usize) -> Invitation {
+        let file = FileId::new(Root::from_bytes([2; 32]), FILE_SIZE_MAX).unwrap();
+        Invitation {
+            message_key: MessageKey::from_bytes([1; 32]),
+            files: vec![file; files],
+            certificate_sha256: CertificateSha256::from_bytes([3; 32]),
+            version: VERSION,
+        }
+    }
+
+    #[test]
+    fn an_invitation_is_for_as_many_files_as_an_introduction_may_name() {
+        let most = FILES_PER_INTRODUCTION_MAX;
+        for (files, is_one) in [(0, false), (1, true), (most, true), (most + 1, false)] {
+            let sent = invitation(files);
+            let read = Invitation::from_padded_text(&sent.to_padded_text());
+            assert_eq!(read, if is_one { Ok(sent) } else { Err(InvitationError::FileCount) }, "{files}");
+        }
+    }
+
+    #[test]
+    fn an_invitation_is_read_strictly_once_its_version_is_ours() {
+        use InvitationError::{Malformed, Version};
+        let text = String::from_utf8(invitation(1).to_padded_text().to_vec()).unwrap();
+        for (ours, other, error) in [
+            ("\"version\":1", "\"version\":0", Version(0)),
+            ("\"version\":1", "\"version\":2,\"later\":1", Version(2)),
+            ("\"version\":1", "\"version\":1,\"later\":1", Malformed),
+            ("9007199254740991", "9007199254740992", Malformed),
+            ("}", "}x", Malformed),
+        ] {
+            let changed = text.replacen(ours, other, 1);
+            assert_ne!(changed, text);
+            assert_eq!(Invitation::from_padded_text(changed.as_bytes()), Err(error), "{other}");
+        }
+    }
+
+    /// Another implementation has to come to the same bytes.
+    #[test]
+    fn a_seal_is_bound_to_its_introduction_and_to_both_names() {
+        let (id, name) = (IntroductionId::from_bytes([0xab; 16]), |text| Username::parse(text).unwrap());
+        let expected = format!("hearsay introduction v1\n{}\nanna\nbert", "ab".repeat(16));
+        assert_eq!(seal_info(id, &name("anna"), &name("bert")), expected.into_bytes());
+    }
+
+    #[test]
+    fn a_target_tells_its_version_where_that_is_why_it_declines() {
+        for (reason, version) in [
+            (DeclineReason::VersionUnsupported, Some(VERSION)),
+            (DeclineReason::Refused, None),
+            (DeclineReason::QueueFull, None),
+        ] {
+            assert_eq!(Reply::declined(reason), Reply::Declined { reason, version });
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_later_version_is_heard_as_one() {
+        let heard: HeardReply = serde_json::from_str(r#"{"state":"of_next_year","more":1}"#).unwrap();
+        assert_eq!(heard, HeardReply::Unknown);
+    }
+}

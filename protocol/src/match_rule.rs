@@ -184,6 +184,7 @@ mod tests {
             ("so\u{ad}ft", "soft"),
             ("  a\u{3000}b\t\n", "a b"),
             ("C++ $5", "c++ $5"),
+            ("«rock»[‘n’]“roll”\u{1}‹x›", "rock n roll x"),
             ("_.-", ""),
         ] {
             assert_eq!(fold(name), folded, "{name}");

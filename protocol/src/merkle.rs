@@ -13,7 +13,7 @@ pub(crate) const BLOCK_BYTES: usize = 16 * 1024;
 /// What stands for a leaf beyond the end of the file.
 pub(crate) const ZERO_LEAF: Hash = [0; 32];
 /// Levels of the highest tree built here: the largest piece of a file of `u64` bytes has 2^36 blocks.
-const LEVELS_MAX: usize = 37;
+pub(crate) const LEVELS_MAX: usize = 37;
 
 /// The hash of a file without a byte: it has no leaf. (Our own rule, BEP 52 has none.)
 pub(crate) fn empty_root() -> Hash {

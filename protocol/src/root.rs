@@ -70,13 +70,18 @@ impl FileId {
 
 /// The piece length for a file of `size` bytes: as small as [`PIECES_MAX`] allows, so that the layer stays
 /// within 512 KiB however large the file is.
-pub fn piece_bytes(size: u64) -> u64 {
+pub const fn piece_bytes(size: u64) -> u64 {
     let mut bytes = PIECE_BYTES_MIN;
     while size.div_ceil(bytes) > PIECES_MAX {
         bytes *= 2;
     }
     bytes
 }
+
+const _: () = assert!(
+    ((piece_bytes(u64::MAX) / BLOCK_BYTES).ilog2() as usize) < merkle::LEVELS_MAX,
+    "the tree over the largest piece can be built"
+);
 
 fn piece_count(size: u64) -> u64 {
     size.div_ceil(piece_bytes(size))

@@ -107,3 +107,60 @@ pub struct ClassedMatch {
     #[serde(rename = "match")]
     pub class: MatchClass,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::FILE_SIZE_MAX;
+
+    fn file(root: u8, size: u64) -> FileId {
+        FileId { root: Root::from_bytes([root; 32]), size }
+    }
+
+    #[test]
+    fn a_search_is_for_words_or_for_one_file() {
+        let root = format!(r#""root":"{}""#, "ab".repeat(32));
+        let beyond = FILE_SIZE_MAX + 1;
+        for (text, is_one) in [
+            (r#"{"query":"some words"}"#.to_owned(), true),
+            (format!(r#"{{{root},"size":5}}"#), true),
+            ("{}".to_owned(), false),
+            (r#"{"query":"ab"}"#.to_owned(), false),
+            (r#"{"query":"some words","more":1}"#.to_owned(), false),
+            (r#"{"query":"some words","size":5}"#.to_owned(), false),
+            (format!(r#"{{"query":"some words",{root},"size":5}}"#), false),
+            (format!("{{{root}}}"), false),
+            (r#"{"size":5}"#.to_owned(), false),
+            (format!(r#"{{{root},"size":{beyond}}}"#), false),
+        ] {
+            let written =
+                serde_json::from_str::<Subject>(&text).ok().map(|subject| serde_json::to_string(&subject));
+            assert_eq!(written.map(Result::unwrap), is_one.then(|| text.clone()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_root_and_its_size_together() {
+        let (name, wanted) = (FoldedName::new("any name"), Subject::File(file(1, 5)));
+        for (offered, class) in
+            [(file(1, 5), Some(MatchClass::Exact)), (file(1, 6), None), (file(2, 5), None)]
+        {
+            assert_eq!(wanted.classify(&name, &offered), class, "{offered:?}");
+        }
+    }
+
+    #[test]
+    fn a_match_has_a_size_that_its_file_or_listing_can_have() {
+        let summary = FolderSummary { files: 1, bytes: 1 };
+        for (size, folder, is_one) in [
+            (FILE_SIZE_MAX, None, true),
+            (FILE_SIZE_MAX + 1, None, false),
+            (LISTING_BYTES_MAX, Some(summary), true),
+            (LISTING_BYTES_MAX + 1, Some(summary), false),
+        ] {
+            let FileId { root, .. } = file(1, size);
+            let offered = Match { name: SafeName::sanitise("a"), size, root, folder };
+            assert_eq!(offered.file(), is_one.then_some(file(1, size)), "{offered:?}");
+        }
+    }
+}

@@ -232,6 +232,10 @@ mod tests {
             ("aliçe\u{327}", Character),
             ("b\u{336}ob", Character),
             ("\u{301}bob", Character),
+            ("b\u{301}ob", Character),
+            ("\u{93e}राहुल", Character),
+            ("محم\u{610}د", Character),
+            ("ƿƿƿ", Character),
             ("ﬁnn", Character),
             ("Ａlice", Character),
             ("x²y", Character),
@@ -249,6 +253,8 @@ mod tests {
     fn an_accent_is_one_however_it_was_typed() {
         let composed = Username::parse("Jürgen").unwrap();
         assert_eq!(Username::parse("Ju\u{308}rgen"), Ok(composed));
+        let longest = Username::parse(&"e\u{323}\u{302}".repeat(32)).unwrap();
+        assert_eq!(longest.as_str(), "ệ".repeat(32));
     }
 
     #[test]
@@ -260,6 +266,9 @@ mod tests {
             &["paypa", "раура"],
             &["TOM", "ТОМ"],
             &["KAZE", "ΚΑΖΕ"],
+            &["MAT", "МАТ", "ΜΑΤ"],
+            &["BEAK", "ВЕАК", "ΒΕΑΚ"],
+            &["HAM", "НАМ"],
             &["straße", "STRASSE"],
         ] {
             for name in alike {

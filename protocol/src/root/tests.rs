@@ -59,6 +59,9 @@ fn a_file_without_a_byte_and_one_of_a_block_are_plain_sha_256() {
     assert_eq!(empty.root.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_eq!((empty.piece_count(), layer.as_bytes()), (0, &[][..]));
     assert!(!is_piece(&layer, 0, b""), "an empty file has no piece");
+    let nothing = FileId { root: Root::from_bytes([0; 32]), size: 1 };
+    let layer = PieceLayer::verify(&nothing, &[]).unwrap();
+    assert!(!is_piece(&layer, 1, b""), "nor has a file of one piece a second one");
     let wrong = FileId { root: Root::from_bytes([7; 32]), size: 0 };
     assert_eq!(PieceLayer::verify(&wrong, &[]), Err(LayerError::Root));
 
@@ -87,6 +90,14 @@ fn the_piece_length_doubles_when_pieces_would_be_too_many() {
     let file = FileId { root: Root::from_bytes([0; 32]), size: 16 * GIB + 1 };
     assert_eq!(file.piece_count(), 8_193);
     assert_eq!(file.piece_range(8_192), 16 * GIB..16 * GIB + 1);
+    for beyond in [8_193, 1 << 43, u64::MAX] {
+        assert!(file.piece_range(beyond).is_empty(), "{beyond}");
+    }
+    // Such a file's first pieces, as they are hashed.
+    let (mut hasher, bytes) = (FileHasher::new(file.size), content(5 * PIECE));
+    hasher.update(&bytes);
+    let pieces = bytes.chunks_exact(2 * PIECE).map(|piece| model_root(piece, 2 * PIECE / BLOCK));
+    assert!(pieces.eq(hasher.layer));
 }
 
 #[test]
@@ -138,7 +149,8 @@ proptest! {
 
     #[test]
     fn any_chunking_gives_the_root_and_layer_of_the_model(
-        size in sizes(), chunks in proptest::collection::vec(1..200_000usize, 1..20),
+        size in sizes(),
+        chunks in proptest::collection::vec(prop_oneof![1..200_000usize, BLOCK - 1..BLOCK + 2], 1..20),
     ) {
         let bytes = content(size);
         let mut hasher = FileHasher::new(size as u64);
@@ -171,6 +183,7 @@ proptest! {
             prop_assert_eq!(check.remaining(), 0);
             let mut longer = check.clone();
             longer.update(&[0]);
+            prop_assert_eq!(longer.remaining(), 0);
             prop_assert_eq!((check.finish(), longer.finish()), (true, false));
             prop_assert!(!is_piece(&layer, index, &piece[..piece.len() - 1]));
             prop_assert!(!is_piece(&layer, index, &[piece, &[0]].concat()));

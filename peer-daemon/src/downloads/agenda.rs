@@ -124,10 +124,27 @@ impl Downloads {
 }
 
 /// Any of them: who answers first is not to be who is asked always.
-fn pick(found: Vec<Source>, random: f64, may_ask: impl Fn(&Source) -> bool) -> Option<Source> {
+fn pick<T>(found: Vec<T>, random: f64, may_ask: impl Fn(&T) -> bool) -> Option<T> {
     let mut found: Vec<_> = found.into_iter().filter(|source| may_ask(source)).collect();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let index = (random * found.len() as f64) as usize;
     let last = found.len().checked_sub(1)?;
     Some(found.swap_remove(index.min(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pick;
+
+    #[test]
+    fn each_of_those_that_may_be_asked_is_picked_as_often_as_the_others() {
+        let mut picked = [0; 6];
+        for hundredth in 0..100 {
+            let random = f64::from(hundredth) / 100.0;
+            picked[pick((0..6).collect(), random, |source| source % 3 != 0).unwrap()] += 1;
+        }
+        assert_eq!(picked, [0, 25, 25, 0, 25, 25]);
+        assert_eq!(pick(vec!['a', 'b'], 1.0, |_| true), Some('b'));
+        assert_eq!(pick(vec!['a', 'b'], 0.5, |_| false), None);
+    }
 }

@@ -301,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn how_long_it_was_tried_is_told_in_the_greatest_unit() {
+        let told = |after_seconds| Step::GivenUp { after_seconds, last: Setback::NoWord }.sentence();
+        let spans = [1, 59, 60, 90, 7_200, 5_400, 86_400, 172_800, 90_000].map(told);
+        let expected = [
+            "1 second",
+            "59 seconds",
+            "1 minute",
+            "90 seconds",
+            "2 hours",
+            "90 minutes",
+            "1 day",
+            "2 days",
+            "25 hours",
+        ];
+        assert_eq!(spans, expected.map(|span| format!("given up after {span} without a byte")));
+    }
+
+    #[test]
     fn a_step_is_kept_under_its_word_and_read_back() {
         let why = Box::new(Setback::Refused { what: "no".to_owned() });
         let lacking = Setback::FilesLacking { files: 2, path: "a/b".to_owned(), why };

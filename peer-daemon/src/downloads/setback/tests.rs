@@ -1,6 +1,10 @@
-use protocol::{VERSION, introduction::DeclineReason};
+use protocol::{
+    VERSION,
+    introduction::DeclineReason,
+    problem::{Code, Problem},
+};
 
-use super::Setback;
+use super::*;
 
 #[test]
 fn a_silence_is_told_with_how_long_it_was_borne() {
@@ -27,4 +31,97 @@ fn a_source_of_another_version_is_told_with_both_where_it_says_its_own() {
     let kept = r#"{"setback":"declined","reason":"version_unsupported"}"#;
     let declined = Setback::Declined { reason: DeclineReason::VersionUnsupported, version: None };
     assert_eq!(serde_json::from_str::<Setback>(kept).unwrap(), declined);
+}
+
+#[test]
+fn whom_a_download_turns_to_follows_from_what_came_in_the_way() {
+    let declined = |reason| Setback::Declined { reason, version: None };
+    let text = String::new;
+    let not_now = vec![
+        Setback::NoWord,
+        Setback::NoDialBack,
+        Setback::StreamSilent { seconds: 30 },
+        Setback::StreamSlow,
+        Setback::NotAccepted,
+        declined(DeclineReason::QueueFull),
+    ];
+    let refused = vec![
+        declined(DeclineReason::Refused),
+        declined(DeclineReason::FileGone),
+        declined(DeclineReason::SourceChanged),
+        declined(DeclineReason::AddressRefused),
+        declined(DeclineReason::VersionUnsupported),
+        declined(DeclineReason::Other),
+        Setback::FileGone,
+        Setback::SourceChanged,
+        Setback::Refused { what: text() },
+        Setback::KeyNotValid,
+    ];
+    for (setbacks, remedy) in [
+        (vec![Setback::StreamEnded, Setback::FilePassedOver { path: text() }], Remedy::Resume),
+        (vec![Setback::StreamLost], Remedy::AskAgain),
+        (not_now, Remedy::Elsewhere(Verdict::NotNow)),
+        (refused, Remedy::Elsewhere(Verdict::Refused)),
+        (
+            vec![Setback::WrongPiece, Setback::ProtocolBroken { how: text() }],
+            Remedy::Elsewhere(Verdict::Lied),
+        ),
+        (vec![Setback::RateLimited { retry_after_seconds: 7 }], Remedy::Later(Duration::from_secs(7))),
+        (vec![Setback::CoordinatorAway { problem: text() }], Remedy::Later(Duration::ZERO)),
+        (
+            vec![Setback::NoListing { why: text() }, Setback::CoordinatorRefused { problem: text() }],
+            Remedy::End,
+        ),
+    ] {
+        for why in setbacks {
+            assert_eq!([false, true].map(|had_stream| why.remedy(had_stream)), [remedy; 2], "{why:?}");
+            let lacking = Setback::FilesLacking { files: 1, path: text(), why: Box::new(why.clone()) };
+            assert_eq!((lacking.remedy(false), lacking.cause()), (remedy, why.cause()), "{lacking:?}");
+        }
+    }
+    let unreachable = Setback::NeitherReachable { download_port: 1, dial: DialTrouble::TimedOut };
+    for setback in [unreachable, Setback::WrongKey] {
+        let remedies = [Verdict::Refused, Verdict::NotNow].map(Remedy::Elsewhere);
+        assert_eq!([false, true].map(|had_stream| setback.remedy(had_stream)), remedies, "{setback:?}");
+    }
+}
+
+#[test]
+fn an_end_of_a_stream_is_held_against_its_source_as_far_as_it_had_a_part_in_it() {
+    let refused = |code: Code| StreamError::Refused { status: code.status(), code };
+    for (error, remedy, is_about_the_stream, is_about_the_file) in [
+        (StreamError::Ended, Remedy::Resume, true, false),
+        (StreamError::Lost, Remedy::AskAgain, true, false),
+        (StreamError::Idle { after: STREAM_IDLE }, Remedy::Elsewhere(Verdict::NotNow), true, false),
+        (StreamError::Slow, Remedy::Elsewhere(Verdict::NotNow), true, false),
+        (StreamError::NotAccepted, Remedy::Elsewhere(Verdict::NotNow), false, false),
+        (refused(Code::FileGone), Remedy::Elsewhere(Verdict::Refused), false, true),
+        (refused(Code::SourceChanged), Remedy::Elsewhere(Verdict::Refused), false, true),
+        (refused(Code::Internal), Remedy::Elsewhere(Verdict::Refused), false, false),
+        (StreamError::Pin, Remedy::Elsewhere(Verdict::Lied), false, false),
+        (StreamError::Protocol("how"), Remedy::Elsewhere(Verdict::Lied), false, false),
+    ] {
+        let setback = Setback::from(error);
+        assert_eq!(setback.remedy(true), remedy, "{setback:?}");
+        assert_eq!(setback.is_about_the_stream(), is_about_the_stream, "{setback:?}");
+        assert_eq!(setback.is_about_the_file(), is_about_the_file, "{setback:?}");
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_away_is_waited_for_and_one_that_refuses_is_not() {
+    let away = [Code::Internal, Code::Draining, Code::TokenInvalid, Code::NameTokenInvalid];
+    let problems =
+        Code::ALL.iter().map(|code| (CallError::Problem(Problem::new(*code)), away.contains(code)));
+    let others = [(CallError::NotConnected, true), (CallError::Unreachable("why".to_owned()), true)];
+    for (error, is_away) in problems.chain(others) {
+        let setback = Setback::from(error);
+        let remedy = if is_away { Remedy::Later(Duration::ZERO) } else { Remedy::End };
+        assert_eq!(setback.remedy(false), remedy, "{setback:?}");
+        assert_eq!(setback.is_for_lack_of_a_coordinator(), is_away, "{setback:?}");
+        assert!(!setback.concerns_the_source(), "{setback:?}");
+    }
+    let limited = Setback::from(CallError::RateLimited { retry_after: Duration::from_secs(7) });
+    assert_eq!(limited.remedy(false), Remedy::Later(Duration::from_secs(7)));
+    assert!(!limited.concerns_the_source() && !limited.is_for_lack_of_a_coordinator());
 }

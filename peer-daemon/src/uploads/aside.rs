@@ -41,3 +41,18 @@ impl Aside {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Aside;
+
+    #[test]
+    fn who_could_not_take_its_turn_keeps_it_and_who_wasted_it_does_not() {
+        for aside in [Aside::Deferred, Aside::Lost, Aside::Off, Aside::Restarted] {
+            assert!(aside.keeps_turn(), "{aside:?}");
+        }
+        for aside in [Aside::Unreachable, Aside::Idle, Aside::Slow, Aside::TurnOver] {
+            assert!(!aside.keeps_turn(), "{aside:?}");
+        }
+    }
+}

@@ -136,7 +136,6 @@ impl<T> UploadQueue<T> {
 
     /// A person agreed to a place. Answers its standing, if it is there.
     pub(crate) fn approve(&mut self, now: Instant, id: IntroductionId) -> Option<Standing> {
-        self.expire(now);
         let lane = self.lanes.iter_mut().find(|lane| lane.places.iter().any(|place| place.id == id))?;
         let place = lane.places.iter_mut().find(|place| place.id == id)?;
         place.is_approved = true;

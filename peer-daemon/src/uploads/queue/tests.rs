@@ -86,20 +86,25 @@ fn a_place_that_was_sent_again_while_it_was_served_is_ready() {
     queue.send(now, id(2), &name(2), "other", true).unwrap();
     let taken = queue.take_next(now).unwrap();
     queue.send(now, id(1), &name(1), "new", true).unwrap();
-    queue.settle(now, taken, Some(Aside::Lost), Duration::ZERO);
+    queue.settle(now, taken, Some(Aside::Lost), Duration::from_mins(1));
     assert_eq!(queue.places(now).count(), 2);
     assert_eq!(served(&mut queue, now), Some(2));
-    assert_eq!(queue.take_next(now).unwrap().request, "new");
+    let again = queue.take_next(now).unwrap();
+    assert_eq!((again.request, again.used), ("new", Duration::from_mins(1)));
 }
 
 #[test]
 fn a_place_lapses_when_it_is_not_renewed() {
     let (now, mut queue) = (start(), UploadQueue::new());
     queue.send(now, id(1), &name(1), (), true).unwrap();
+    queue.send(now + Duration::from_secs(9), id(2), &name(1), (), false).unwrap();
     let later = now + PLACE_LIFETIME;
     assert_eq!(queue.next_lapse(), Some(later));
-    assert_eq!(queue.places(later).count(), 0);
-    assert!(queue.take_next(later).is_none() && queue.next_lapse().is_none());
+    assert_eq!(queue.places(later).count(), 1);
+    assert!(queue.others_wait(now, &name(2)) && !queue.others_wait(later, &name(2)));
+    assert!(queue.take_next(later).is_none());
+    queue.expire(later + Duration::from_secs(9));
+    assert_eq!(queue.next_lapse(), None);
 }
 
 #[test]
@@ -109,8 +114,18 @@ fn nobody_fills_the_queue_alone_and_a_strangers_id_renews_nothing() {
         queue.send(now, id(n), &name(1), (), true).unwrap();
     }
     assert_eq!(queue.send(now, id(99), &name(1), (), true), Err(QueueFull));
-    assert_eq!(queue.send(now, id(5), &name(2), (), true), Ok(at(2)));
-    assert_eq!(queue.places(now).filter(|(_, place)| place.id == id(5)).count(), 2);
+    assert_eq!(queue.send(now, id(0), &name(2), (), true), Ok(at(2)));
+    assert_eq!(queue.places(now).filter(|(_, place)| place.id == id(0)).count(), 2);
+}
+
+#[test]
+fn all_requesters_together_have_so_many_places() {
+    let (now, mut queue) = (start(), UploadQueue::new());
+    for n in 0..200 {
+        queue.send(now, id(n), &name(n / 10), (), true).unwrap();
+    }
+    assert_eq!(queue.send(now, id(200), &name(20), (), true), Err(QueueFull));
+    assert_eq!(queue.send(now, id(199), &name(19), (), true), Ok(at(200)), "it has its place");
 }
 
 #[test]
@@ -166,9 +181,14 @@ fn outcomes() -> impl Strategy<Value = Option<Aside>> {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Send { n: u8, is_approved: bool },
+    Send {
+        n: u8,
+        is_approved: bool,
+    },
     Approve(u8),
-    Serve(Option<Aside>),
+    ApproveAll,
+    /// With what the turn has been used for then.
+    Serve(Option<Aside>, u64),
     Withdraw(u8),
     Wait(u64),
 }
@@ -177,7 +197,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..12_u8, any::<bool>()).prop_map(|(n, is_approved)| Step::Send { n, is_approved }),
         1 => (0..12_u8).prop_map(Step::Approve),
-        4 => outcomes().prop_map(Step::Serve),
+        1 => Just(Step::ApproveAll),
+        4 => (outcomes(), 0..600_u64).prop_map(|(outcome, used)| Step::Serve(outcome, used)),
         1 => (0..12_u8).prop_map(Step::Withdraw),
         1 => (0..100_u64).prop_map(Step::Wait),
     ];
@@ -204,6 +225,7 @@ struct Entry {
     until: Instant,
     is_aside: bool,
     is_approved: bool,
+    used: u64,
 }
 
 impl Model {
@@ -235,7 +257,7 @@ impl Model {
             .min_by_key(|(index, entry)| (self.stamps[&user_of(entry.n)], *index))?;
         Some(index)
     }
-    fn serve(&mut self, now: Instant, outcome: Option<Aside>) -> Option<u8> {
+    fn serve(&mut self, now: Instant, outcome: Option<Aside>, spent: u64) -> Option<(u8, u64)> {
         let entry = self.places.remove(self.next()?);
         let user = user_of(entry.n);
         let stamp = self.stamps[&user];
@@ -247,12 +269,13 @@ impl Model {
             self.stamps.insert(user, (true, stamp.1));
         }
         if outcome.is_some() {
-            let back = Entry { is_aside: true, until: now + PLACE_LIFETIME, ..entry };
+            let rest = if outcome.is_some_and(Aside::keeps_turn) { spent } else { 0 };
+            let back = Entry { is_aside: true, until: now + PLACE_LIFETIME, used: rest, ..entry };
             let first = self.places.iter().position(|other| user_of(other.n) == user);
             self.places.insert(first.unwrap_or(self.places.len()), back);
         }
         self.forget(|_| true);
-        Some(entry.n)
+        Some((entry.n, entry.used))
     }
 }
 
@@ -268,12 +291,12 @@ proptest! {
                     let until = now + PLACE_LIFETIME;
                     if let Some(held) = model.places.iter_mut().find(|held| held.n == n) {
                         let is_approved = held.is_approved || is_approved;
-                        *held = Entry { n, until, is_aside: false, is_approved };
+                        *held = Entry { until, is_aside: false, is_approved, ..*held };
                     } else {
                         if !model.stamps.contains_key(&user_of(n)) {
                             model.stamp(user_of(n));
                         }
-                        model.places.push(Entry { n, until, is_aside: false, is_approved });
+                        model.places.push(Entry { n, until, is_aside: false, is_approved, used: 0 });
                     }
                     let index = model.order().iter().position(|held| *held == n).unwrap();
                     prop_assert_eq!(standing.position as usize, index + 1);
@@ -287,15 +310,22 @@ proptest! {
                         held.is_approved = true;
                     }
                 }
-                Step::Serve(outcome) => {
+                Step::ApproveAll => {
+                    queue.approve_all();
+                    model.places.iter_mut().for_each(|held| held.is_approved = true);
+                }
+                Step::Serve(outcome, used) => {
                     let taken = queue.take_next(now);
-                    prop_assert_eq!(taken.as_ref().map(|taken| taken.request), model.serve(now, outcome));
+                    let told = taken.as_ref().map(|taken| (taken.request, taken.used.as_secs()));
+                    prop_assert_eq!(told, model.serve(now, outcome, used));
                     if let Some(taken) = taken {
-                        queue.settle(now, taken, outcome, Duration::ZERO);
+                        queue.settle(now, taken, outcome, Duration::from_secs(used));
                     }
                 }
                 Step::Withdraw(n) => {
-                    queue.retain(|_, place| place.id != id(n));
+                    queue.expire(now);
+                    let was_there = model.places.iter().any(|held| held.n == n);
+                    prop_assert_eq!(queue.retain(|_, place| place.id != id(n)), was_there);
                     model.forget(|entry| entry.n != n);
                 }
                 Step::Wait(seconds) => now += Duration::from_secs(seconds),

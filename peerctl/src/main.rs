@@ -30,16 +30,11 @@ mod width;
 
 use std::process::ExitCode;
 
-use crate::{
-    cli::Cli,
-    error::Error,
-    hints::Hints,
-    output::{Format, Output},
-};
+use crate::{cli::Cli, error::Error, output::Output};
 
 fn main() -> ExitCode {
     if let Some(welcome) = Cli::welcome() {
-        Output::new(Format::Text, Hints::default()).note(&welcome);
+        Output::for_notes().note(&welcome);
         return ExitCode::from(protocol::control::ExitCode::Usage as u8);
     }
     let cli = Cli::from_arguments();

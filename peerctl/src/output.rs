@@ -32,6 +32,11 @@ impl Output {
         Self { format, hints, stdout: io::stdout(), stderr: io::stderr() }
     }
 
+    /// Before it is known what the caller wants.
+    pub(crate) fn for_notes() -> Self {
+        Self::new(Format::Text, Hints::default())
+    }
+
     /// Whether the caller wants documents instead of text.
     pub(crate) fn json(&self) -> bool {
         self.format != Format::Text

@@ -31,7 +31,7 @@ pub(crate) struct Place {
 
 /// Whether a line that has no end yet counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfinished {
+pub(crate) enum Unfinished {
     Counts,
     Waits,
 }
@@ -55,8 +55,13 @@ impl Log {
         open().map_err(|error| self.unusable(error))
     }
 
-    /// So many of the last lines, and where they end.
-    pub(crate) fn tail(&self, lines_max: usize) -> Result<(Vec<String>, Place), Error> {
+    /// So many of the last lines, and where they end. A line that is just being written waits where somebody reads on from
+    /// there: it would come in two parts.
+    pub(crate) fn tail(
+        &self,
+        lines_max: usize,
+        unfinished: Unfinished,
+    ) -> Result<(Vec<String>, Place), Error> {
         let mut newest = None;
         let mut lines: Vec<String> = Vec::new();
         for path in self.paths() {
@@ -65,7 +70,9 @@ impl Log {
             };
             let end = place.offset;
             place.offset = end.saturating_sub(TAIL_BYTES);
-            let mut older = place.read(Unfinished::Counts).map_err(|error| self.unusable(error))?;
+            // What was set aside is written no more.
+            let unfinished = if newest.is_none() { unfinished } else { Unfinished::Counts };
+            let mut older = place.read(unfinished).map_err(|error| self.unusable(error))?;
             older.append(&mut lines);
             lines = older;
             newest.get_or_insert(place);
@@ -190,7 +197,7 @@ mod tests {
     use proptest::prelude::*;
     use protocol::paths::{LOGS_SET_ASIDE, log_set_aside};
 
-    use super::Log;
+    use super::{Log, Unfinished};
 
     /// As the daemon does it.
     fn set_aside(path: &Path) {
@@ -213,12 +220,12 @@ mod tests {
         let (mut writer, mut begin) = log.begin().unwrap();
         writer.write_all(b"one\ntwo\nthr").unwrap();
         assert_eq!(log.rest(&mut begin).unwrap(), ["one", "two", "thr"]);
-        assert_eq!(log.tail(2).unwrap().0, ["two", "thr"]);
+        assert_eq!(log.tail(2, Unfinished::Counts).unwrap().0, ["two", "thr"]);
 
-        let (lines, mut place) = log.tail(9).unwrap();
-        assert_eq!(lines[0], "before");
+        let (lines, mut place) = log.tail(9, Unfinished::Waits).unwrap();
+        assert_eq!(lines, ["before", "one", "two"], "the third one is not whole");
         writer.write_all(b"ee\nfour \xff\nfi").unwrap();
-        assert_eq!(log.since(&mut place).unwrap(), ["ee", "four ?"]);
+        assert_eq!(log.since(&mut place).unwrap(), ["three", "four ?"]);
         writer.set_len(0).unwrap();
         writer.write_all(b"anew\n").unwrap();
         assert_eq!(log.since(&mut place).unwrap(), ["anew"]);
@@ -233,10 +240,14 @@ mod tests {
             set_aside(&path);
         }
         let log = Log::at(path.clone());
-        assert_eq!(log.tail(2).unwrap().0, ["two", "three"], "nothing was written since it was set aside");
+        assert_eq!(
+            log.tail(2, Unfinished::Counts).unwrap().0,
+            ["two", "three"],
+            "nothing was written since it was set aside"
+        );
         write(&path, b"four\n");
-        assert_eq!(log.tail(3).unwrap().0, ["two", "three", "four"]);
-        assert_eq!(log.tail(9).unwrap().0, ["one", "two", "three", "four"]);
+        assert_eq!(log.tail(3, Unfinished::Counts).unwrap().0, ["two", "three", "four"]);
+        assert_eq!(log.tail(9, Unfinished::Counts).unwrap().0, ["one", "two", "three", "four"]);
     }
 
     #[derive(Debug, Clone)]
@@ -258,7 +269,7 @@ mod tests {
             let path = dir.path().join("daemon.log");
             write(&path, b"");
             let log = Log::at(path.clone());
-            let (_, mut place) = log.tail(0).unwrap();
+            let (_, mut place) = log.tail(0, Unfinished::Waits).unwrap();
             let (mut written, mut seen, mut set_aside_since) = (Vec::new(), Vec::new(), 0);
             for step in steps {
                 match step {

@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     error::Error,
     interrupt::Interrupt,
-    log::{Log, Place},
+    log::{Log, Place, Unfinished},
     output::Output,
     whose::Whose,
 };
@@ -24,7 +24,8 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let mut interrupt = Interrupt::listen()?;
     let log = Log::at(log_file(client, whose).await?);
-    let (lines, mut place) = log.tail(lines)?;
+    let unfinished = if follow { Unfinished::Waits } else { Unfinished::Counts };
+    let (lines, mut place) = log.tail(lines, unfinished)?;
     if output.json() {
         let document = serde_json::json!({ "schema": SCHEMA, "file": log.path, "lines": lines });
         return output.document(&document.to_string());

@@ -80,6 +80,21 @@ pub fn digest(path: &Path) -> String {
     }
 }
 
+/// The paths of all files below a folder, sorted.
+pub fn files_below(folder: &Path) -> Vec<String> {
+    let paths = names_in(folder).into_iter().flat_map(|name| {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            files_below(&path).into_iter().map(|below| format!("{name}/{below}")).collect()
+        } else {
+            vec![name]
+        }
+    });
+    let mut paths: Vec<_> = paths.collect();
+    paths.sort();
+    paths
+}
+
 /// The names in a folder, sorted.
 pub fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)

@@ -1,5 +1,7 @@
 //! Where every case plays: a coordinator behind nginx.
 
+use futures_util::future::join_all;
+
 use crate::{
     api_client::ApiClient,
     coordinator::Coordinator,
@@ -59,6 +61,12 @@ impl Scene {
     pub async fn kill_coordinator_and_start_again(self) -> Self {
         let Self { coordinator, nginx } = self;
         Self { coordinator: coordinator.kill().start_again().await, nginx }
+    }
+
+    /// Stops these peers at once, and then all else; asserts that each of them ends cleanly.
+    pub async fn stop_with(self, peers: impl IntoIterator<Item = Peer>) {
+        join_all(peers.into_iter().map(Peer::stop)).await;
+        self.stop().await;
     }
 
     /// Asserts that both end cleanly and that nginx had nothing to tell about anyone.

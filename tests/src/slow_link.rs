@@ -18,12 +18,16 @@ use tokio::{
     },
 };
 
-use crate::{clock, link::Link};
+use crate::{clock, link::Link, steering::PIECE};
 
 /// Passed on at once; small against a second's bytes.
 const STEP: usize = 64 * 1024;
 /// On a busy machine a step may come so late, and is made up for.
 const LATENESS: Duration = Duration::from_millis(500);
+
+/// What comes over it for a stream beside the bytes of files (TLS, heads, piece layers), and what is in flight when a
+/// stream is stopped.
+const OVERHEAD_PER_STREAM: u64 = 512 * 1024;
 
 pub struct SlowLink {
     link: Link,
@@ -63,6 +67,14 @@ impl SlowLink {
     /// Bytes passed on so far, both ways.
     pub fn passed(&self) -> u64 {
         self.traffic.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Asserts that these bytes of files came after the first `before` bytes, and of what had come already at most a piece
+    /// for each time that a stream was stopped.
+    pub fn has_carried(&self, before: u64, bytes: u64, stops: u64) {
+        let passed = self.passed() - before;
+        let allowed = bytes + stops * PIECE as u64 + (stops + 1) * OVERHEAD_PER_STREAM;
+        assert!((bytes..=allowed).contains(&passed), "{passed} bytes came, {bytes} to {allowed} are allowed");
     }
 
     /// Whether any connection over it is open.

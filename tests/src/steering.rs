@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use protocol::{
     control::{
-        Download, DownloadState, Downloads, ExitCode, IncomingRequest, IncomingRequests, Upload, Uploads, Why,
+        Cause, Download, DownloadState, Downloads, ExitCode, IncomingRequest, IncomingRequests, Upload,
+        Uploads, Why,
     },
     paths::control,
 };
@@ -12,7 +13,7 @@ use protocol::{
 use crate::{
     content::names_in,
     peer::{Peer, control_client},
-    wait::{PATIENCE, until},
+    wait::{PATIENCE, RECOVERY, until},
 };
 
 /// The size of a piece in files of up to 16 GiB.
@@ -55,6 +56,19 @@ impl Peer {
         let ended = only(ended.document());
         assert_eq!((ended.state, ended.received), (DownloadState::Finished, ended.size), "{ended:?}");
         ended
+    }
+
+    /// Waits until the download has ended, however it ends; another source may have to be found for it first.
+    pub async fn end_of(&self, download: &Download) -> Download {
+        self.wait_for_download(download, "ends", RECOVERY, |now| now.state.has_ended()).await
+    }
+
+    /// Waits until the disk is in the download's way, which has to be for this cause.
+    pub async fn held_by_the_disk(&self, download: &Download, cause: Cause) -> Download {
+        let is_held = |now: &Download| now.state == DownloadState::Paused || now.state.has_ended();
+        let held = self.wait_for_download(download, "waits for the disk", PATIENCE, is_held).await;
+        assert_eq!((held.state, held.cause), (DownloadState::Paused, Some(cause)), "{held:?}");
+        held
     }
 
     pub async fn uploads(&self) -> Vec<Upload> {

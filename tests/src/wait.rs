@@ -6,6 +6,9 @@ use crate::clock;
 
 /// For whatever takes milliseconds by itself: a slow machine with other tests beside stays well below it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// For what a download does by itself after a setback: a lost source is asked again, and another one is searched for, a
+/// few times with growing pauses.
+pub const RECOVERY: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 

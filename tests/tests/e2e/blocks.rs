@@ -58,9 +58,7 @@ async fn who_is_blocked_gets_no_more_of_what_runs_and_no_word() {
     let again = mallory.invite_as(ignored.id, &source, &listener).await;
     mallory.word_on(&again).await;
 
-    anna.stop().await;
-    paul.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, paul]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,8 +82,5 @@ async fn what_blocked_peers_offer_is_not_shown() {
     let _ = anna.peerctl(&["block", "rm", "zoe"]).await.expect(ExitCode::Done);
     until("both are found", PATIENCE, async || (names().await.len() == 2).then_some(())).await;
 
-    for peer in [anna, zoe, yves] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, zoe, yves]).await;
 }

@@ -55,9 +55,7 @@ async fn ends_with(cause: Cause, change: fn(&Path)) {
     } else {
         let _ = bert.peerctl(&["search", "long"]).await.expect(ExitCode::NotFound);
     }
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,8 +96,5 @@ async fn another_source_takes_over() {
     let ended = bert.finish(&download).await;
     assert_eq!(ended.username.as_str(), "carl");
     assert_eq!(bert.digest_of("long.bin"), copies.digest("copy.bin"), "a mix");
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }

@@ -32,9 +32,7 @@ impl Stage {
     }
 
     async fn stop(self) {
-        self.anna.stop().await;
-        self.bert.stop().await;
-        self.scene.stop().await;
+        self.scene.stop_with([self.anna, self.bert]).await;
     }
 }
 
@@ -95,7 +93,5 @@ async fn names_that_fold_to_one_are_numbered_apart() {
         names.iter().map(|name| fs::read_to_string(bert.downloaded(name)).unwrap()).collect();
     contents.sort();
     assert_eq!(contents, ["one", "three", "two"]);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

@@ -3,8 +3,15 @@
 use std::time::Duration;
 
 use hearsay_tests::{
-    api_client::ApiClient, clock, content::Folder, pair::Pair, peer::Peer, scene::Scene, session::claim,
-    steering::PIECE, wait::PATIENCE,
+    api_client::ApiClient,
+    clock,
+    content::Folder,
+    pair::Pair,
+    peer::Peer,
+    scene::Scene,
+    session::claim,
+    steering::PIECE,
+    wait::{PATIENCE, RECOVERY},
 };
 use protocol::{
     Code, SessionToken,
@@ -15,10 +22,6 @@ const BYTES_PER_SECOND: u32 = 4 << 20;
 /// At this rate a file is under way for as long as a case needs to look around.
 const CRAWL: u32 = 256 * 1024;
 const FILE: usize = 20 * PIECE + 1_234;
-/// What goes over a link for a stream beside the bytes of files, and what is in flight when it breaks off.
-const OVERHEAD_PER_STREAM: u64 = 512 * 1024;
-/// A lost target is looked for a few times, with growing pauses.
-const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Bert fetches from anna, and a few pieces have come.
 async fn under_way(seed: u64) -> (Pair, Download) {
@@ -30,7 +33,7 @@ async fn under_way(seed: u64) -> (Pair, Download) {
 
 /// The file arrives by itself, and of what was there at most a piece for each kill is fetched again.
 async fn arrives(pair: Pair, download: &Download, kills: u64) {
-    pair.arrives(download, kills, OVERHEAD_PER_STREAM).await;
+    pair.arrives(download, kills).await;
     assert_eq!(pair.bert.digest_of("long.bin"), pair.files.digest("long.bin"));
     pair.stop().await;
 }
@@ -101,8 +104,7 @@ async fn a_crashed_daemon_has_its_name_back_in_seconds_and_no_stranger_can_take_
     assert_eq!(back.username.unwrap().as_str(), "anna");
     claim(&stranger, "anna", &SessionToken::random()).await.expect_problem(Code::UsernameTaken);
 
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,10 +138,7 @@ async fn who_waits_in_a_queue_keeps_its_place_over_a_crash_of_the_coordinator() 
     assert_eq!(served.len(), 2, "one upload each: {served:#?}");
 
     drop(link);
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,6 +161,5 @@ async fn an_unchanged_share_is_not_hashed_again() {
     assert!(after[before.len()..].iter().all(|line| line.contains("hashed_bytes=0")), "{after:?}");
     assert_eq!(anna.status().await.shared_files, 2);
 
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }

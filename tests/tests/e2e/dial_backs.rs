@@ -68,8 +68,7 @@ async fn a_dial_back_after_cancel_is_closed_and_takes_no_slot() {
     fetches_something_else(&scene, &requester).await;
 
     drop(target);
-    requester.stop().await;
-    scene.stop().await;
+    scene.stop_with([requester]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,6 +90,5 @@ async fn of_two_dial_backs_with_one_key_one_is_closed_and_the_slot_is_free_after
     fetches_something_else(&scene, &requester).await;
 
     drop(target);
-    requester.stop().await;
-    scene.stop().await;
+    scene.stop_with([requester]).await;
 }

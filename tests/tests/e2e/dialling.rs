@@ -98,8 +98,7 @@ async fn a_bystander_sees_no_more_dials_than_the_budget_and_no_byte() {
     }
     assert_eq!(bystander.visits(), BUDGET);
     assert_eq!(bystander.bytes(), 0);
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,8 +111,7 @@ async fn a_dial_back_leaves_from_the_upload_port() {
     let (_stream, from) = within("the dial-back", PATIENCE, requester.listener.accept()).await.unwrap();
     assert_eq!(from.port(), target.status().await.upload_port);
     requester.peer.withdraw(&invited).await;
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }
 
 /// A search and a fetch between two peers that reach the coordinator at these addresses.

@@ -10,7 +10,7 @@ use hearsay_tests::{
     pair::Pair,
     peer::{Peer, PeerBuilder},
     steering::PIECE,
-    wait::{PATIENCE, stays_so},
+    wait::stays_so,
 };
 use protocol::control::{Cause, Download, DownloadState, ExitCode};
 
@@ -20,8 +20,6 @@ const FILE: usize = 20 * PIECE + 1_234;
 const LARGE_ENOUGH: u32 = 48;
 /// Has room for the file, and not for the reserve.
 const TOO_SMALL: u32 = 24;
-/// What goes over a link for a stream beside the bytes of files, and what is in flight when it ends.
-const OVERHEAD_PER_STREAM: u64 = 1 << 20;
 /// Longer than the daemon takes to look again at a disk that it waits for.
 const SOME_LOOKS: Duration = Duration::from_secs(5);
 /// What answers at once takes this long at most on a busy machine.
@@ -41,12 +39,7 @@ async fn begin_and_wait_for_pieces(bert: &Peer, pieces: usize) -> Download {
 
 /// Paused with this cause and a reason; the daemon answers.
 async fn waits(bert: &Peer, download: &Download, cause: Cause) -> Download {
-    let held = bert
-        .wait_for_download(download, "waits for the disk", PATIENCE, |now| {
-            now.state == DownloadState::Paused || now.state.has_ended()
-        })
-        .await;
-    assert_eq!((held.state, held.cause), (DownloadState::Paused, Some(cause)), "{held:?}");
+    let held = bert.held_by_the_disk(download, cause).await;
     let start = clock::now();
     assert!(bert.status().await.connected);
     assert!(start.elapsed() < AT_ONCE, "the daemon took {:?} to answer", start.elapsed());
@@ -54,8 +47,12 @@ async fn waits(bert: &Peer, download: &Download, cause: Cause) -> Download {
 }
 
 async fn arrives(pair: Pair, download: &Download, stops: u64) {
+    arrives_after(0, pair, download, stops).await;
+}
+
+async fn arrives_after(passed: u64, pair: Pair, download: &Download, stops: u64) {
     pair.link.runs_at(u32::MAX);
-    pair.arrives(download, stops, OVERHEAD_PER_STREAM).await;
+    pair.arrives_after(passed, download, stops).await;
     assert_eq!(pair.bert.digest_of("long.bin"), pair.files.digest("long.bin"));
     pair.stop().await;
 }
@@ -112,9 +109,10 @@ async fn a_folder_that_was_removed_under_way_is_not_made_again_and_waited_for() 
     fs::remove_dir_all(&folder).unwrap();
     waits(&pair.bert, &download, Cause::FolderGone).await;
     assert!(!folder.exists(), "the folder was made again");
+    let passed = pair.link.passed();
     fs::create_dir(&folder).unwrap();
     // All of it is to be fetched again: what was there is gone.
-    arrives(pair, &download, 5).await;
+    arrives_after(passed, pair, &download, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,8 +130,9 @@ async fn nothing_is_written_where_a_disk_is_not_mounted_any_more() {
     waits(&pair.bert, &download, Cause::FolderGone).await;
     assert_eq!(names_in(&disk.downloads()), [""; 0], "something was written to the system's own disk");
 
+    let passed = pair.link.passed();
     disk.mount_again(LARGE_ENOUGH);
-    arrives(pair, &download, 5).await;
+    arrives_after(passed, pair, &download, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

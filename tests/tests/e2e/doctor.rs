@@ -36,9 +36,7 @@ async fn a_daemon_knows_its_coordinator_and_which_of_its_ports_a_peer_has_reache
     let _ = bert.peerctl(&["disconnect"]).await.expect(ExitCode::Done);
     let _ = bert.peerctl(&["doctor"]).await.expect(ExitCode::Other);
     assert_eq!(check(&bert, "session").await.verdict, Verdict::Bad);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 /// What `peerctl doctor` finds wrong for somebody with this home, this socket and configuration, and no daemon: the names,

@@ -50,9 +50,7 @@ async fn who_reads_nothing_is_set_back_and_the_next_one_goes() {
     let again = bert.invite_again(&invited).await;
     assert_eq!(bert.word_on(&again).await, HeardReply::Accepted {});
 
-    anna.stop().await;
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,9 +75,7 @@ async fn who_asks_and_asks_and_never_for_a_file_is_set_back() {
     let place = upload_to(&anna, "bert").await;
     assert!(place.reason.as_ref().unwrap().contains("took nothing"), "{place:?}");
 
-    anna.stop().await;
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,9 +101,7 @@ async fn who_dribbles_is_set_back_once_another_waits() {
     let place = upload_to(&anna, "bert").await;
     assert!(place.reason.as_ref().unwrap().contains("took too little"), "{place:?}");
 
-    anna.stop().await;
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,10 +122,7 @@ async fn who_had_its_time_makes_way_and_goes_on_after() {
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
     assert_eq!(carl.digest_of("short.txt"), files.digest("short.txt"));
 
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,8 +158,7 @@ async fn one_requesters_many_places_don_t_come_before_anothers_one() {
     }
     assert_eq!(served, ["bert", "carl", "bert", "bert"]);
 
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,6 +192,5 @@ async fn places_outlive_a_crash_of_the_target() {
     let again = carl.invite_again(&of_carl).await;
     assert_eq!(carl.position_of(&again).await, 1);
 
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }

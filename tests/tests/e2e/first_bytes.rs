@@ -24,8 +24,7 @@ async fn written_to_a_listener_that_says(greeting: &str) -> Vec<u8> {
     })
     .await;
 
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
     written
 }
 

@@ -134,8 +134,7 @@ async fn one_stream_serves_the_listing_and_every_file_of_a_folder_and_nothing_el
     assert_eq!(stream.get(&format!("{whole}/pieces"), "").await.body, b"", "of one piece");
 
     drop(stream);
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 /// What a target says to whoever asks for this.
@@ -184,8 +183,7 @@ async fn a_folder_that_is_another_one_by_now_is_declined_with_the_reason() {
     let refused = stream.get_file(&left.file).await;
     assert_eq!(serde_json::from_slice::<Problem>(&refused.body).unwrap().code, Code::SourceChanged);
     drop(stream);
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,8 +208,7 @@ async fn a_folder_and_a_file_can_be_had_by_one_introduction() {
     let upload = anna.uploads().await.remove(0);
     assert_eq!((upload.name.as_str(), upload.size, upload.folder), ("disc two", 11, disc.folder));
     drop(stream);
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 /// In the largest folder, and how many of them are fetched here.
@@ -264,8 +261,7 @@ async fn the_largest_folder_is_listed_and_served_without_much_memory() {
     let path = files.path().join("largest").display().to_string();
     let refused = anna.peerctl(&["link", &path]).await.expect(ExitCode::NotFound);
     assert!(refused.stderr.contains("too much"), "{refused:#?}");
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,7 +288,5 @@ async fn a_real_peer_fetches_by_a_link_what_another_one_offers() {
     }
     let upload = anna.wait_for_upload("ends", |upload| upload.state == UploadState::Finished).await;
     assert_eq!((upload.name.as_str(), upload.size, upload.sent), ("album", download.size, download.size));
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

@@ -1,7 +1,7 @@
 //! Folders from sources that are played by hand: what arrives is the very folder, or as much of it as is right, and
 //! nothing is written anywhere else.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use hearsay_tests::{
     content::{Folder, names_in},
@@ -9,15 +9,12 @@ use hearsay_tests::{
     scene::Scene,
     scripted::{Manner, Offered},
     steering::PIECE,
-    wait::PATIENCE,
+    wait::{PATIENCE, RECOVERY},
 };
 use protocol::{
     FolderSummary, Username,
     control::{Cause, Download, DownloadState, FolderProgress},
 };
-
-/// Another source is searched for.
-const RECOVERY: Duration = Duration::from_mins(1);
 
 fn random(size: usize, seed: u64) -> Vec<u8> {
     Folder::new().with_random("random", size, seed).read("random")
@@ -26,10 +23,6 @@ fn random(size: usize, seed: u64) -> Vec<u8> {
 /// Carl's daemon without a source.
 async fn carl(scene: &Scene) -> Peer {
     scene.peer("carl").connected().await
-}
-
-async fn ends(carl: &Peer, download: &Download) -> Download {
-    carl.wait_for_download(download, "ends", RECOVERY, |now| now.state.has_ended()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,8 +54,7 @@ async fn a_folder_arrives_with_its_structure() {
     assert!(told.contains(&"the listing came: 5 files"), "{told:#?}");
     assert_eq!(mallory.asked_for_content(b""), 0, "an empty file was asked for");
     drop(mallory);
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +87,7 @@ async fn what_is_no_listing_of_a_folder_makes_nothing_on_the_disk() {
     assert_eq!(found.len(), cases.len() + 1);
     for result in found {
         let download = carl.begin_result(&result.number.to_string()).await;
-        let ended = ends(&carl, &download).await;
+        let ended = carl.end_of(&download).await;
         assert_eq!((ended.state, ended.cause), (DownloadState::Failed, Some(Cause::Integrity)), "{ended:?}");
         let reason = ended.reason.unwrap_or_default();
         let is_another = result.name.as_str() == "broken, wrong bytes";
@@ -103,8 +95,7 @@ async fn what_is_no_listing_of_a_folder_makes_nothing_on_the_disk() {
     }
     assert_eq!(carl.downloaded_names(), [""; 0]);
     drop(mallory);
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,8 +118,7 @@ async fn paths_that_fold_together_are_numbered_apart() {
         ["four", "one", "two", "three"]
     );
     drop(mallory);
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }
 
 /// In the middle of a small file, and of a large one: what had come before stays, and so does the half of the large one.
@@ -158,7 +148,7 @@ async fn a_source_that_falls_silent_within_a_folder_is_left_for_another_one() {
     assert_eq!(berta.asked_for_content(b"before it all"), 0, "what was there is asked for again");
     drop(mallory);
     let anna = scene.scripted_peer("anna").await.offering(folder([Manner::Honest, Manner::Honest]));
-    let ended = ends(&carl, &download).await;
+    let ended = carl.end_of(&download).await;
     assert_eq!((ended.state, ended.username.as_str()), (DownloadState::Finished, "anna"), "{ended:?}");
     assert_eq!(anna.asked_for_content(&large), 0, "what was there is asked for again");
     assert_eq!(fs::read(carl.downloaded("Silence/b large")).unwrap(), large);
@@ -171,8 +161,7 @@ async fn a_source_that_falls_silent_within_a_folder_is_left_for_another_one() {
     assert_eq!(who, ["mallory", "berta"], "{why:#?}");
     assert!(silent.iter().all(|step| step.sentence.contains("for 3 seconds")), "{silent:#?}");
     drop((anna, berta));
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }
 
 /// What it lacks is named; the rest is there, and stays for another try.
@@ -191,7 +180,7 @@ async fn files_that_a_source_does_not_give_do_not_stop_the_others() {
     let mallory = scene.scripted_peer("mallory").await.offering(Offered::folder("Holes", &files));
     let carl = carl(&scene).await;
     let download = carl.begin("holes").await;
-    let ended = ends(&carl, &download).await;
+    let ended = carl.end_of(&download).await;
 
     assert_eq!((ended.state, ended.cause), (DownloadState::Failed, Some(Cause::Integrity)), "{ended:?}");
     assert_eq!(ended.folder, Some(FolderProgress { files: 6, finished: 3 }));
@@ -207,7 +196,7 @@ async fn files_that_a_source_does_not_give_do_not_stop_the_others() {
     assert_eq!(mallory.asked_for_content(b"yes"), 1);
 
     carl.change("retry", &download).await;
-    ends(&carl, &download).await;
+    carl.end_of(&download).await;
     assert_eq!(mallory.asked_for_content(b"yes"), 1, "what is there was fetched again");
 
     fs::write(part.join("own"), "mine").unwrap();
@@ -215,8 +204,7 @@ async fn files_that_a_source_does_not_give_do_not_stop_the_others() {
     assert_eq!(names_in(&part), ["own"], "a person's own file stays, and nothing else");
     fs::remove_dir_all(&part).unwrap();
     drop(mallory);
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,12 +225,11 @@ async fn another_source_gives_what_the_first_one_does_not() {
     })
     .await;
     let anna = scene.scripted_peer("anna").await.offering(with(Manner::Honest, Manner::Honest));
-    let ended = ends(&carl, &download).await;
+    let ended = carl.end_of(&download).await;
     assert_eq!((ended.state, ended.username.as_str()), (DownloadState::Finished, "anna"), "{ended:?}");
     assert_eq!(fs::read(carl.downloaded("Shared/b/c")).unwrap(), large);
     assert_eq!(fs::read(carl.downloaded("Shared/a")).unwrap(), b"small");
     assert_eq!(carl.downloaded_names(), ["Shared"]);
     drop((mallory, anna));
-    carl.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl]).await;
 }

@@ -1,7 +1,5 @@
 //! Sources that truncate, grow, change, lie or fall silent: what arrives is the right file, or nothing.
 
-use std::time::Duration;
-
 use hearsay_tests::{
     content::Folder,
     faulty_link::FaultyLink,
@@ -9,13 +7,11 @@ use hearsay_tests::{
     scene::Scene,
     scripted::{Manner, Offered, ScriptedSource},
     steering::PIECE,
-    wait::PATIENCE,
+    wait::{PATIENCE, RECOVERY},
 };
 use protocol::control::{Cause, Download, DownloadState, ExitCode};
 
 const FILE: usize = 3 * PIECE + 4_321;
-/// Of several that need another source, one is searched for after the other.
-const RECOVERY: Duration = Duration::from_mins(1);
 
 fn name_of(number: usize) -> String {
     format!("treasure {number}.bin")
@@ -48,7 +44,7 @@ async fn begin_all(bert: &Peer, count: usize) -> Vec<Download> {
 
 async fn all_arrive(bert: &Peer, downloads: &[Download], files: &Folder) {
     for download in downloads {
-        let ended = bert.wait_for_download(download, "arrives", RECOVERY, |now| now.state.has_ended()).await;
+        let ended = bert.end_of(download).await;
         assert_eq!(ended.state, DownloadState::Finished, "{:#?}", bert.why(download).await);
         let name = download.name.as_str();
         assert_eq!(bert.digest_of(name), files.digest(name), "{name}");
@@ -82,9 +78,7 @@ async fn whatever_a_source_does_to_a_file_the_right_one_arrives_from_another() {
     }
 
     drop(mallory);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +97,7 @@ async fn a_liar_whom_nobody_can_replace_is_named_and_not_asked_again() {
     assert_eq!(mallory.asked_for(&name_of(0)), 2, "a wrong piece is asked for once more, and no more");
 
     drop(mallory);
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,9 +122,7 @@ async fn a_source_that_falls_silent_holds_nobody_up_for_longer_than_its_silence_
     assert_eq!(bert.digest_of(&name_of(0)), files.digest(&name_of(0)));
 
     drop(mallory);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,9 +146,7 @@ async fn a_source_that_dribbles_makes_way_for_the_download_that_waits() {
     assert!(!why.download.state.has_ended(), "{why:#?}");
 
     drop(mallory);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +167,5 @@ async fn over_a_faulty_link_and_with_a_source_that_lies_now_and_then_everything_
     assert_eq!(bert.downloaded_names(), (0..4).map(name_of).collect::<Vec<_>>());
 
     drop((mallory, link));
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

@@ -52,9 +52,7 @@ async fn rates_are_held_and_count_at_once() {
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
     assert_eq!(anna.uploads().await.len(), 1, "it was one stream");
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +86,5 @@ async fn uploads_off_ends_what_runs_and_on_goes_on_with_it() {
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
     assert_eq!(carl.digest_of("short.txt"), files.digest("short.txt"));
 
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }

@@ -54,8 +54,7 @@ async fn what_is_asked_after(proof: impl FnOnce(&Opened) -> IntroductionProof) -
     assert!(!matches!(settled.state, DownloadState::Finished), "{settled:?}");
     assert_eq!(settled.received, 0, "{settled:?}");
     let refused = requester.status().await.refused_dial_backs;
-    requester.stop().await;
-    scene.stop().await;
+    scene.stop_with([requester]).await;
     (asked, refused)
 }
 
@@ -110,8 +109,7 @@ async fn the_certificate_that_a_download_port_shows_does_not_tell_whose_it_is() 
     assert_ne!(named, known_as.certificate_sha256, "a stranger at the port would know the username");
     drop(port);
 
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,8 +129,7 @@ async fn a_target_proves_itself_only_to_the_certificate_in_the_invitation() {
     assert!(heard.contains(invited_again.message_key.reveal().as_str()), "{heard}");
     assert!(!heard.contains(invited.message_key.reveal().as_str()), "{heard}");
 
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,8 +146,7 @@ async fn a_requester_that_sends_again_with_another_key_is_shown_that_one() {
     let heard = requester.ask_for_proof(false).await;
     assert!(heard.contains(after.message_key.reveal().as_str()), "{heard}");
 
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +168,5 @@ async fn a_call_that_comes_twice_does_not_disturb_the_stream_that_it_led_to() {
         received += more;
     }
 
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }

@@ -48,9 +48,7 @@ async fn two_peers_fetch_from_each_other_at_once_each_on_its_two_ports() {
     assert_eq!(bert.digest_of("from anna.bin"), of_anna.digest("from anna.bin"));
     assert!(to_anna.passed() > FILE as u64 && to_bert.passed() > FILE as u64, "by the download ports");
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,10 +97,7 @@ async fn who_comes_later_is_told_its_place_and_is_served_after() {
     assert_eq!(carl.digest_of("third.txt"), files.digest("third.txt"));
     assert_eq!(dora.digest_of("third.txt"), files.digest("third.txt"));
 
-    for peer in [anna, bert, carl, dora] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl, dora]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,10 +134,7 @@ async fn who_defers_keeps_its_place_and_starves_nobody() {
     tokio::join!(bert.finish(&first), bert.finish(&second));
     assert_eq!(bert.digest_of("second.txt"), of_carl.digest("second.txt"));
 
-    for peer in [anna, bert, carl, dora] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl, dora]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,8 +168,5 @@ async fn where_the_policy_is_to_ask_a_person_decides() {
     assert_eq!(bert.downloaded_names(), [""; 0]);
     let _ = anna.peerctl(&["accept", &asked[0].id]).await.expect(ExitCode::NotFound);
 
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }

@@ -32,9 +32,7 @@ async fn fetch_and_stop(scene: Scene, files: &Folder, anna: Peer, bert: Peer) {
     assert_eq!(download.state, DownloadState::Finished, "{download:?}");
     assert_eq!(bert.digest_of("far.bin"), files.digest("far.bin"));
     assert_eq!(bert.downloaded_names(), ["far.bin"]);
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +95,5 @@ async fn where_neither_side_can_be_reached_it_is_told_what_to_open() {
     assert_eq!(failed.cause, Some(Cause::NeitherReachable), "{failed:?}");
     assert_eq!(bert.downloaded_names(), [""; 0]);
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

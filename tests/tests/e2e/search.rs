@@ -56,10 +56,7 @@ async fn a_search_finds_exact_and_substring_matches_of_others_exact_ones_first()
     assert_eq!(too_short.stdout, "");
     assert!(too_short.stderr.contains("at least 3 letters"), "{too_short:#?}");
 
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,8 +80,5 @@ async fn a_search_goes_over_tls_to_a_coordinator_with_an_authority_of_its_own() 
         .await;
     assert!(!status.connected, "a daemon that does not know the authority must not talk: {status:?}");
 
-    for peer in [anna, bert, stranger] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, stranger]).await;
 }

@@ -115,6 +115,5 @@ async fn a_person_answers_questions_and_is_connected() {
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a draft is left");
 
     assert!(started.stop());
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }

@@ -68,10 +68,7 @@ async fn a_folder_is_shared_and_taken_back_while_the_daemon_runs() {
     let unknown = anna.peerctl(&["share", "rm", &added_path]).await.expect(ExitCode::NotFound);
     assert!(unknown.stderr.contains("peerctl share ls"), "{unknown:#?}");
 
-    for peer in [anna, bert] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,8 +94,7 @@ async fn a_link_fetches_the_file_from_whoever_has_it() {
     assert!(nobody.stderr.contains("nobody who is connected"), "{nobody:#?}");
     let _broken = bert.peerctl(&["get", "hearsay:?root=12"]).await.expect(ExitCode::Usage);
 
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,6 +132,5 @@ async fn a_setting_made_at_run_time_outlives_the_daemon_and_gives_way_to_a_flag(
     for word in ["wrong.toml", "line 2", "column 7"] {
         assert!(wrong.stderr.contains(word), "{word}: {wrong:#?}");
     }
-    peer.stop().await;
-    scene.stop().await;
+    scene.stop_with([peer]).await;
 }

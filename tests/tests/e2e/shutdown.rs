@@ -68,8 +68,7 @@ async fn a_daemon_that_crashed_gets_its_name_back_at_once() {
     let mut anna = anna.kill_and_start_again().await;
     // Well before the lease of 60 s is over.
     anna.wait_until_connected().await;
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,17 @@
 //! Where a file comes from when its source goes away, and how long one goes on looking.
 
-use std::time::Duration;
-
-use hearsay_tests::{content::Folder, pair::Pair, peer::Peer, scene::Scene, steering::PIECE, wait::PATIENCE};
+use hearsay_tests::{
+    content::Folder,
+    pair::Pair,
+    peer::Peer,
+    scene::Scene,
+    steering::PIECE,
+    wait::{PATIENCE, RECOVERY},
+};
 use protocol::control::{Cause, Download, DownloadState, ExitCode, UploadState, Why};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
 const FILE: usize = 12 * PIECE + 77;
-/// A lost source is noticed, asked again, and another one is looked for.
-const RECOVERY: Duration = Duration::from_mins(1);
 
 fn count(why: &Why, word: &str) -> usize {
     why.steps.iter().filter(|step| step.step == word).count()
@@ -46,9 +49,7 @@ async fn a_source_that_was_gone_before_its_first_word_is_waited_for() {
     bert.finish(&download).await;
     assert_eq!(bert.digest_of("notes.txt"), files.digest("notes.txt"));
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,8 +70,7 @@ async fn what_nobody_has_for_too_long_is_given_up_with_its_last_cause() {
     assert_eq!((failed.state, failed.cause), (DownloadState::Failed, Some(Cause::SourceGone)), "{failed:?}");
     assert_eq!(bert.downloaded_names(), [""; 0]);
 
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn another_source_takes_over_from_the_verified_pieces() {
     let carl = scene.peer("carl").sharing(files.path()).connected().await;
 
     let _gone = anna.kill().await;
-    let ended = bert.wait_for_download(&download, "arrives", RECOVERY, |now| now.state.has_ended()).await;
+    let ended = bert.end_of(&download).await;
     assert_eq!((ended.state, ended.username.as_str()), (DownloadState::Finished, "carl"), "{ended:?}");
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
     let allowed = (FILE + 2 * PIECE) as u64;
@@ -90,9 +90,7 @@ async fn another_source_takes_over_from_the_verified_pieces() {
     let why = bert.why(&download).await;
     assert_eq!((count(&why, "stream_lost"), count(&why, "source_found")), (1, 1), "{why:#?}");
 
-    carl.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([carl, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,8 +111,5 @@ async fn who_is_killed_in_a_queue_asks_under_the_same_introduction() {
 
     link.runs_at(u32::MAX);
     tokio::join!(bert.finish(&long), carl.finish(&short));
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }

@@ -29,9 +29,7 @@ async fn a_file_of_300_mib_comes_over_whole() {
     assert_eq!(bert.digest_of("large.bin"), files.digest("large.bin"));
     assert_eq!(bert.downloaded_names(), ["large.bin"], "and nothing beside it");
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,9 +53,7 @@ async fn small_files_come_over_whole() {
     }
     assert_eq!(bert.downloaded_names().len(), 5);
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,9 +73,7 @@ async fn several_results_are_fetched_in_one_go() {
         assert_eq!(bert.digest_of(name), files.digest(name));
     }
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,9 +93,7 @@ async fn a_name_that_is_taken_on_disk_gets_a_number_and_nothing_is_overwritten()
     assert_eq!(fs::read_to_string(&first.path).unwrap(), "from anna");
     assert_eq!(fs::read_to_string(&second.path).unwrap(), "from anna");
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +108,5 @@ async fn a_result_that_does_not_exist_is_told() {
     let _ = bert.get(&["7"]).await.expect(ExitCode::NotFound);
     assert_eq!(bert.downloads().await, []);
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

@@ -34,8 +34,7 @@ async fn a_taken_and_a_look_alike_username_are_refused_while_the_holder_goes_on(
     assert!(holder.status().await.connected);
 
     holder.stop().await;
-    second.stop().await;
-    scene.stop().await;
+    scene.stop_with([second]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,6 +95,5 @@ async fn a_target_says_to_a_requester_of_another_version_which_one_it_speaks() {
     let invited = requester.invite_of_version(VERSION + 1, &found, &listener).await;
     let declined = HeardReply::Declined { reason: DeclineReason::VersionUnsupported, version: Some(VERSION) };
     assert_eq!(requester.word_on(&invited).await, declined);
-    target.stop().await;
-    scene.stop().await;
+    scene.stop_with([target]).await;
 }

@@ -54,7 +54,5 @@ async fn both_sides_watch_a_transfer_from_its_beginning_to_its_end() {
 
     giving.interrupt().await;
     taking.interrupt().await;
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hearsay_tests::{
-    content::{Folder, digest, names_in},
+    content::{Folder, digest, files_below, names_in},
     disk::SmallDisk,
     pair::Pair,
     peer::{Peer, PeerBuilder},
@@ -17,12 +17,11 @@ use hearsay_tests::{
 use protocol::control::{Cause, Download, DownloadState, Downloads, ExitCode, FolderProgress};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
-/// What goes over a link for a stream beside the bytes of files, and what is in flight when it ends.
-const OVERHEAD_PER_STREAM: u64 = 1 << 20;
-/// The same of one over which nothing is asked for: far less than the small files.
+/// What goes over a link for a stream over which nothing is asked for: far less than the small files.
 const STREAM_WITHOUT_FILES: u64 = 64 << 10;
 const SMALL_FILES: usize = 40;
-const SMALL: usize = 10_000;
+/// Those before the large one are more together than what may come again.
+const SMALL: usize = 80_000;
 const LARGE: usize = 8 * PIECE + 1_234;
 const FILES: usize = 2 * SMALL_FILES + 2;
 const BYTES: usize = 2 * SMALL_FILES * SMALL + LARGE;
@@ -55,7 +54,11 @@ async fn offers(peer: &mut Peer, files: &Folder) {
     .await;
 }
 
-fn must_be_the_album(folder: &Path, files: &Folder) {
+/// All of the album, and beside it only what is named.
+fn must_be_the_album(folder: &Path, files: &Folder, beside: &[&str]) {
+    let mut all: Vec<_> = paths().chain(beside.iter().map(|&path| path.to_owned())).collect();
+    all.sort();
+    assert_eq!(files_below(folder), all);
     for path in paths() {
         assert_eq!(digest(&folder.join(&path)), files.digest(&format!("album/{path}")), "{path}");
     }
@@ -92,10 +95,10 @@ async fn wait_for_pieces(bert: &Peer, download: &Download, pieces: usize) -> Dow
 /// The album arrives by itself, and at most a piece for each time that it was stopped came twice.
 async fn arrives(pair: Pair, download: &Download, stops: u64) {
     pair.link.runs_at(u32::MAX);
-    let ended = pair.arrives(download, stops, OVERHEAD_PER_STREAM).await;
+    let ended = pair.arrives(download, stops).await;
     let all = FolderProgress { files: FILES as u64, finished: FILES as u64 };
     assert_eq!((ended.folder, ended.received), (Some(all), BYTES as u64), "{ended:?}");
-    must_be_the_album(&pair.bert.downloaded("album"), &pair.files);
+    must_be_the_album(&pair.bert.downloaded("album"), &pair.files, &[]);
     pair.stop().await;
 }
 
@@ -137,9 +140,7 @@ async fn a_disk_that_fills_up_is_waited_for() {
     let download = begin(&pair.bert).await;
     let so_far = wait_for_pieces(&pair.bert, &download, 2).await;
     disk.fill();
-    let is_held = |now: &Download| now.state == DownloadState::Paused || now.state.has_ended();
-    let held = pair.bert.wait_for_download(&download, "waits for the disk", PATIENCE, is_held).await;
-    assert_eq!((held.state, held.cause), (DownloadState::Paused, Some(Cause::NoSpace)), "{held:?}");
+    let held = pair.bert.held_by_the_disk(&download, Cause::NoSpace).await;
     assert!(held.received >= so_far.received, "what was received is lost: {held:?}");
     disk.make_room();
     arrives(pair, &download, 1).await;
@@ -187,10 +188,10 @@ async fn a_name_that_is_taken_is_treated_as_asked_for() {
     let skipped = bert.get(&[&number, "--conflict", "skip"]).await;
     let _ = skipped.expect(ExitCode::Conflict);
     let _ = bert.get(&[&number, "--conflict", "rename"]).await.expect(ExitCode::Done);
-    must_be_the_album(&bert.downloaded("album (2)"), &pair.files);
+    must_be_the_album(&bert.downloaded("album (2)"), &pair.files, &[]);
     assert_eq!(fs::read(bert.downloaded("album/disc/b")).unwrap(), b"another");
     let _ = bert.get(&[&number, "--conflict", "overwrite"]).await.expect(ExitCode::Done);
-    must_be_the_album(&bert.downloaded("album"), &pair.files);
+    must_be_the_album(&bert.downloaded("album"), &pair.files, &["disc/own"]);
     assert_eq!(fs::read(&own).unwrap(), b"mine");
     assert_eq!(bert.downloaded_names(), ["album", "album (2)"]);
     let shown = bert.peerctl(&["downloads"]).await.expect(ExitCode::Done).stdout;
@@ -211,19 +212,17 @@ async fn a_merge_that_is_cut_off_goes_on_where_it_was() {
     let begun = bert.peerctl(&["--json", "get", &number, "--detach", "--conflict", "overwrite"]).await;
     let download = begun.expect(ExitCode::Done).document::<Downloads>().downloads.remove(0);
     pair.link.runs_at(u32::MAX);
-    let is_held = |now: &Download| now.state == DownloadState::Paused || now.state.has_ended();
-    let held = bert.wait_for_download(&download, "waits for the disk", PATIENCE, is_held).await;
-    assert_eq!((held.state, held.cause), (DownloadState::Paused, Some(Cause::Permission)), "{held:?}");
+    bert.held_by_the_disk(&download, Cause::Permission).await;
     assert!(bert.downloaded("album/a 00").exists() && bert.downloaded("album.part/disc/b").exists());
 
     let killed = pair.bert.kill().await;
     let passed = pair.link.passed();
     fs::set_permissions(&disc, Permissions::from_mode(0o755)).unwrap();
     pair.bert = killed.start_again().await;
-    pair.arrives(&download, 1, OVERHEAD_PER_STREAM).await;
+    pair.arrives(&download, 1).await;
     let again = pair.link.passed() - passed;
     assert!(again < STREAM_WITHOUT_FILES, "{again} bytes came for what was there");
-    must_be_the_album(&pair.bert.downloaded("album"), &pair.files);
+    must_be_the_album(&pair.bert.downloaded("album"), &pair.files, &["disc/own"]);
     assert_eq!(fs::read(disc.join("own")).unwrap(), b"mine");
     pair.stop().await;
 }

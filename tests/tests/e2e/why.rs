@@ -50,9 +50,7 @@ async fn the_whole_chain_of_a_download_is_told_also_after_a_restart() {
     assert!(told.stdout.contains("the source got through, and showed the right key"), "{told:#?}");
     let _ = bert.peerctl(&["why", "77"]).await.expect(ExitCode::NotFound);
 
-    anna.stop().await;
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 /// One source for each way to fail, and nobody else who has the file.
@@ -99,6 +97,5 @@ async fn each_failure_is_told_by_its_cause() {
     assert_eq!(bert.downloaded_names(), [""; 0]);
 
     drop(sources);
-    bert.stop().await;
-    scene.stop().await;
+    scene.stop_with([bert]).await;
 }

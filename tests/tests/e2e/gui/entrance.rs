@@ -69,6 +69,5 @@ async fn a_link_lets_one_tab_in_a_taken_username_is_told_and_so_is_a_daemon_that
     })
     .await;
     browser.stop().await;
-    anna.stop().await;
-    scene.stop().await;
+    scene.stop_with([anna]).await;
 }

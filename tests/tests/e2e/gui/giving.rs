@@ -39,10 +39,7 @@ async fn a_person_without_a_mouse_shares_a_folder_sets_a_limit_accepts_and_decli
     assert_eq!(shared_files(&anna).await, 0);
     browser.assert_quiet_console().await;
     browser.stop().await;
-    for peer in [anna, bert] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 async fn shares_a_folder(browser: &Browser, anna: &Peer, folder: &Folder) {

@@ -118,10 +118,7 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     ten_thousand_results(&browser).await;
     browser.assert_quiet_console().await;
     browser.stop().await;
-    for peer in [anna, bert] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert]).await;
 }
 
 async fn sizes_are_told_as_peerctl_tells_them(browser: &Browser) {

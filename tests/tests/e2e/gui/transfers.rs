@@ -53,10 +53,7 @@ async fn a_person_searches_fetches_pauses_and_resumes_and_names_stay_text() {
     names_are_text(&browser).await;
     browser.assert_quiet_console().await;
     browser.stop().await;
-    for peer in [anna, bert, carl] {
-        peer.stop().await;
-    }
-    scene.stop().await;
+    scene.stop_with([anna, bert, carl]).await;
 }
 
 async fn fetches(browser: &Browser, bert: &Peer, files: &Folder) {

@@ -12,9 +12,9 @@
 
 use std::{
     cell::RefCell,
-    collections::VecDeque,
     convert::Infallible,
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -35,10 +35,16 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Stands for a body. It is in no head and in no JSON text, which writes control characters as escapes.
 const SLOT: u8 = 0;
 
-/// The bodies of one connection that are on their way, in the order of their slots. More than one only if the client
-/// sends requests ahead.
+/// The body that is on its way. Where the client sends requests ahead, the next one waits: to the library a body is one
+/// byte, so it would go on to answer however much of it is not taken.
 #[derive(Clone, Default)]
-pub(crate) struct Outbox(Rc<RefCell<VecDeque<Bytes>>>);
+pub(crate) struct Outbox(Rc<RefCell<OnItsWay>>);
+
+#[derive(Default)]
+struct OnItsWay {
+    content: Option<Bytes>,
+    next_waits: bool,
+}
 
 impl Outbox {
     /// A 200 with a JSON text that goes past the library.
@@ -64,9 +70,16 @@ impl MessageBody for Slot {
         BodySize::Stream
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Poll::Ready(self.content.take().map(|content| {
-            self.outbox.0.borrow_mut().push_back(content);
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let Self { outbox, content } = self.get_mut();
+        let mut on_its_way = outbox.0.borrow_mut();
+        if content.is_some() && on_its_way.content.is_some() {
+            // The stream wakes the connection's task, which polls both.
+            on_its_way.next_waits = true;
+            return Poll::Pending;
+        }
+        Poll::Ready(content.take().map(|content| {
+            on_its_way.content = Some(content);
             Ok(Bytes::from_static(&[SLOT]))
         }))
     }
@@ -76,7 +89,7 @@ impl MessageBody for Slot {
 pub(crate) struct BypassStream<S> {
     inner: S,
     outbox: Outbox,
-    /// So much of the first content is written.
+    /// So much of the content is written.
     written: usize,
 }
 
@@ -88,15 +101,20 @@ impl<S> BypassStream<S> {
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
+
+    /// Beneath this one.
+    pub(crate) fn inner(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for BypassStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let Self { inner, outbox, written } = self.get_mut();
-        let mut contents = outbox.0.borrow_mut();
+        let mut on_its_way = outbox.0.borrow_mut();
         loop {
             let slot = buffer.iter().position(|byte| *byte == SLOT);
-            let (Some(content), Some(slot)) = (contents.front(), slot) else {
+            let (Some(content), Some(slot)) = (&on_its_way.content, slot) else {
                 return Pin::new(&mut *inner).poll_write(cx, buffer);
             };
             let rest = content.get(*written..).unwrap_or_default();
@@ -109,8 +127,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BypassStream<S> {
                 *written += of_content;
             }
             if *written == content.len() {
-                contents.pop_front();
                 *written = 0;
+                if mem::take(&mut *on_its_way).next_waits {
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Ready(Ok(slot + 1));
             }
             // With the slot at its front, the buffer is accepted no sooner than the content.

@@ -26,7 +26,11 @@ use actix_web::dev::Extensions;
 use prometheus_client::metrics::gauge::Gauge;
 use zeroize::Zeroizing;
 
-use crate::{bypass::Outbox, domain::sessions::SessionId};
+use crate::{
+    bypass::Outbox,
+    domain::sessions::SessionId,
+    pace::{Brings, Calls},
+};
 
 /// Parked polls are answered for this at whole multiples of it. A hundredth of the time that peers are spread over:
 /// of 15,000 peers that answered one search, 150 come back together.
@@ -51,6 +55,7 @@ pub(crate) struct ConnectionMark {
     start: Instant,
     open: Gauge,
     call: Cell<CallHeaders>,
+    calls: Calls,
     outbox: Outbox,
 }
 
@@ -71,13 +76,14 @@ impl Drop for ConnectionMark {
 
 impl ConnectionMark {
     /// Given to each connection when it is accepted. `open` counts them; `start` is when the server began.
-    pub(crate) fn attach(open: &Gauge, start: Instant, outbox: Outbox, data: &mut Extensions) {
+    pub(crate) fn attach(open: &Gauge, start: Instant, calls: Calls, outbox: Outbox, data: &mut Extensions) {
         open.inc();
         data.insert(Self {
             closing: Cell::new(None),
             start,
             open: open.clone(),
             call: Cell::default(),
+            calls,
             outbox,
         });
     }
@@ -87,13 +93,15 @@ impl ConnectionMark {
         &self.outbox
     }
 
-    pub(crate) fn begin_call(&self, headers: CallHeaders) {
+    pub(crate) fn begin_call(&self, headers: CallHeaders, brings: Brings) {
         self.call.set(headers);
+        self.calls.begin(brings);
     }
 
     /// The call is answered: nothing that it brought is kept.
     pub(crate) fn end_call(&self) {
         self.call.take();
+        self.calls.end();
     }
 
     pub(crate) fn session(&self) -> Option<SessionId> {
@@ -166,7 +174,7 @@ mod tests {
         let open = Gauge::default();
         let mut data = Extensions::new();
         let now = crate::clock::now();
-        ConnectionMark::attach(&open, now, Outbox::default(), &mut data);
+        ConnectionMark::attach(&open, now, Calls::default(), Outbox::default(), &mut data);
         assert_eq!(open.get(), 1);
         let mark = data.get::<ConnectionMark>().unwrap();
         assert_eq!(mark.close_by(), None);
@@ -190,7 +198,7 @@ mod tests {
         let (mut cut, mut waiting) = (HashMap::<Instant, usize>::new(), 0);
         for _ in 0..5_000 {
             let mut data = Extensions::new();
-            ConnectionMark::attach(&Gauge::default(), start, Outbox::default(), &mut data);
+            ConnectionMark::attach(&Gauge::default(), start, Calls::default(), Outbox::default(), &mut data);
             let mark = data.get::<ConnectionMark>().unwrap();
             let answered = start + Duration::from_millis(100);
             mark.carries_content(answered, within());
@@ -210,7 +218,7 @@ mod tests {
     fn the_time_may_be_fixed() {
         let start = crate::clock::now();
         let mut data = Extensions::new();
-        ConnectionMark::attach(&Gauge::default(), start, Outbox::default(), &mut data);
+        ConnectionMark::attach(&Gauge::default(), start, Calls::default(), Outbox::default(), &mut data);
         let mark = data.get::<ConnectionMark>().unwrap();
         let at = Duration::from_millis(1_100);
         mark.carries_content(start, at..=at);

@@ -16,6 +16,7 @@ use crate::{
     app::App,
     config::Config,
     connection::{CallHeaders, ConnectionMark},
+    pace::Brings,
     seal::session_id,
 };
 
@@ -25,7 +26,7 @@ const NAME: HeaderName = HeaderName::from_static(NAME_HEADER);
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 /// Keeps for the call what its headers say, and returns those that are to take their place.
-pub(crate) fn take_over(request: &HttpRequest, app: &App, config: &Config) -> HeaderMap {
+pub(crate) fn take_over(request: &HttpRequest, brings: Brings, app: &App, config: &Config) -> HeaderMap {
     let headers = request.headers();
     let of_call = CallHeaders {
         session: bearer_token(headers).as_ref().map(session_id),
@@ -40,7 +41,7 @@ pub(crate) fn take_over(request: &HttpRequest, app: &App, config: &Config) -> He
         }
     }
     if let Some(mark) = request.conn_data::<ConnectionMark>() {
-        mark.begin_call(of_call);
+        mark.begin_call(of_call, brings);
     }
     kept
 }

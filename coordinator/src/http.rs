@@ -1,5 +1,5 @@
 //! The HTTP server for peers. It is put together as actix-web's own is, but over streams of ours, for
-//! [`bypass`](crate::bypass).
+//! [`bypass`](crate::bypass) and [`pace`](crate::pace).
 
 use std::{
     fmt,
@@ -33,6 +33,7 @@ use crate::{
     config::{Config, Lifetimes, Limits},
     connection::ConnectionMark,
     inherited::Listener,
+    pace::{PacedStream, Patience},
     routes,
 };
 
@@ -90,6 +91,7 @@ impl Setup {
     ) -> impl ServiceFactory<S, Config = (), Response = (), Error = DispatchError, InitError: fmt::Debug> + use<S>
     {
         let Self { app, limits, lifetimes, open, start, shutdown } = self.clone();
+        let patience = Patience { headers: lifetimes.headers, answer: lifetimes.answer };
         let line = app.exchange.line();
         actix_web::rt::spawn(Arc::clone(&line).relay());
         let calls = ActixApp::new()
@@ -109,13 +111,14 @@ impl Setup {
             .client_disconnect_timeout(DISCONNECT)
             // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
             .h1_allow_half_closed(false)
-            .on_connect_ext(move |stream: &BypassStream<S>, data| {
-                ConnectionMark::attach(&open, start, stream.outbox().clone(), data);
+            .on_connect_ext(move |stream: &BypassStream<PacedStream<S>>, data| {
+                let calls = stream.inner().calls().clone();
+                ConnectionMark::attach(&open, start, calls, stream.outbox().clone(), data);
             })
             .h1(map_config(calls, |()| AppConfig::default()));
         fn_service(move |stream: S| {
             let peer = peer(&stream);
-            ready(Ok((BypassStream::new(stream), peer)))
+            ready(Ok((BypassStream::new(PacedStream::new(stream, patience)), peer)))
         })
         .and_then(http)
     }

@@ -24,6 +24,7 @@ mod http;
 pub mod inherited;
 mod metrics;
 mod ops;
+mod pace;
 pub mod process;
 pub mod program;
 mod rate_limit;

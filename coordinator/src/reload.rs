@@ -12,7 +12,7 @@ use crate::{app::App, clock, config::Config, exchange::memory::MemoryExchange, r
 
 /// Settings that are read once, when the server is bound: addresses, keys, threads, and what the HTTP library is
 /// told at its start.
-const NEED_RESTART: [&str; 14] = [
+const NEED_RESTART: [&str; 15] = [
     "listen",
     "listen_mode",
     "ops_listen",
@@ -21,6 +21,7 @@ const NEED_RESTART: [&str; 14] = [
     "workers",
     "lifetimes.takeover_seconds",
     "lifetimes.headers_seconds",
+    "lifetimes.answer_seconds",
     "lifetimes.keep_alive_seconds",
     "limits.body_bytes",
     "limits.connect_body_bytes",

@@ -74,14 +74,14 @@ fn introductions() -> Vec<[String; 3]> {
 
 /// What passing by leaves.
 fn connections_and_counts() -> Vec<[String; 3]> {
-    let Lifetimes { content_connection_max, keep_alive, headers, body, name_token, .. } =
+    let Lifetimes { content_connection_max, keep_alive, headers, body, answer, name_token, .. } =
         Lifetimes::default();
     let Limits { mailbox_events, mailbox_bytes, mail_bytes, .. } = Limits::default();
     vec![
         row(
             "what a poll hears",
             "on its way into the socket",
-            "it is written, or the connection's end".to_owned(),
+            format!("it is written, {} at most once the socket is full", told(answer)),
         ),
         row(
             "what a call carried",

@@ -24,7 +24,9 @@ use crate::{
     connection::ConnectionMark,
     error::{self, ApiError, jitter},
     handlers::{events, introductions, searches, sessions},
-    head, stack,
+    head,
+    pace::Brings,
+    stack,
 };
 
 /// One call of the API.
@@ -116,7 +118,8 @@ fn begin(request: &mut ServiceRequest, may_carry_content: bool) -> Result<(), Ap
     let app = App::of(request.request())?;
     let config = app.config();
     let is_draining = app.draining.is_cancelled();
-    let kept = head::take_over(request.request(), app, &config);
+    let brings = if may_carry_content { Brings::Body } else { Brings::Nothing };
+    let kept = head::take_over(request.request(), brings, app, &config);
     request.head_mut().headers = kept;
     if may_carry_content {
         mark_connection(request.request(), &config.lifetimes);

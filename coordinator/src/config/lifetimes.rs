@@ -48,6 +48,9 @@ settings! {
         /// For a request's body to arrive, once its headers have.
         #[serde(with = "seconds")]
         body ["body_seconds"]: Duration = Duration::from_secs(10);
+        /// For an answer to be taken, once the socket is full: as long as for a body.
+        #[serde(with = "seconds")]
+        answer ["answer_seconds"]: Duration = Duration::from_secs(10);
         /// A connection that carried content is closed with its first answer so long after it, at the earliest ...
         #[serde(with = "seconds")]
         content_connection_min ["content_connection_seconds_min"]: Duration = Duration::from_secs(20);

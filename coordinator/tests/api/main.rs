@@ -15,6 +15,7 @@ mod events;
 mod fields;
 mod introductions;
 mod lifecycle;
+mod pace;
 mod probing;
 mod refusals;
 mod reload;

@@ -68,6 +68,12 @@ fn kinds(session: &str, name_token: &str) -> Vec<(Vec<u8>, &'static [u8])> {
         // Headers that never end.
         (b"GET /v1/events HTTP/1.1\r\nX-Slow: ".to_vec(), b"a"),
         (b"GET /v1/events HTTP/1.1\r\n".to_vec(), b"a: b\r\n"),
+        // The same with a connection's second request, and with a body that nobody waits for.
+        (b"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/eve".to_vec(), b"a"),
+        (
+            b"POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+            b"1\r\nx\r\n",
+        ),
         // Headers that are far too large.
         (format!("GET /v1/events HTTP/1.1\r\nX-Large: {}\r\n\r\n", half.repeat(5)).into_bytes(), b""),
         (format!("GET /{} HTTP/1.1\r\n\r\n", half.repeat(5)).into_bytes(), b""),

@@ -1,0 +1,206 @@
+//! A connection's pace: how slowly its client may send and take, and how far ahead of the answers it may send.
+//!
+//! The HTTP library has a time for the headers of a connection's first request only, and none for answers that are not
+//! taken. What is sent ahead it reads and keeps, also while a poll is parked; and once its buffer is full it looks again
+//! and again whether there is room, with all of a processor. So the stream beneath it sees to that:
+//!
+//! - a request of which something has come has to have begun in time, whichever of its connection it is;
+//! - what is to be written has to be taken in time, once the socket is full;
+//! - what is sent ahead stays in the socket while a poll is parked or an answer waits to be taken.
+
+use std::{
+    cell::Cell,
+    io::{self, IoSlice},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+/// So much is read until the library has looked at it: a body takes a few turns, and what a client sends ahead in small
+/// requests, each of which takes more room than its bytes, is bounded.
+const TURN_BYTES: usize = 16 * 1024;
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For the head of a request, from its first bytes.
+    pub(crate) headers: Duration,
+    /// For what is to be written, from when the socket is full.
+    pub(crate) answer: Duration,
+}
+
+/// The calls of one connection, which come one after the other.
+#[derive(Clone, Default)]
+pub(crate) struct Calls(Rc<Cell<Progress>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    begun: u64,
+    under_way: Option<Brings>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brings {
+    /// All of it has come: what comes now is sent ahead.
+    Nothing,
+    Body,
+}
+
+impl Calls {
+    pub(crate) fn begin(&self, brings: Brings) {
+        let begun = self.0.get().begun + 1;
+        self.0.set(Progress { begun, under_way: Some(brings) });
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.set(Progress { under_way: None, ..self.0.get() });
+    }
+}
+
+pub(crate) struct PacedStream<S> {
+    inner: S,
+    calls: Calls,
+    patience: Patience,
+    /// In this turn: since there was last nothing more for the library.
+    read: usize,
+    /// Something came during a call that brings nothing more, and may wait in the library's buffer.
+    is_ahead: bool,
+    /// The library waits although there may be something to read.
+    is_held: bool,
+    /// Something came between two calls, after so many of them.
+    came_after: Option<u64>,
+    head_until: Option<Pin<Box<Sleep>>>,
+    taken_until: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> PacedStream<S> {
+    pub(crate) fn new(inner: S, patience: Patience) -> Self {
+        Self {
+            inner,
+            calls: Calls::default(),
+            patience,
+            read: 0,
+            is_ahead: false,
+            is_held: false,
+            came_after: None,
+            head_until: None,
+            taken_until: None,
+        }
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn holds_back(&self) -> bool {
+        let parked = self.calls.0.get().under_way == Some(Brings::Nothing);
+        self.taken_until.is_some() || parked && self.is_ahead
+    }
+
+    /// Notes how a write went.
+    fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if outcome.is_pending() {
+            in_time(&mut self.taken_until, self.patience.answer, cx)?;
+        }
+        outcome
+    }
+}
+
+/// Counts from the first call on.
+fn in_time(until: &mut Option<Pin<Box<Sleep>>>, patience: Duration, cx: &mut Context<'_>) -> io::Result<()> {
+    let until = until.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+    if until.as_mut().poll(cx).is_ready() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let Progress { begun, under_way } = this.calls.0.get();
+        if under_way.is_none() && this.taken_until.is_none() {
+            // Whatever was sent ahead has been called.
+            this.is_ahead = false;
+        }
+        if this.holds_back() {
+            (this.read, this.is_held) = (0, true);
+            return Poll::Pending;
+        }
+        if this.read >= TURN_BYTES {
+            this.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let Poll::Ready(outcome) = Pin::new(&mut this.inner).poll_read(cx, buffer) else {
+            this.read = 0;
+            return Poll::Pending;
+        };
+        let count = buffer.filled().len() - before;
+        this.read += count;
+        if count > 0 {
+            match under_way {
+                None => this.came_after = Some(begun),
+                Some(Brings::Nothing) => this.is_ahead = true,
+                Some(Brings::Body) => {}
+            }
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write(cx, buffer);
+        this.written(outcome, cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
+        this.written(outcome, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    /// The library flushes whenever it has done all it can, with something to write or without.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
+        this.taken_until = None;
+        if this.is_held && !this.holds_back() {
+            this.is_held = false;
+            cx.waker().wake_by_ref();
+        }
+        // The library itself looks after the first one.
+        if this.came_after.is_some_and(|begun| begun > 0 && begun == this.calls.0.get().begun) {
+            in_time(&mut this.head_until, this.patience.headers, cx)?;
+        } else {
+            (this.came_after, this.head_until) = (None, None);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod tests;

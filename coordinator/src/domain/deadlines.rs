@@ -18,6 +18,11 @@ impl<K: Ord> Deadlines<K> {
         self.0.push(Reverse((at, key)));
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes out the next thing that is due at `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let Reverse((at, _)) = self.0.peek()?;

@@ -142,7 +142,8 @@ pub(crate) struct Sessions {
     rules: SessionRules,
     rows: HashMap<SessionId, Session>,
     by_skeleton: HashMap<[u8; 16], SessionId>,
-    leases: Deadlines<SessionId>,
+    /// Each of one row: a session that comes back begins a new one, with an epoch of its own.
+    leases: Deadlines<(SessionId, u64)>,
     /// Of all mailboxes.
     mail_bytes: usize,
     live_polls: usize,
@@ -260,7 +261,7 @@ impl Sessions {
         };
         self.rows.insert(claim.session, session);
         self.by_skeleton.insert(claim.name.skeleton, claim.session);
-        self.leases.schedule(lease_until, claim.session);
+        self.leases.schedule(lease_until, (claim.session, claim.epoch));
     }
 
     fn may_replace(&self, holder: &Session, claim: &Claim, now: Instant) -> bool {
@@ -348,14 +349,14 @@ impl Sessions {
 
     /// Drops sessions whose lease has lapsed.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Some(id) = self.leases.pop_due(now) {
-            let Some(session) = self.rows.get(&id) else { continue };
+        while let Some((id, epoch)) = self.leases.pop_due(now) {
+            let Some(session) = self.rows.get(&id).filter(|row| row.epoch == epoch) else { continue };
             if session.has_lapsed(now) {
                 self.remove(id);
             } else {
                 let again =
                     if session.live_poll.is_some() { now + self.rules.lease } else { session.lease_until };
-                self.leases.schedule(again, id);
+                self.leases.schedule(again, (id, epoch));
             }
         }
     }

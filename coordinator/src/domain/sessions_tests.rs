@@ -79,6 +79,23 @@ fn a_lapsed_session_is_gone_before_any_sweep() {
 }
 
 #[test]
+fn who_comes_and_goes_leaves_nothing_to_look_after() {
+    let mut now = crate::clock::now();
+    let mut sessions = sessions(None);
+    for epoch in 1..100 {
+        let again = Claim { epoch, ..claim(1, ALICE, 1, Proof::None) };
+        assert_eq!(sessions.claim(&again, 0, now), Ok(None));
+        sessions.begin_poll(again.session, now).unwrap();
+        if epoch < 99 {
+            sessions.remove(again.session);
+        }
+    }
+    now += LEASE;
+    sessions.expire(now);
+    assert_eq!((sessions.len(), sessions.leases.len()), (1, 2), "its own, and nobody's");
+}
+
+#[test]
 fn an_older_poll_ends_without_touching_the_newer() {
     let now = crate::clock::now();
     let mut sessions = sessions(None);

@@ -1,7 +1,8 @@
 //! How often someone may do something: token buckets, by session or by address.
 //!
 //! The buckets are pure and bounded: a table that is full becomes the old one, and whoever is not seen until
-//! the next is full as well is forgotten. Addresses are known by a hash whose key is replaced every hour.
+//! the next is full as well is forgotten. So is, soon, whoever does nothing for so long that the bucket is full again.
+//! Addresses are known by a hash whose key is replaced every hour.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
+    clock,
     config::Limits,
     domain::{
         bucket::{Bucket, Rate},
@@ -22,7 +26,9 @@ use crate::{
 };
 
 /// The key under which addresses are hashed lives this long; with it, all that was counted is forgotten.
-pub(crate) const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
+const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
+/// How often those are forgotten of whom there is nothing to know.
+const FORGET_INTERVAL: Duration = Duration::from_secs(10);
 /// Of an IPv6 address, the part that a provider gives to one customer.
 const IPV6_NETWORK_BYTES: usize = 8;
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,6 +61,14 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         self.young.insert(key, bucket);
         Ok(())
     }
+
+    /// Forgets whose bucket is full.
+    fn forget(&mut self, now: Instant) {
+        for table in [&mut self.young, &mut self.old] {
+            // Into a table of its own: the old one would keep what was taken out until the place is needed.
+            *table = mem::take(table).into_iter().filter(|(_, bucket)| !bucket.is_full(now)).collect();
+        }
+    }
 }
 
 /// Buckets by address.
@@ -73,10 +87,14 @@ impl ByAddress {
         }
     }
 
-    fn take(&mut self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+    fn forget(&mut self, now: Instant) {
         if self.hasher_until <= now {
             *self = Self::new(self.buckets.rate, self.buckets.keys_max, now);
         }
+        self.buckets.forget(now);
+    }
+
+    fn take(&mut self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
         let key = match address {
             Some(IpAddr::V4(address)) => self.hasher.hash(&address.octets()),
             Some(IpAddr::V6(address)) => self.hasher.hash(&address.octets()[..IPV6_NETWORK_BYTES]),
@@ -97,27 +115,37 @@ pub(crate) enum Act {
     Answer,
 }
 
-/// What one session, and one address, may do of one kind. A plain mutex each: it is held for one look into a table.
-struct Budget {
-    sessions: Mutex<Buckets<SessionId>>,
+impl Act {
+    const ALL: [Self; 3] = [Self::Search, Self::Introduction, Self::Answer];
+}
+
+/// What one session (or name), and one address, may do of one kind. A plain mutex each: it is held for one look into a
+/// table.
+struct Budget<K> {
+    own: Mutex<Buckets<K>>,
     addresses: Mutex<ByAddress>,
 }
 
-impl Budget {
-    fn new((session, address): (Rate, Rate), keys_max: usize, now: Instant) -> Self {
+impl<K: Copy + Eq + Hash> Budget<K> {
+    fn new((own, address): (Rate, Rate), keys_max: usize, now: Instant) -> Self {
         Self {
-            sessions: Mutex::new(Buckets::new(session, keys_max)),
+            own: Mutex::new(Buckets::new(own, keys_max)),
             addresses: Mutex::new(ByAddress::new(address, keys_max, now)),
         }
     }
 
-    fn take(&self, session: SessionId, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        lock(&self.sessions).take(session, now)?;
+    fn take(&self, key: K, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        lock(&self.own).take(key, now)?;
         lock(&self.addresses).take(address, now)
     }
 
-    fn change(&self, (session, address): (Rate, Rate)) {
-        lock(&self.sessions).rate = session;
+    fn forget(&self, now: Instant) {
+        lock(&self.own).forget(now);
+        lock(&self.addresses).forget(now);
+    }
+
+    fn change(&self, (own, address): (Rate, Rate)) {
+        lock(&self.own).rate = own;
         lock(&self.addresses).buckets.rate = address;
     }
 }
@@ -125,10 +153,10 @@ impl Budget {
 /// All rates of the API.
 pub(crate) struct Limiter {
     claims: Mutex<ByAddress>,
-    renewals: Mutex<Buckets<LineageHash>>,
-    searches: Budget,
-    introductions: Budget,
-    answers: Budget,
+    renewals: Budget<LineageHash>,
+    searches: Budget<SessionId>,
+    introductions: Budget<SessionId>,
+    answers: Budget<SessionId>,
     /// The session's part is in its row, which a poll looks at anyway.
     polls: Mutex<ByAddress>,
 }
@@ -139,7 +167,7 @@ impl Limiter {
         let budget = |act| Budget::new(rates(limits, act), keys, now);
         Self {
             claims: Mutex::new(ByAddress::new(claims(limits), keys, now)),
-            renewals: Mutex::new(Buckets::new(renewals(limits), keys)),
+            renewals: Budget::new(renewals(limits), keys, now),
             searches: budget(Act::Search),
             introductions: budget(Act::Introduction),
             answers: budget(Act::Answer),
@@ -150,10 +178,29 @@ impl Limiter {
     /// Puts other rates in force; what was taken stays taken.
     pub(crate) fn change(&self, limits: &Limits) {
         lock(&self.claims).buckets.rate = claims(limits);
-        lock(&self.renewals).rate = renewals(limits);
+        self.renewals.change(renewals(limits));
         lock(&self.polls).buckets.rate = polls_an_address(limits);
-        for act in [Act::Search, Act::Introduction, Act::Answer] {
+        for act in Act::ALL {
             self.budget(act).change(rates(limits, act));
+        }
+    }
+
+    /// Forgets, now and then, until the token says stop: also in a quiet hour.
+    pub(crate) async fn forget_until(&self, stop: &CancellationToken) {
+        let mut ticks = tokio::time::interval(FORGET_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.forget(clock::now());
+        }
+    }
+
+    fn forget(&self, now: Instant) {
+        for addresses in [&self.claims, &self.polls] {
+            lock(addresses).forget(now);
+        }
+        self.renewals.forget(now);
+        for act in Act::ALL {
+            self.budget(act).forget(now);
         }
     }
 
@@ -162,9 +209,15 @@ impl Limiter {
         lock(&self.claims).take(address, now)
     }
 
-    /// A claim by whoever held the name before.
-    pub(crate) fn renewal(&self, lineage: LineageHash, now: Instant) -> Result<(), Duration> {
-        lock(&self.renewals).take(lineage, now)
+    /// A claim by whoever held the name before. Also these are counted for the address: who once held many names would
+    /// otherwise see whenever somebody else has one of them.
+    pub(crate) fn renewal(
+        &self,
+        lineage: LineageHash,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        self.renewals.take(lineage, address, now)
     }
 
     /// A poll from an address, whosever it is.
@@ -182,7 +235,7 @@ impl Limiter {
         self.budget(act).take(session, address, now)
     }
 
-    fn budget(&self, act: Act) -> &Budget {
+    fn budget(&self, act: Act) -> &Budget<SessionId> {
         match act {
             Act::Search => &self.searches,
             Act::Introduction => &self.introductions,
@@ -195,8 +248,10 @@ fn claims(limits: &Limits) -> Rate {
     Rate::per(MINUTE, limits.claims_per_minute, limits.claims_per_minute)
 }
 
-fn renewals(limits: &Limits) -> Rate {
-    Rate::per(MINUTE, limits.renewals_per_minute, limits.renewals_per_minute)
+/// Of a name, and of an address.
+fn renewals(limits: &Limits) -> (Rate, Rate) {
+    let minute = |count| Rate::per(MINUTE, count, count);
+    (minute(limits.renewals_per_minute), minute(limits.renewals_per_minute_an_address))
 }
 
 /// Of one session.
@@ -225,6 +280,15 @@ fn rates(limits: &Limits, act: Act) -> (Rate, Rate) {
             second(limits.answers_per_second_an_address, limits.answers_burst_an_address),
         ),
     }
+}
+
+/// How long after the last time it is no longer known how often someone did something.
+#[cfg(test)]
+pub(crate) fn known_for(limits: &Limits) -> Duration {
+    let pairs = Act::ALL.map(|act| rates(limits, act)).into_iter().chain([renewals(limits)]);
+    let rates =
+        pairs.flat_map(|(own, address)| [own, address]).chain([claims(limits), polls_an_address(limits)]);
+    rates.map(|rate| rate.filling()).max().unwrap_or_default() + FORGET_INTERVAL
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -35,13 +35,14 @@ const NEED_RESTART: [&str; 15] = [
 pub struct Reloader {
     pub(crate) app: web::Data<App>,
     pub(crate) exchange: Arc<MemoryExchange>,
+    /// What the server was bound with.
+    pub(crate) bound: Arc<Config>,
 }
 
 impl Reloader {
-    /// Puts a configuration in force; tells which of its settings differ but need a restart.
+    /// Puts a configuration in force; tells which of its settings wait for a restart.
     pub fn apply(&self, new: Config) -> Vec<&'static str> {
-        let old = self.app.config();
-        let changed = changed(&old, &new);
+        let changed = changed(&self.bound, &new);
         // The time of the takeover began with the server.
         let mut rules = rules(&new, clock::now());
         rules.sessions.takeover_until = None;

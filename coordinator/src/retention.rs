@@ -6,7 +6,7 @@ use std::{fs, time::Duration};
 use crate::{
     config::{Lifetimes, Limits},
     exchange::memory::SWEEP_INTERVAL,
-    rate_limit::ADDRESS_KEY_LIFETIME,
+    rate_limit::known_for,
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/threat-model.md");
@@ -98,13 +98,13 @@ fn connections_and_counts() -> Vec<[String; 3]> {
         ),
         row(
             "how often an address did something",
-            "hash under a key that nobody knows",
-            format!("{}, then the key is thrown away", told(ADDRESS_KEY_LIFETIME)),
+            "hash under a key that is thrown away every hour",
+            format!("{} after the last time", told(known_for(&Limits::default()))),
         ),
         row(
-            "how often a session did something",
-            "hash of its token",
-            "until as many others as limits.rate_keys came after it, twice".to_owned(),
+            "how often a session did something, and a name was renewed",
+            "hash of its token, hash of the lineage",
+            "the same".to_owned(),
         ),
         row("a name token", "not here: at the peer, sealed", format!("counts for {}", told(name_token))),
         row(

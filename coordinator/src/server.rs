@@ -11,7 +11,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::{
         fd::AsFd,
-        unix::net::{UnixListener, UnixStream},
+        unix::{
+            fs::FileTypeExt as _,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +23,7 @@ use std::{
 use actix_web::{App as ActixApp, HttpServer, dev, web};
 use rustix::fs::Mode;
 use thiserror::Error;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -54,12 +58,16 @@ pub enum BindError {
 pub enum ServeError {
     #[error("the server failed: {0}")]
     Io(#[from] io::Error),
+    #[error("what forgets and wakes has ended before the server: it panicked")]
+    Forgetting(#[from] JoinError),
 }
 
 /// A bound coordinator.
 pub struct Server {
     app: web::Data<App>,
     exchange: Arc<MemoryExchange>,
+    /// What it was bound with, whatever is in force later.
+    bound: Arc<Config>,
     main: dev::Server,
     ops: Option<dev::Server>,
     listen: Listen,
@@ -89,7 +97,8 @@ impl Server {
             Some(place) => bind_ops(&app, place).map(|(server, address)| (Some(server), Some(address)))?,
             None => (None, None),
         };
-        let server = Self { app, exchange, main, ops, listen, own_socket, ops_listen };
+        let bound = Arc::clone(&config);
+        let server = Self { app, exchange, bound, main, ops, listen, own_socket, ops_listen };
         if let Some(path) = &config.ready_file {
             server
                 .write_ready_file(path)
@@ -109,7 +118,11 @@ impl Server {
 
     /// Changes this server while it runs.
     pub fn reloader(&self) -> Reloader {
-        Reloader { app: self.app.clone(), exchange: Arc::clone(&self.exchange) }
+        Reloader {
+            app: self.app.clone(),
+            exchange: Arc::clone(&self.exchange),
+            bound: Arc::clone(&self.bound),
+        }
     }
 
     /// Serves until the token is cancelled, then drains and ends.
@@ -118,7 +131,10 @@ impl Server {
         let ended = CancellationToken::new();
         let exchange = self.exchange;
         let (living, alive, exchange_end) = (Arc::clone(&exchange), ended.clone(), ended.clone());
-        tasks.spawn(async move { exchange.run_until(exchange_end).await });
+        let (limited, limiter_end) = (self.app.clone(), ended.clone());
+        let forgetting = guarded(&tasks, &stop, async move {
+            tokio::join!(exchange.run_until(exchange_end), limited.limiter.forget_until(&limiter_end));
+        });
         tasks.spawn(async move { service::live_until(&*living, alive).await });
 
         let main_handle = self.main.handle();
@@ -156,6 +172,7 @@ impl Server {
         }
         served?;
         ops_served?;
+        forgetting.await?;
         Ok(())
     }
 
@@ -170,6 +187,19 @@ impl Server {
         fs::write(&partial, ready.to_string())?;
         fs::rename(&partial, path)
     }
+}
+
+/// Runs what the server can't be without: whatever ends it ends the server.
+fn guarded(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let guard = stop.clone().drop_guard();
+    tasks.spawn(async move {
+        let _guard = guard;
+        task.await;
+    })
 }
 
 /// The server, where it listens, and the Unix socket that was made for it.
@@ -246,7 +276,8 @@ fn bind_unix(path: &Path, mode: SocketMode, backlog: u32) -> io::Result<UnixList
     };
     let listener = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
-            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+            // A file that is no socket refuses, too.
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused && is_socket(path)? => {
                 fs::remove_file(path)?;
                 bind()?
             }
@@ -258,11 +289,29 @@ fn bind_unix(path: &Path, mode: SocketMode, backlog: u32) -> io::Result<UnixList
     Ok(listener)
 }
 
+fn is_socket(path: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.file_type().is_socket())
+}
+
 fn bind_error(listen: &Listen, option: &'static str, source: io::Error) -> BindError {
     let listen = listen.to_string();
     if source.kind() == io::ErrorKind::AddrInUse {
         BindError::InUse { listen, option }
     } else {
         BindError::Listen { listen, option, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A coordinator that goes on without its sweep would forget nothing.
+    #[tokio::test]
+    async fn a_panic_in_what_forgets_ends_the_server() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let task = guarded(&tasks, &stop, async { panic!("on purpose") });
+        stop.cancelled().await;
+        assert!(task.await.unwrap_err().is_panic());
     }
 }

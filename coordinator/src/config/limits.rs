@@ -70,8 +70,10 @@ settings! {
         /// Renewals of one name, by its token or its session.
         renewals_per_minute: NonZeroU32 = at_least_one(30);
 
-        /// Name claims from one address, those with a valid name token not counted.
+        /// Name claims from one address, those with a valid name token not counted, those with a wrong join key too.
         claims_per_minute: NonZeroU32 = at_least_one(10);
+        /// Renewals from one address: of all peers behind it, when they come back together.
+        renewals_per_minute_an_address: NonZeroU32 = at_least_one(2_000);
         /// Introductions in which one address is handed out, so that nobody is dialled by everyone.
         handed_out_per_minute: NonZeroU32 = at_least_one(60);
         /// Searches from one address, which many peers may share, at most a tenth of all that fit ...

@@ -16,6 +16,11 @@ impl Rate {
     pub(crate) fn per(period: Duration, count: NonZeroU32, burst: NonZeroU32) -> Self {
         Self { interval: period / count.get(), burst }
     }
+
+    /// How long an empty bucket takes until it is full.
+    pub(crate) fn filling(&self) -> Duration {
+        self.interval * self.burst.get()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +33,15 @@ impl Bucket {
         Self { full_at: now }
     }
 
+    /// As one that was never taken from.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+
     /// Takes one, or tells how long to wait for it.
     pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         let full_after = self.full_at.max(now) + rate.interval;
-        let room = rate.interval * rate.burst.get();
+        let room = rate.filling();
         if full_after > now + room {
             return Err(full_after - (now + room));
         }

@@ -28,7 +28,6 @@ pub(crate) async fn connect(
         return Err(ApiError::new(Code::VersionUnsupported));
     };
     let config = app.config();
-    check_join_key(&config, body.join_key.as_deref())?;
     let username = Username::parse(&body.username)?;
     let name = app.keys.hash_name(&username);
     let session = session_id(&body.token);
@@ -42,9 +41,11 @@ pub(crate) async fn connect(
     let within_budget = if proof == Proof::None && !is_renewal {
         app.limiter.claim(client_address(&request), clock::now())
     } else {
-        app.limiter.renewal(lineage_hash, clock::now())
+        app.limiter.renewal(lineage_hash, client_address(&request), clock::now())
     };
     within_budget.map_err(ApiError::rate_limited)?;
+    // Within the budget, for who does not have the key may guess at it.
+    check_join_key(&config, body.join_key.as_deref())?;
     let claim = Claim { session, name, lineage: lineage_hash, proof, epoch: rand::random() };
     app.exchange.claim(claim).await?;
     app.metrics.connect();

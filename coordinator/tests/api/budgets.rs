@@ -85,3 +85,22 @@ async fn renewals_of_a_name_are_limited() {
     app.connect("bobby").await;
     app.stop().await;
 }
+
+#[tokio::test]
+async fn guesses_at_the_join_key_are_limited_as_claims_are() {
+    let app = TestApp::start_with(|config| {
+        config.join_key = Some(coordinator::config::Secret::new("open sesame".into()));
+        config.limits.claims_per_minute = 2.try_into().unwrap();
+    });
+    let with = |key: &str| {
+        let mut body = connect_body("alice", &SessionToken::random(), None);
+        body["join_key"] = json!(key);
+        body
+    };
+    for guess in ["open barley", "open wheat"] {
+        refused(app.post_session(&with(guess)).await, Code::JoinKeyWrong).await;
+    }
+    over_the_limit(app.post_session(&with("open rye")).await).await;
+    over_the_limit(app.post_session(&with("open sesame")).await).await;
+    app.stop().await;
+}

@@ -103,6 +103,16 @@ async fn a_unix_socket_serves_and_a_left_over_one_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_file_in_the_place_of_the_unix_socket_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes");
+    std::fs::write(&path, "mine").unwrap();
+    let refused = Server::bind(Config { listen: Listen::Unix(path.clone()), ..config() });
+    assert!(matches!(refused, Err(BindError::InUse { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+}
+
+#[tokio::test]
 async fn metrics_count_and_name_nobody() {
     let app = TestApp::start();
     app.connect("alice").await;

@@ -77,7 +77,7 @@ async fn all_that_is_sent_ahead_is_answered_also_behind_a_parked_poll() {
     let requests = [poll, NOWHERE.repeat(many), last].concat();
     let (mut reader, mut writer) = TcpStream::connect(address(&app)).await.unwrap().into_split();
     let mut answers = String::new();
-    let (_, _, read) = tokio::join!(
+    let ((), (), read) = tokio::join!(
         async { writer.write_all(requests.as_bytes()).await.unwrap() },
         async {
             app.until_parked(1).await;

@@ -1,6 +1,6 @@
 //! The downloads that one introduction asks for, and the changes to their records.
 
-use protocol::{FileId, IntroductionId};
+use protocol::{Conflict, FileId, IntroductionId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -43,9 +43,11 @@ impl Batch {
         self.items.is_empty()
     }
 
-    /// Goes on without those that are not wanted any more.
+    /// Goes on without those that are not wanted any more, or have ended.
     pub(super) fn drop_unwanted(&mut self) {
-        self.items.retain(|item| !item.token.is_cancelled());
+        let mut book = self.downloads.book();
+        let mut has_ended = |item: &Item| book.get_mut(item.id).is_none_or(|entry| entry.state().has_ended());
+        self.items.retain(|item| !item.token.is_cancelled() && !has_ended(item));
     }
 
     /// Those that are still wanted.
@@ -86,6 +88,15 @@ impl Batch {
         for item in &self.items {
             item.token.cancelled().await;
         }
+    }
+
+    /// All of it has come. Answers what is to be done where its name is taken.
+    pub(super) fn begin_to_complete(&self, item: &Item) -> Result<Conflict, Failure> {
+        let begun = self.change(item, |entry| {
+            entry.take(Step::Verifying);
+            entry.conflict
+        });
+        begun.ok_or(Failure::Cancelled)
     }
 
     /// A step that says itself where it leads.

@@ -214,6 +214,12 @@ impl Entry {
         self.content.size().saturating_sub(self.received())
     }
 
+    /// Whether what was written is to be looked at before anything is asked for: an earlier process wrote it, or all is
+    /// there.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        if self.content.is_open() { self.missing() == 0 } else { self.remains.is_some() }
+    }
+
     /// What a failed download leaves on the disk in which nothing was received: to be removed.
     pub(crate) fn take_empty_part(&mut self) -> Option<Leftovers> {
         // What an earlier process left is not looked at before it is taken up: it may hold more than its record.

@@ -144,6 +144,6 @@ impl PieceWriter {
     }
 }
 
-fn lock(plan: &SharedPlan) -> MutexGuard<'_, Plan> {
+pub(super) fn lock(plan: &SharedPlan) -> MutexGuard<'_, Plan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,7 @@ use super::{
     content::{Content, Leftovers, SharedPlan},
     entry::DownloadId,
     failure::Failure,
+    fetch::lock,
     folder::DownloadFolder,
     plan::Plan,
     recorder::Recorder,
@@ -26,6 +27,13 @@ pub(super) struct OpenPart {
     pub(super) recorder: Recorder,
     /// Known from an earlier stream.
     pub(super) layer: Option<Arc<PieceLayer>>,
+}
+
+impl OpenPart {
+    /// Whether all of its pieces are there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.layer.is_some() && lock(&self.recorder.plan).missing() == 0
+    }
 }
 
 pub(super) enum Opened {
@@ -62,8 +70,22 @@ impl Known {
 }
 
 impl Downloads {
+    /// Whether something was written of a download that is to be looked at before its source is asked: by an earlier
+    /// process, or all of it.
+    pub(super) fn has_leftovers(&self, id: DownloadId) -> bool {
+        self.book().get_mut(id).is_some_and(|entry| entry.has_leftovers())
+    }
+
     /// The partial file of a download: the one in use, the one that an earlier process left, or a new one.
     pub(super) async fn open_part(&self, item: &Item, batch: &Batch) -> Result<Opened, Failure> {
+        match self.open_leftover(item, batch).await? {
+            Some(opened) => Ok(opened),
+            None => Ok(Opened::Part(self.create_part(item, batch).await?)),
+        }
+    }
+
+    /// The same, if there is one. Without one, nothing has come.
+    pub(super) async fn open_leftover(&self, item: &Item, batch: &Batch) -> Result<Option<Opened>, Failure> {
         let known = batch.change(item, |entry| match &entry.content {
             Content::File { plan, part } => {
                 Some((Arc::clone(plan), part.clone(), entry.remains.clone(), entry.name()))
@@ -78,57 +100,64 @@ impl Downloads {
         if is_left {
             batch.take(item, Step::Checking);
         }
-        let known = Known { part, remains, name: name.clone(), file, layer: stored_layer.clone() };
+        let known = Known { part, remains, name, file, layer: stored_layer.clone() };
         let (folder, boot_id) = (Arc::clone(&self.shared.folder), Arc::clone(&self.shared.boot_id));
         let found = self.blocking(move || known.look(&folder, &boot_id)).await?;
-        let is_new = matches!(found, Found::Nothing);
-        let (part, plan) = match found {
-            Found::Whole(name) => return Ok(Opened::Whole(name)),
+        match found {
+            Found::Whole(name) => Ok(Some(Opened::Whole(name))),
             Found::InUse(part) => {
-                return Ok(Opened::Part(self.opened(item, shared_plan, part, stored_layer)));
+                let recorder = self.recorder(item, shared_plan, part);
+                Ok(Some(Opened::Part(OpenPart { recorder, layer: stored_layer })))
             }
-            Found::Part(part, plan) => (part, plan),
+            Found::Part(part, plan) => {
+                let recorder = self.adopt(item, batch, part, plan).ok_or(Failure::Cancelled)?;
+                recorder.record().await?;
+                Ok(Some(Opened::Part(OpenPart { recorder, layer: stored_layer })))
+            }
             Found::Nothing => {
-                let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
-                let boot_id = self.shared.boot_id.to_string();
-                let creating = self.blocking(move || {
-                    PartFile::create_announced(&folder.open()?, &name, &part_name(&name), |part| {
-                        let (part, boot_id) = (part.clone(), boot_id.clone());
-                        let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
-                        store.save_remains(PartOf::Download(id), &remains).map_err(Failure::from)
-                    })
-                });
-                (Arc::new(creating.await?), Plan::new(file))
+                batch.change(item, |entry| entry.forget_part(None)).ok_or(Failure::Cancelled)?;
+                Ok(None)
             }
-        };
-        let adopted = batch.change(item, |entry| {
-            *shared_plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plan;
-            entry.content = Content::File { plan: Arc::clone(&shared_plan), part: Some(Arc::clone(&part)) };
-            entry.take(Step::Transferring);
-        });
-        let Some(()) = adopted else {
-            // Stopped meanwhile. A file that was there before is known; another one must not stay.
-            if is_new {
-                self.discard(Leftovers::File { part: Some(part), remains: None }).await;
-            }
-            return Err(Failure::Cancelled);
-        };
-        let open = self.opened(item, shared_plan, part, stored_layer);
-        // From now on the partial file is found again after a crash.
-        open.recorder.record().await?;
-        Ok(Opened::Part(open))
+        }
     }
 
-    fn opened(
-        &self,
-        item: &Item,
-        plan: SharedPlan,
-        part: Arc<PartFile>,
-        layer: Option<Arc<PieceLayer>>,
-    ) -> OpenPart {
+    async fn create_part(&self, item: &Item, batch: &Batch) -> Result<OpenPart, Failure> {
+        let name = batch.change(item, |entry| entry.name()).ok_or(Failure::Cancelled)?;
+        let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
+        let (id, file, boot_id) = (item.id, item.file, self.shared.boot_id.to_string());
+        let creating = self.blocking(move || {
+            let part = PartFile::create_announced(&folder.open()?, &name, &part_name(&name), |part| {
+                let (part, boot_id) = (part.clone(), boot_id.clone());
+                let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
+                store.save_remains(PartOf::Download(id), &remains).map_err(Failure::from)
+            })?;
+            Ok((Arc::new(part), store.layer(id, &file)?.map(Arc::new)))
+        });
+        let (part, layer) = creating.await?;
+        let Some(recorder) = self.adopt(item, batch, Arc::clone(&part), Plan::new(file)) else {
+            // Stopped meanwhile, and nobody knows of it.
+            self.discard(Leftovers::File { part: Some(part), remains: None }).await;
+            return Err(Failure::Cancelled);
+        };
+        // From now on the partial file is found again after a crash.
+        recorder.record().await?;
+        Ok(OpenPart { recorder, layer })
+    }
+
+    /// Makes a partial file that of the download, unless it was stopped meanwhile.
+    fn adopt(&self, item: &Item, batch: &Batch, part: Arc<PartFile>, plan: Plan) -> Option<Recorder> {
+        let plan = batch.change(item, |entry| {
+            let Content::File { plan: shared, part: known } = &mut entry.content else { return None };
+            *lock(shared) = plan;
+            *known = Some(Arc::clone(&part));
+            Some(Arc::clone(shared))
+        });
+        plan.flatten().map(|plan| self.recorder(item, plan, part))
+    }
+
+    fn recorder(&self, item: &Item, plan: SharedPlan, part: Arc<PartFile>) -> Recorder {
         let (store, boot_id) = (self.shared.store.clone(), Arc::clone(&self.shared.boot_id));
-        let recorder = Recorder::new(PartOf::Download(item.id), plan, part, store, boot_id);
-        OpenPart { recorder, layer }
+        Recorder::new(PartOf::Download(item.id), plan, part, store, boot_id)
     }
 
     /// Which of these names something in the folder has.

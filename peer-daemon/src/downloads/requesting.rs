@@ -1,8 +1,10 @@
 //! One task a source: asks it for what is wanted of it, until nothing is.
 //!
 //! ```text
-//!  batch ─▶ send introduction ─▶ no word in 10 s, declined: setback
-//!    ▲           ▲   │ queued: send again every 45 s
+//!  batch ─▶ look at what is there ─▶ whole: finished
+//!    ▲               ▼
+//!    │      send introduction ─▶ no word in 10 s, declined: setback
+//!    │           ▲   │ queued: send again every 45 s
 //!    │           │   ▼ accepted: a stream within 15 s, or dial_me
 //!    │           │  stream ─▶ slot taken? close it (that defers), wait for the slot, send again
 //!    │           └───┘ ▼
@@ -11,16 +13,17 @@
 //!
 //! What a setback leads to is for the download's [`life`](super::life) to say.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use protocol::{IntroductionId, SafeName, Username, introduction::DeclineReason};
 use tracing::info;
 
 use super::{
     Downloads,
+    assemble::PartFile,
     batch::{Batch, Item},
     failure::Failure,
-    fetch,
+    fetch::{self, lock},
     holding::watch_running,
     introduce::Introducing,
     parts::Opened,
@@ -56,9 +59,43 @@ impl SourceTask {
                 Batch::new(self.downloads.clone(), items, id.unwrap_or_else(IntroductionId::random));
             batch.introduce();
             self.downloads.admit(&mut batch).await;
+            self.take_up(&mut batch).await;
             if !batch.is_empty() {
                 self.ask_for(&batch).await;
             }
+        }
+    }
+
+    /// What was written of them is looked at before anybody is asked: no source waits while it is read, and of what is
+    /// whole nothing is asked.
+    async fn take_up(&self, batch: &mut Batch) {
+        for item in batch.wanted().filter(|item| self.downloads.has_leftovers(item.id)) {
+            let taken_up = if item.is_folder {
+                self.take_up_folder(batch, item).await
+            } else {
+                self.take_up_file(batch, item).await
+            };
+            if let Err(failure) = taken_up {
+                self.settle_one(batch, item, &failure, false).await;
+            }
+        }
+        batch.drop_unwanted();
+    }
+
+    async fn take_up_file(&self, batch: &Batch, item: &Item) -> Result<(), Failure> {
+        match self.downloads.open_leftover(item, batch).await? {
+            Some(Opened::Whole(name)) => self.finish(batch, item, &name),
+            Some(Opened::Part(opened)) if opened.is_whole() => {
+                self.complete(batch, item, opened.recorder.part).await
+            }
+            Some(Opened::Part(_)) | None => Ok(()),
+        }
+    }
+
+    async fn take_up_folder(&self, batch: &Batch, item: &Item) -> Result<(), Failure> {
+        match self.downloads.take_up_tree(batch, item).await? {
+            Some(name) => self.finish_folder(batch, item, &name).await,
+            None => Ok(()),
         }
     }
 
@@ -140,6 +177,7 @@ impl SourceTask {
             Opened::Part(opened) => opened,
             Opened::Whole(name) => return self.finish(batch, item, &name),
         };
+        batch.take(item, Step::Transferring);
         let layer = if let Some(layer) = opened.layer {
             layer
         } else {
@@ -148,25 +186,28 @@ impl SourceTask {
         };
         let (part, plan) = (Arc::clone(&opened.recorder.part), &opened.recorder.plan);
         let folder = &self.downloads.shared.folder;
-        let missing = || plan.lock().unwrap_or_else(PoisonError::into_inner).missing();
+        let missing = || lock(plan).missing();
         let watching = watch_running(folder, move |dir| part.must_be_in(dir), missing);
         let fetching = fetch::fetch(stream, &layer, &opened.recorder, watching, &item.token);
         watched(fetching, || drop(self.downloads.get(item.id))).await?;
-        let verifying = batch.change(item, |entry| {
-            entry.take(Step::Verifying);
-            entry.conflict
-        });
-        let conflict = verifying.ok_or(Failure::Cancelled)?;
-        let part = opened.recorder.part;
-        let finishing = tokio::task::spawn_blocking(move || part.finish(conflict));
-        let name = finishing.await.map_err(|_| Failure::Worker)??;
+        self.complete(batch, item, opened.recorder.part).await
+    }
+
+    /// All pieces are there: the file gets its name.
+    async fn complete(&self, batch: &Batch, item: &Item, part: Arc<PartFile>) -> Result<(), Failure> {
+        let conflict = batch.begin_to_complete(item)?;
+        let name = self.downloads.blocking(move || Ok(part.finish(conflict)?)).await?;
         self.finish(batch, item, &name)
     }
 
     async fn fetch_folder(&self, stream: &mut Requester, batch: &Batch, item: &Item) -> Result<(), Failure> {
         let fetching = self.downloads.fetch_tree(stream, batch, item);
         let name = watched(fetching, || drop(self.downloads.get(item.id))).await?;
-        self.finish(batch, item, &name)?;
+        self.finish_folder(batch, item, &name).await
+    }
+
+    async fn finish_folder(&self, batch: &Batch, item: &Item, name: &SafeName) -> Result<(), Failure> {
+        self.finish(batch, item, name)?;
         self.downloads.forget_listing(item.id).await;
         Ok(())
     }

@@ -47,7 +47,7 @@ pub(crate) enum Step {
     SourceFound,
     /// The stream ended before its turn came.
     NotReached,
-    /// What an earlier process left on the disk is looked at.
+    /// What was written is looked at, before anybody is asked.
     Checking,
     /// The listing of a folder came.
     Listed {
@@ -109,14 +109,15 @@ impl Step {
             | Self::NotReached => DownloadState::Queued,
             Self::Paused => DownloadState::Paused,
             Self::Cancelled => DownloadState::Cancelled,
-            Self::Asked
+            Self::Checking
+            | Self::Asked
             | Self::Accepted
             | Self::ToldToDial
             | Self::DialFailed { .. }
             | Self::Connected { .. }
             | Self::Seeking => DownloadState::Requesting,
             Self::Queued { .. } | Self::Deferred => DownloadState::Waiting,
-            Self::Checking | Self::Listed { .. } | Self::Transferring => DownloadState::Transferring,
+            Self::Listed { .. } | Self::Transferring => DownloadState::Transferring,
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
             Self::Held { .. }

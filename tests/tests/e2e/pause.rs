@@ -75,6 +75,27 @@ async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
     scene.stop_with([anna, bert]).await;
 }
 
+/// As after a crash just before the file was to get its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_all_there_is_finished_without_its_source() {
+    let files = Folder::new().with_random("long.bin", FILE, 14);
+    let Pair { scene, files, anna, bert, link: _link } = Pair::over(BYTES_PER_SECOND, files).await;
+
+    let download = bert.begin("long").await;
+    bert.wait_for_pieces(&download, 3).await;
+    let part = bert.downloaded("long.bin.part");
+    let bert = bert.kill().await;
+    drop(anna.kill().await);
+    fs::copy(files.path().join("long.bin"), part).unwrap();
+    let bert = bert.start_again().await;
+    bert.finish(&download).await;
+    assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
+    assert_eq!(bert.downloaded_names(), ["long.bin"]);
+
+    bert.stop().await;
+    scene.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_goes_on_from_what_was_received() {
     let (files, hidden) = (Folder::new().with_random("long.bin", FILE, 13), Folder::new());

@@ -118,6 +118,28 @@ async fn a_folder_outlives_kills_and_a_pause() {
     arrives(pair, &download, 3).await;
 }
 
+/// As after a crash just before the folder was to get its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_all_there_is_finished_without_its_source() {
+    let Pair { scene, files, anna, bert, link: _link } = pair(36, |bert| bert).await;
+    let download = begin(&bert).await;
+    wait_for_pieces(&bert, &download, 2).await;
+    let folder = bert.downloaded("album.part");
+    let bert = bert.kill().await;
+    drop(anna.kill().await);
+    fs::rename(folder.join("disc/b.part"), folder.join("disc/b")).unwrap();
+    fs::create_dir_all(folder.join("disc/empty")).unwrap();
+    for path in paths() {
+        fs::copy(files.path().join("album").join(&path), folder.join(&path)).unwrap();
+    }
+    let bert = bert.start_again().await;
+    bert.finish(&download).await;
+    assert_eq!(bert.downloaded_names(), ["album"]);
+    must_be_the_album(&bert.downloaded("album"), &files, &[]);
+    bert.stop().await;
+    scene.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_the_same_folder_takes_over_and_a_link_leads_to_it() {
     let mut pair = pair(32, |bert| bert).await;

@@ -107,6 +107,11 @@ impl Account {
         numbers.filter(|number| !self.is_there[*number] && !self.lacking.contains_key(number)).collect()
     }
 
+    /// Whether the listing is known, and all that is in it is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.contents.is_some() && self.is_there.iter().all(|is_there| *is_there)
+    }
+
     pub(crate) fn is_there(&self) -> &[bool] {
         &self.is_there
     }
@@ -231,6 +236,7 @@ mod tests {
                 let tally = Tally { finished: files, received: account.size() - left };
                 prop_assert_eq!(account.tally(), tally);
                 prop_assert_eq!(account.wanted(), missing.iter().copied().collect::<Vec<_>>());
+                prop_assert_eq!(account.is_whole(), missing.is_empty());
                 let kept = bits::unpack(&account.bits(), sizes.len());
                 let restored = Account::of(account.contents().unwrap(), &kept);
                 prop_assert_eq!((restored.tally(), restored.wanted()), (tally, account.wanted()));

@@ -28,41 +28,45 @@ impl Downloads {
         batch: &Batch,
         item: &Item,
     ) -> Result<Arc<Contents>, Failure> {
+        if let Some(known) = self.known_contents(batch, item).await? {
+            return Ok(known);
+        }
+        let listing = tokio::select! {
+            listing = fetch_listing(stream, &item.file) => listing?,
+            () = item.token.cancelled() => return Err(Failure::Cancelled),
+        };
+        let (store, id) = (self.shared.store.clone(), item.id);
+        let reading = self.blocking(move || {
+            let contents = Contents::read(&listing).map_err(no_listing)?;
+            store.save_listing(id, &listing)?;
+            Ok(Arc::new(contents))
+        });
+        let contents = reading.await?;
+        let learnt = batch.change(item, |entry| entry.learn_listing(contents.summary()));
+        learnt.ok_or(Failure::Cancelled)?;
+        Ok(contents)
+    }
+
+    /// The same without asking the source.
+    pub(super) async fn known_contents(
+        &self,
+        batch: &Batch,
+        item: &Item,
+    ) -> Result<Option<Arc<Contents>>, Failure> {
         let known = batch.change(item, |entry| match &entry.content {
             Content::Folder { account, .. } => lock(account).contents(),
             Content::File { .. } => None,
         });
         if let Some(contents) = known.ok_or(Failure::Cancelled)? {
-            return Ok(contents);
+            return Ok(Some(contents));
         }
         let (store, id, file) = (self.shared.store.clone(), item.id, item.file);
-        let kept = self.blocking(move || Ok(store.listing(id)?)).await?;
-        let is_known = kept.is_some();
-        let listing = if let Some(kept) = kept.filter(|kept| identity(kept) == Some(file)) {
-            kept
-        } else {
-            tokio::select! {
-                listing = fetch_listing(stream, &file) => listing?,
-                () = item.token.cancelled() => return Err(Failure::Cancelled),
-            }
-        };
-        let store = self.shared.store.clone();
         let reading = self.blocking(move || {
-            let contents = Contents::read(&listing).map_err(no_listing)?;
-            if !is_known {
-                store.save_listing(id, &listing)?;
-            }
-            Ok(Arc::new(contents))
+            let kept = store.listing(id)?.filter(|kept| identity(kept) == Some(file));
+            let contents = kept.map(|kept| Contents::read(&kept).map_err(no_listing)).transpose()?;
+            Ok(contents.map(Arc::new))
         });
-        let contents = reading.await?;
-        let summary = contents.summary();
-        let learnt = batch.change(item, |entry| {
-            if !is_known {
-                entry.learn_listing(summary);
-            }
-        });
-        learnt.ok_or(Failure::Cancelled)?;
-        Ok(contents)
+        reading.await
     }
 }
 

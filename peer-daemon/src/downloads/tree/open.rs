@@ -40,12 +40,18 @@ struct Known {
 }
 
 enum Opened {
+    Tree(TreeRecorder),
+    /// An earlier process had finished it, under this name.
+    Whole(SafeName),
+}
+
+enum Looked {
     /// As it is known to this process.
     InUse(Arc<PartTree>),
     /// With what is in it.
     Found(Arc<PartTree>, Account),
-    /// An earlier process had finished it, under this name.
     Whole(SafeName),
+    Nothing,
 }
 
 impl Downloads {
@@ -59,23 +65,15 @@ impl Downloads {
         let contents = self.contents_of(stream, batch, item).await?;
         // The source may have told less than there is.
         self.must_have_room(item.id).await?;
-        let (tree, account) = match self.open_tree(batch, item, &contents).await? {
-            Ok(opened) => opened,
-            Err(name) => return Ok(name),
+        let recorder = match self.open_left_tree(batch, item, &contents).await? {
+            Some(Opened::Tree(recorder)) => recorder,
+            Some(Opened::Whole(name)) => return Ok(name),
+            None => self.create_tree(batch, item, &contents).await?,
         };
-        let recorder = TreeRecorder {
-            id: item.id,
-            account: Arc::clone(&account),
-            tree: Arc::clone(&tree),
-            store: self.shared.store.clone(),
-            boot_id: Arc::clone(&self.shared.boot_id),
-            group: Group::default(),
-        };
-        // From now on it is found again after a crash.
-        recorder.record().await?;
+        batch.take(item, Step::Transferring);
         let key = batch.source().ok_or(Failure::Cancelled)?.reply_key;
-        lock(&account).turn_to(key);
-        let watched = Arc::clone(&tree);
+        lock(&recorder.account).turn_to(key);
+        let (watched, account) = (Arc::clone(&recorder.tree), Arc::clone(&recorder.account));
         let watching = watch_running(
             &self.shared.folder,
             move |dir| watched.must_be_in(dir),
@@ -86,11 +84,34 @@ impl Downloads {
         );
         let fetch = TreeFetch { stream, recorder: &recorder, contents: &contents, token: &item.token };
         fetch.run(watching).await?;
-        let verifying = batch.change(item, |entry| {
-            entry.take(Step::Verifying);
-            entry.conflict
-        });
-        let conflict: Conflict = verifying.ok_or(Failure::Cancelled)?;
+        self.complete_tree(batch, item, recorder.tree, contents).await
+    }
+
+    /// Looks at what was written of a folder, without a source. Returns its name if that was all.
+    pub(in crate::downloads) async fn take_up_tree(
+        &self,
+        batch: &Batch,
+        item: &Item,
+    ) -> Result<Option<SafeName>, Failure> {
+        let Some(contents) = self.known_contents(batch, item).await? else { return Ok(None) };
+        match self.open_left_tree(batch, item, &contents).await? {
+            Some(Opened::Whole(name)) => Ok(Some(name)),
+            Some(Opened::Tree(recorder)) if lock(&recorder.account).is_whole() => {
+                self.complete_tree(batch, item, recorder.tree, contents).await.map(Some)
+            }
+            Some(Opened::Tree(_)) | None => Ok(None),
+        }
+    }
+
+    /// All files are there: the folder gets its name.
+    async fn complete_tree(
+        &self,
+        batch: &Batch,
+        item: &Item,
+        tree: Arc<PartTree>,
+        contents: Arc<Contents>,
+    ) -> Result<SafeName, Failure> {
+        let conflict = batch.begin_to_complete(item)?;
         self.blocking(move || Ok(tree.finish(&contents, conflict)?)).await
     }
 
@@ -106,13 +127,13 @@ impl Downloads {
         }
     }
 
-    /// The folder in use, the one that was left, or a new one; the name of one that is whole already.
-    async fn open_tree(
+    /// The folder in use, or the one that was left, if there is one.
+    async fn open_left_tree(
         &self,
         batch: &Batch,
         item: &Item,
         contents: &Arc<Contents>,
-    ) -> Result<Result<(Arc<PartTree>, SharedAccount), SafeName>, Failure> {
+    ) -> Result<Option<Opened>, Failure> {
         let known = batch.change(item, |entry| match &entry.content {
             Content::Folder { account, tree } => Some(Known {
                 tree: tree.clone(),
@@ -127,28 +148,19 @@ impl Downloads {
         if known.tree.is_none() && known.remains.is_some() {
             batch.take(item, Step::Checking);
         }
-        let (account, downloads, id) = (Arc::clone(&known.account), self.clone(), item.id);
-        let contents = Arc::clone(contents);
-        let opened = self.blocking(move || downloads.look_for_tree(id, &known, &contents)).await?;
-        let (tree, found) = match opened {
-            Opened::Whole(name) => return Ok(Err(name)),
-            Opened::InUse(tree) => (tree, None),
-            Opened::Found(tree, found) => (tree, Some(found)),
-        };
-        let adopted = batch.change(item, |entry| {
-            if let Some(found) = found {
-                *lock(&account) = found;
+        let account = Arc::clone(&known.account);
+        let (downloads, id, contents) = (self.clone(), item.id, Arc::clone(contents));
+        let looked = self.blocking(move || downloads.look_for_tree(id, &known, &contents)).await?;
+        match looked {
+            Looked::Whole(name) => Ok(Some(Opened::Whole(name))),
+            Looked::InUse(tree) => Ok(Some(Opened::Tree(self.tree_recorder(item.id, account, tree)))),
+            Looked::Found(tree, found) => {
+                let recorder = self.adopt_tree(batch, item, tree, found).ok_or(Failure::Cancelled)?;
+                recorder.record().await?;
+                Ok(Some(Opened::Tree(recorder)))
             }
-            entry.content = Content::Folder { account: Arc::clone(&account), tree: Some(Arc::clone(&tree)) };
-            entry.take(Step::Transferring);
-        });
-        if adopted.is_none() {
-            // Stopped meanwhile. What was there before is known; an empty folder must not stay.
-            let discarding = Arc::clone(&tree);
-            self.blocking(move || Ok(discarding.discard_empty()?)).await?;
-            return Err(Failure::Cancelled);
+            Looked::Nothing => Ok(None),
         }
-        Ok(Ok((tree, account)))
     }
 
     fn look_for_tree(
@@ -156,37 +168,82 @@ impl Downloads {
         id: DownloadId,
         known: &Known,
         contents: &Arc<Contents>,
-    ) -> Result<Opened, Failure> {
+    ) -> Result<Looked, Failure> {
         let (folder, boot_id, store) = (self.shared.folder.open()?, &self.shared.boot_id, &self.shared.store);
         if let Some(tree) = &known.tree {
-            match tree.must_be_in(&folder) {
-                Ok(()) => return Ok(Opened::InUse(Arc::clone(tree))),
-                Err(AssembleError::Gone(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        } else if let Some(remains) = &known.remains {
-            let Known { name, conflict, .. } = known;
-            let look = Look { name, contents, remains, conflict: *conflict, boot_id };
-            match look.at(&folder)? {
-                Found::Whole(name) => return Ok(Opened::Whole(name)),
-                Found::Tree(tree, is_there) => {
-                    let mut account = Account::of(Arc::clone(contents), &is_there);
-                    for (number, remains) in store.parts(id)? {
-                        let Some(file) = contents.files().get(number) else { continue };
-                        let plan = Plan::restore(file.id, &remains.verified_bits);
-                        account.begin(number, Arc::new(Mutex::new(plan)));
-                    }
-                    return Ok(Opened::Found(tree, account));
-                }
-                Found::Nothing => {}
-            }
+            return match tree.must_be_in(&folder) {
+                Ok(()) => Ok(Looked::InUse(Arc::clone(tree))),
+                Err(AssembleError::Gone(_)) => Ok(Looked::Nothing),
+                Err(error) => Err(error.into()),
+            };
         }
-        let tree = PartTree::create_announced(&folder, &known.name, |part| {
-            let (part, boot_id) = (part.clone(), boot_id.to_string());
-            let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
-            store.save_remains(PartOf::Download(id), &remains).map_err(Failure::from)
-        })?;
-        Ok(Opened::Found(Arc::new(tree), Account::of(Arc::clone(contents), &[])))
+        let Some(remains) = &known.remains else { return Ok(Looked::Nothing) };
+        let Known { name, conflict, .. } = known;
+        let look = Look { name, contents, remains, conflict: *conflict, boot_id };
+        match look.at(&folder)? {
+            Found::Whole(name) => Ok(Looked::Whole(name)),
+            Found::Tree(tree, is_there) => {
+                let mut account = Account::of(Arc::clone(contents), &is_there);
+                for (number, remains) in store.parts(id)? {
+                    let Some(file) = contents.files().get(number) else { continue };
+                    let plan = Plan::restore(file.id, &remains.verified_bits);
+                    account.begin(number, Arc::new(Mutex::new(plan)));
+                }
+                Ok(Looked::Found(tree, account))
+            }
+            Found::Nothing => Ok(Looked::Nothing),
+        }
+    }
+
+    async fn create_tree(
+        &self,
+        batch: &Batch,
+        item: &Item,
+        contents: &Arc<Contents>,
+    ) -> Result<TreeRecorder, Failure> {
+        let name = batch.change(item, |entry| entry.name()).ok_or(Failure::Cancelled)?;
+        let (folder, store) = (Arc::clone(&self.shared.folder), self.shared.store.clone());
+        let (id, boot_id) = (item.id, self.shared.boot_id.to_string());
+        let creating = self.blocking(move || {
+            let tree = PartTree::create_announced(&folder.open()?, &name, |part| {
+                let (part, boot_id) = (part.clone(), boot_id.clone());
+                let remains = Remains { part, inode: ANNOUNCED, verified_bits: Vec::new(), boot_id };
+                store.save_remains(PartOf::Download(id), &remains).map_err(Failure::from)
+            })?;
+            Ok(Arc::new(tree))
+        });
+        let tree = creating.await?;
+        let account = Account::of(Arc::clone(contents), &[]);
+        let Some(recorder) = self.adopt_tree(batch, item, Arc::clone(&tree), account) else {
+            // Stopped meanwhile: an empty folder must not stay.
+            self.blocking(move || Ok(tree.discard_empty()?)).await?;
+            return Err(Failure::Cancelled);
+        };
+        // From now on it is found again after a crash.
+        recorder.record().await?;
+        Ok(recorder)
+    }
+
+    /// Makes a folder that of the download, unless it was stopped meanwhile.
+    fn adopt_tree(
+        &self,
+        batch: &Batch,
+        item: &Item,
+        tree: Arc<PartTree>,
+        found: Account,
+    ) -> Option<TreeRecorder> {
+        let account = batch.change(item, |entry| {
+            let Content::Folder { account, tree: known } = &mut entry.content else { return None };
+            *lock(account) = found;
+            *known = Some(Arc::clone(&tree));
+            Some(Arc::clone(account))
+        });
+        account.flatten().map(|account| self.tree_recorder(item.id, account, tree))
+    }
+
+    fn tree_recorder(&self, id: DownloadId, account: SharedAccount, tree: Arc<PartTree>) -> TreeRecorder {
+        let (store, boot_id) = (self.shared.store.clone(), Arc::clone(&self.shared.boot_id));
+        TreeRecorder { id, account, tree, store, boot_id, group: Group::default() }
     }
 }
 

@@ -85,7 +85,7 @@ pub struct Config {
     /// How long an upload is borne with.
     pub patience: Patience,
     pub gui: Option<GuiListen>,
-    /// What is in these, the web page may share.
+    /// What is in these, the web page may share, and have downloads put into.
     pub gui_folders: Vec<PathBuf>,
     pub state_dir: PathBuf,
     pub socket: PathBuf,

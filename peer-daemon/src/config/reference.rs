@@ -28,7 +28,7 @@ const BEYOND_FLAGS: [(&str, &str); 17] = [
     ("gui_hosts", "Hosts under which a reverse proxy serves the web page over TLS"),
     (
         "gui_folders",
-        "Folders in which the web page may share; in none other, but in shares [default: your home]",
+        "Folders in which the web page may share and put downloads; in none other, but in shares [default: your home]",
     ),
     ("dial_allow", "Networks that may be dialled beyond the coordinator's own scope"),
 ];

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -93,7 +93,11 @@ impl Settings {
         self.sources.file_path().map(|path| path.display().to_string())
     }
 
-    /// What is in these, the web page may share.
+    pub(crate) fn state_dir(&self) -> &Path {
+        self.state.dir()
+    }
+
+    /// What is in these, the web page may share, and have downloads put into.
     pub(crate) fn gui_folders(&self) -> &[PathBuf] {
         &self.config.gui_folders
     }

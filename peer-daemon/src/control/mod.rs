@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod guard;
 mod handlers;
+mod page_folders;
 mod routes;
 mod setting_handlers;
 mod share_handlers;

@@ -5,7 +5,7 @@
 //! our own page, but a page lives among other pages: what would end the daemon, let others in, or tell of files
 //! that are not shared stays with the socket. Adding a share is the page's too, for a folder that nobody can add
 //! is a page that nobody can use; the page shows first what others would see of it, and is for folders in some places
-//! only ([`super::share_handlers`]). Settings that guard
+//! only ([`super::page_folders`]). Settings that guard
 //! something are refused one by one ([`super::setting_handlers`]).
 
 use actix_web::{

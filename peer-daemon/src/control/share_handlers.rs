@@ -1,9 +1,6 @@
 //! Shares and links, in the control API. All of it looks at the disk, so all of it happens on blocking threads.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -18,6 +15,7 @@ use super::{
     caller::Caller,
     error::ControlError,
     handlers::{Answer, Controls},
+    page_folders::{Purpose, must_be_open_to},
 };
 use crate::library::{Library, ShareError};
 
@@ -36,7 +34,7 @@ pub(super) async fn add(
     let NewShare { path, folders } = request.into_inner();
     let (path, settings) = (absolute(path)?, controls.settings.clone());
     let shares = on_disk(&controls, move |library| {
-        must_be_open_to(&caller, &path, settings.gui_folders(), library)?;
+        must_be_open_to(&caller, &path, Purpose::Share, &settings, library)?;
         library.add_share(&path, folders)?;
         Ok(library.shares())
     });
@@ -74,7 +72,7 @@ pub(super) async fn preview(
     let token = controls.token.child_token();
     let walk_token = token.clone();
     let mut preview = std::pin::pin!(on_disk(&controls, move |library| {
-        must_be_open_to(&caller, &path, settings.gui_folders(), library)?;
+        must_be_open_to(&caller, &path, Purpose::Share, &settings, library)?;
         library.preview(&path, &walk_token).map_err(ControlError::from)
     }));
     let preview = match tokio::time::timeout(PREVIEW_TIME, &mut preview).await {
@@ -104,33 +102,6 @@ fn absolute(path: String) -> Result<PathBuf, ControlError> {
     } else {
         Err(ControlError::new(Code::RequestInvalid, "the path must be absolute"))
     }
-}
-
-/// A page that falls into the wrong hands must not tell, or give away, what lies anywhere on the machine: it is for
-/// what is in some folders, and in what is shared already. Whether there is anything elsewhere is not told either.
-/// Blocks.
-fn must_be_open_to(
-    caller: &Caller,
-    path: &Path,
-    folders: &[PathBuf],
-    library: &Library,
-) -> Result<(), ControlError> {
-    if !caller.is_page() {
-        return Ok(());
-    }
-    // Of what is not there, the folder that it would be in.
-    let there = path.ancestors().find_map(|path| path.canonicalize().ok()).unwrap_or_default();
-    let is_in = |folder: &Path| folder.canonicalize().is_ok_and(|folder| there.starts_with(folder));
-    if folders.iter().any(|folder| is_in(folder)) || library.shares_hold(&there) {
-        return Ok(());
-    }
-    let listed: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    let detail = format!(
-        "the page shares only what is in {}; for other folders: peerctl share add FOLDER, or gui_folders in \
-         the configuration file",
-        if listed.is_empty() { "no folder".to_owned() } else { listed.join(", ") }
-    );
-    Err(ControlError::new(Code::ShareInvalid, detail))
 }
 
 /// Where to take a share out that can't be taken out here.

@@ -58,7 +58,7 @@ use self::{
 };
 pub(crate) use self::{
     preview::{NoLink, PreviewError, preview},
-    shares::{ShareError, could_share},
+    shares::{ShareError, could_share, holds},
 };
 use crate::state::{State, StateError};
 

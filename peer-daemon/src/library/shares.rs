@@ -135,9 +135,9 @@ impl Library {
         Ok(())
     }
 
-    /// Whether this path, which is without links, is a share or in one.
+    /// Whether this path, which is without links, is a share or in one, and not hidden there.
     pub(crate) fn shares_hold(&self, path: &Path) -> bool {
-        self.shared.shares().iter().any(|share| path.starts_with(&share.folder))
+        self.shared.shares().iter().any(|share| holds(&share.folder, path))
     }
 
     /// The shares with what is offered of each. Blocks for a look at each folder.
@@ -213,10 +213,13 @@ pub(super) fn check(path: &Path, state_dir: &Path) -> Result<Arc<Path>, LibraryE
 
 /// Whether sharing the folder would offer what lies in the other one. In a hidden folder nothing is offered.
 fn is_offered_by(folder: &Path, other: &Path) -> bool {
-    match other.strip_prefix(folder) {
-        Ok(between) => !between.components().any(|part| super::walker::is_passed_over(part.as_os_str())),
-        Err(_) => folder.starts_with(other),
-    }
+    holds(folder, other) || folder.starts_with(other)
+}
+
+/// Whether the path is the folder, or in it and in nothing there that is passed over. Both are without links.
+pub(crate) fn holds(folder: &Path, path: &Path) -> bool {
+    let is_passed_over = |part: std::path::Component<'_>| super::walker::is_passed_over(part.as_os_str());
+    path.strip_prefix(folder).is_ok_and(|between| !between.components().any(is_passed_over))
 }
 
 fn added(state: &State) -> Result<Vec<PathBuf>, StateError> {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use actix_web::{
     HttpResponse, ResponseError,
-    error::{JsonPayloadError, QueryPayloadError},
+    error::{JsonPayloadError, PathError, QueryPayloadError},
     http::StatusCode,
-    web::{JsonConfig, QueryConfig},
+    web::{JsonConfig, PathConfig, QueryConfig},
 };
 use protocol::{Code, Problem};
 
@@ -231,4 +231,9 @@ pub(super) fn query_config() -> QueryConfig {
     QueryConfig::default().error_handler(|error: QueryPayloadError, _request| {
         ControlError::new(Code::RequestInvalid, error).into()
     })
+}
+
+pub(super) fn path_config() -> PathConfig {
+    PathConfig::default()
+        .error_handler(|error: PathError, _request| ControlError::new(Code::RequestInvalid, error).into())
 }

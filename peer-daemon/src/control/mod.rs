@@ -44,7 +44,7 @@ pub(crate) fn configure_for_page(config: &mut web::ServiceConfig) {
 }
 
 fn configure(config: &mut web::ServiceConfig, is_let_in: impl Fn(Doors) -> bool) {
-    config.app_data(json_config()).app_data(error::query_config());
+    config.app_data(json_config()).app_data(error::query_config()).app_data(error::path_config());
     routes::configure(config, is_let_in);
 }
 

@@ -3,6 +3,7 @@
 mod folders;
 
 use clap::CommandFactory as _;
+use protocol::{Code, Problem};
 use reqwest::{
     Method, RequestBuilder, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
@@ -200,6 +201,39 @@ async fn the_page_can_not_end_the_daemon_nor_let_others_in_nor_move_its_doors() 
     assert_eq!((&of("gui")["settable"], &of("policy")["settable"]), (&json!(false), &json!(true)));
     assert!(settings.iter().all(|setting| setting["at_next_start"].is_null()), "{settings:#?}");
     assert!(!page.token.is_cancelled());
+    page.end().await;
+}
+
+/// Of what is wrong in a call, also where the HTTP library is the one to find it.
+#[actix_web::test]
+async fn whatever_can_not_be_read_is_a_problem_document() {
+    let page = Page::serve();
+    let session = page.session().await;
+    let numbers = [(Method::GET, "/v1/searches/x"), (Method::POST, "/v1/searches/99999999999999999999")];
+    let queries = [(Method::GET, "/v1/searches/1?wait=x"), (Method::GET, "/v1/downloads/d1?wait=-1")];
+    let unnamed = [(Method::DELETE, "/v1/shares"), (Method::DELETE, "/v1/blocks")];
+    let mut unreadable: Vec<_> = numbers
+        .into_iter()
+        .chain(queries)
+        .chain(unnamed)
+        .map(|(method, route)| page.request(method, route))
+        .collect();
+    for (method, route, _) in calls().filter(|(.., body)| body.is_some()) {
+        for body in ["", "{", "[]", "{\"value\": \"\\ud800\"}"] {
+            let request = page.request(method.clone(), &route).header(CONTENT_TYPE, "application/json");
+            unreadable.push(request.body(body));
+        }
+    }
+    for request in unreadable {
+        let (client, request) = request.bearer_auth(&session).build_split();
+        let request = request.unwrap();
+        let asked = format!("{} {} {:?}", request.method(), request.url().path(), request.body());
+        let response = client.execute(request).await.unwrap();
+        let (status, kind) = (response.status(), response.headers().get(CONTENT_TYPE).cloned());
+        let kind = kind.as_ref().map_or("", |kind| kind.to_str().unwrap());
+        assert_eq!((status, kind), (StatusCode::BAD_REQUEST, Problem::CONTENT_TYPE), "{asked}");
+        assert_eq!(response.json::<Problem>().await.unwrap().code, Code::RequestInvalid, "{asked}");
+    }
     page.end().await;
 }
 

@@ -67,6 +67,16 @@ impl ServeProgress {
         });
     }
 
+    /// The requester showed the pinned certificate. False where it did so on another stream before: one introduction
+    /// has one stream, and whoever comes second is not served.
+    pub(super) fn is_first_verified(&self) -> bool {
+        self.phase.send_if_modified(|reached| {
+            let is_first = *reached < Phase::Verified;
+            *reached = Phase::Verified.max(*reached);
+            is_first
+        })
+    }
+
     pub(super) fn turn_to(&self, file: FileId) {
         let mut current = self.lock();
         if current.is_none_or(|(other, _)| other != file) {

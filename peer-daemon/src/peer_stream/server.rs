@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  connected ──ClientHello, pinned certificate──▶ verified ──GET a file──▶ asked ──▶ ended
-//!      └── anything else: ServeError                 └── closed: the requester defers
+//!      └── anything else, or not the first:          └── closed: the requester defers
+//!          ServeError
 //! ```
 
 use std::{
@@ -82,10 +83,13 @@ pub enum ServeError {
     Tls(#[from] TlsError),
     #[error("stopped before the requester was verified")]
     Stopped,
+    #[error("the requester is served on another stream already")]
+    Second,
 }
 
 /// Serves one introduction's files over a fresh byte stream, whoever dialled it, until it ends or is ended.
-/// `identity` is the one that the seal was made for.
+/// `identity` is the one that the seal was made for. Of the streams that share a `progress`, the first one whose
+/// requester is verified is served, and no other.
 pub async fn serve<IO, S>(
     limits: StreamLimits,
     io: IO,
@@ -108,7 +112,9 @@ where
         tls = start_as_target(io, identity, offer.requester_certificate, limits.handshake) => tls?,
         () = stop.cancelled() => return Err(ServeError::Stopped),
     };
-    progress.advance(Phase::Verified);
+    if !progress.is_first_verified() {
+        return Err(ServeError::Second);
+    }
 
     let readers = TaskTracker::new();
     let answers =

@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use protocol::limits::ROUTE_HOLD;
 use thiserror::Error;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::reception::Reception;
 use crate::{
@@ -56,19 +57,22 @@ impl Route<'_> {
                 () = self.progress.reached(Phase::Verified) => None,
             }
         };
-        let ended =
-            tokio::time::timeout(ROUTE_HOLD, verified).await.map_err(|_elapsed| NoStream::TimedOut)?;
-        if let Some(ended) = ended {
+        let ended = match tokio::time::timeout(ROUTE_HOLD, verified).await {
             // So short a stream that its end was noticed first.
-            let served = ended?;
-            self.dialler.established(&ticket);
-            return Ok(served);
-        }
+            Ok(ended) => ended,
+            Err(_elapsed) if self.progress.phase() < Phase::Verified => return Err(NoStream::TimedOut),
+            // It was verified in the last instant, and is the one.
+            Err(_elapsed) => None,
+        };
+        let served = ended.transpose()?;
         self.dialler.established(&ticket);
-        Ok(serving.await?)
+        match served {
+            Some(served) => Ok(served),
+            None => Ok(serving.await?),
+        }
     }
 
-    /// Serves the first connection that shows the requester's certificate.
+    /// Serves the first connection that shows the requester's certificate, and closes all others.
     pub(super) async fn be_dialled(&self, reception: &Reception) -> Result<Served, NoStream> {
         let mut arrivals = reception.expect();
         let mut candidates = FuturesUnordered::new();
@@ -76,14 +80,22 @@ impl Route<'_> {
         let mut is_verified = false;
         loop {
             tokio::select! {
-                Some(ended) = candidates.next() => if let Ok(served) = ended {
-                    return Ok(served);
+                Some(ended) = candidates.next() => match ended {
+                    Ok(served) => return Ok(served),
+                    Err(reason) => debug!(%reason, "a connection to the upload port was closed"),
                 },
                 Some((stream, permit)) = arrivals.recv(), if !is_verified => candidates.push(async move {
                     let _permit = permit;
                     self.serve(stream).await
                 }),
-                () = self.progress.reached(Phase::Verified), if !is_verified => is_verified = true,
+                () = self.progress.reached(Phase::Verified), if !is_verified => {
+                    is_verified = true;
+                    // Who comes now is turned away at the door, and who has just come in with them.
+                    arrivals.close();
+                    while arrivals.try_recv().is_ok() {
+                        debug!(reason = %ServeError::Second, "a connection to the upload port was closed");
+                    }
+                }
                 () = tokio::time::sleep_until(deadline), if !is_verified => return Err(NoStream::TimedOut),
                 () = self.steering.stop.cancelled(), if !is_verified => return Err(NoStream::Stopped),
             }

@@ -165,8 +165,17 @@ impl Peers {
 
     /// The target serves one end of a stream.
     pub(crate) fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Serving {
+        self.serve_for(&self.progress, io)
+    }
+
+    /// The same for one time of several that it serves.
+    pub(crate) fn serve_for(
+        &self,
+        progress: &Arc<ServeProgress>,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Serving {
         let (target, files) = (Arc::clone(&self.target), Arc::clone(&self.shelf));
-        let (offer, progress) = (self.offer.clone(), Arc::clone(&self.progress));
+        let (offer, progress) = (self.offer.clone(), Arc::clone(progress));
         let (steering, limits) = (self.steering.clone(), self.limits);
         TaskTracker::new()
             .spawn(async move { serve(limits, io, &target, offer, files, progress, steering).await })

@@ -1,18 +1,24 @@
 //! A requester with the right certificate that does not keep to the protocol.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use peer_daemon::peer_stream::{
-    server::{Ended, Served},
+    progress::ServeProgress,
+    server::{Ended, ServeError, Served},
     tls::{RequesterTls, start_as_requester},
 };
 use protocol::{Code, FileId, Problem};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use crate::harness::{PATIENCE, Peers, SHORT, Serving, content, ended};
 
 async fn raw(peers: &Peers) -> (RequesterTls<DuplexStream>, Serving) {
-    let (near, serving) = peers.pipe();
+    raw_for(peers, &Arc::default()).await
+}
+
+async fn raw_for(peers: &Peers, progress: &Arc<ServeProgress>) -> (RequesterTls<DuplexStream>, Serving) {
+    let (near, far) = duplex(64 * 1024);
+    let serving = peers.serve_for(progress, far);
     let (tls, _) = start_as_requester(near, &peers.requester, None, PATIENCE).await.unwrap();
     (tls, serving)
 }
@@ -130,6 +136,29 @@ async fn garbage_and_oversized_heads_end_the_stream() {
         assert_eq!((served.ended, served.asked), (Ended::Lost, false), "{shown}");
         assert!(!response.contains(&*peers.offer.message_key.reveal()));
     }
+}
+
+/// Each certificate is the right one, so only who was first tells them apart.
+#[tokio::test]
+async fn of_several_streams_of_one_introduction_one_is_served_and_the_others_are_closed() {
+    let (peers, file) = Peers::offering(&content(3));
+    let line = format!("GET {}", path(&file));
+    let (mut first, serving) = raw_for(&peers, &peers.progress).await;
+    let (mut proof, mut closed) = ([0; 12], Vec::new());
+    first.write_all(b"GET /v1/introduction HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    first.read_exact(&mut proof).await.unwrap();
+    assert_eq!(&proof, b"HTTP/1.1 200");
+    for _ in 0..2 {
+        let (mut second, refused) = raw_for(&peers, &peers.progress).await;
+        let _ = second.write_all(&request(&line, "")).await;
+        let _ = second.read_to_end(&mut closed).await;
+        assert!(matches!(ended(refused).await, Err(ServeError::Second)));
+        assert!(closed.is_empty(), "{}", String::from_utf8_lossy(&closed));
+    }
+    first.write_all(&request(&line, "")).await.unwrap();
+    first.read_to_end(&mut closed).await.unwrap();
+    assert!(closed.windows(12).any(|status| status == b"HTTP/1.1 200"), "the first one goes on");
+    assert!(ended(serving).await.unwrap().asked);
 }
 
 /// A byte now and then keeps no slot: the head has a limit of its own.

@@ -1,6 +1,6 @@
 //! Both sides honest: proof, piece layer, ranges, progress, and every way to end.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use peer_daemon::{
     introductions::identity::Identity,
@@ -198,6 +198,7 @@ async fn a_stream_on_which_nothing_moves_ends() {
     drop(requester);
 
     // A body that is not read.
+    peers.progress = Arc::default();
     let file = peers.offer(&content(8 * MIB));
     let (mut requester, serving) = peers.connect().await;
     let _unread = requester.fetch(&file, 0..file.size).await.unwrap();
@@ -232,10 +233,11 @@ async fn each_side_refuses_another_certificate_than_the_pinned_one() {
 
 #[tokio::test]
 async fn a_target_that_answers_for_another_introduction_is_told_so() {
-    let peers = Peers::new();
+    let mut peers = Peers::new();
     let (requester, _serving) = peers.connect().await;
     let other = requester.naming(protocol::IntroductionId::random()).proof().await;
     assert!(matches!(other, Err(StreamError::Refused { code: Code::IntroductionOver, .. })), "{other:?}");
+    peers.progress = Arc::default();
     let (requester, _serving) = peers.connect().await;
     assert_eq!(requester.naming(peers.offer.id).proof().await.unwrap().id, peers.offer.id);
 }
@@ -256,7 +258,7 @@ async fn a_stream_that_is_wound_up_ends_with_the_response_that_is_under_way() {
     assert_eq!(ended(serving).await.unwrap().ended, Ended::Closed);
 
     // Between two responses it ends at once.
-    let peers = Peers { steering: Steering::default(), ..peers };
+    let peers = Peers { steering: Steering::default(), progress: Arc::default(), ..peers };
     let (mut requester, serving) = peers.connect().await;
     fetch(&mut requester, &file, 0..1).await.unwrap();
     peers.steering.wind_up.cancel();

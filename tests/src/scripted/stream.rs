@@ -1,6 +1,6 @@
 //! A requester's end of a stream: asked over and over, or read as slowly as a test likes.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use protocol::{FileId, paths::peer};
 use rustls::pki_types::ServerName;
@@ -41,13 +41,18 @@ pub fn path_of(file: &FileId) -> String {
 impl ScriptedPeer {
     /// Meets the dial-back at `listener`, and starts TLS.
     pub async fn meet(&self, source: &Found, listener: &TcpListener) -> RequesterStream {
-        let connector = TlsConnector::from(Arc::new(tls::client(&self.identity, source.certificate_sha256)));
         within("the target dials back", PATIENCE, async {
             let (tcp, _) = listener.accept().await.expect("a dial-back");
-            let name = ServerName::try_from("peer.hearsay.invalid").expect("a name for TLS");
-            RequesterStream(connector.connect(name, tcp).await.expect("the target speaks TLS"), Vec::new())
+            self.start_tls(source, tcp).await.expect("the target speaks TLS")
         })
         .await
+    }
+
+    /// Starts TLS on a connection, whoever made it.
+    pub async fn start_tls(&self, source: &Found, tcp: TcpStream) -> io::Result<RequesterStream> {
+        let connector = TlsConnector::from(Arc::new(tls::client(&self.identity, source.certificate_sha256)));
+        let name = ServerName::try_from("peer.hearsay.invalid").expect("a name for TLS");
+        Ok(RequesterStream(connector.connect(name, tcp).await?, Vec::new()))
     }
 }
 

@@ -3,10 +3,20 @@
 use std::time::Duration;
 
 use hearsay_tests::{
-    black_hole::BlackHole, clock, content::Folder, peer::Peer, scene::Scene, slow_link::SlowLink,
+    black_hole::BlackHole,
+    clock,
+    content::Folder,
+    peer::Peer,
+    scene::Scene,
+    slow_link::SlowLink,
+    wait::{PATIENCE, within},
 };
-use protocol::control::{Cause, DownloadState, ExitCode};
-use tokio::net::TcpListener;
+use protocol::{
+    control::{Cause, DownloadState, ExitCode},
+    introduction::HeardReply,
+    paths,
+};
+use tokio::net::{TcpListener, TcpStream};
 
 const FILE: usize = 3 << 20;
 /// From the first word to the sentence that tells what to do.
@@ -96,4 +106,35 @@ async fn where_neither_side_can_be_reached_it_is_told_what_to_open() {
     assert_eq!(bert.downloaded_names(), [""; 0]);
 
     scene.stop_with([anna, bert]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_connections_of_one_requester_one_is_served() {
+    let scene = Scene::start().await;
+    let files = Folder::new().with("far.txt", "from afar");
+    let anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let mut requester = scene.asker("requester", "far").await;
+    let invited = requester.invite().await;
+    assert_eq!(requester.word_on(&invited).await, HeardReply::Accepted {});
+    drop(within("the dial-back", PATIENCE, requester.listener.accept()).await);
+    let HeardReply::DialMe { endpoint } = requester.word_on(&invited).await else { panic!("not to dial") };
+
+    // Two are there before either has shown its certificate; a third comes when one is served.
+    let early = [TcpStream::connect(endpoint).await.unwrap(), TcpStream::connect(endpoint).await.unwrap()];
+    let [first, second] = early;
+    let mut first = requester.peer.start_tls(&requester.source, first).await.unwrap();
+    assert_eq!(first.get(paths::peer::INTRODUCTION, "").await.status, 200);
+    let third = TcpStream::connect(endpoint).await.unwrap();
+    for late in [second, third] {
+        within("the target closes it", PATIENCE, async {
+            if let Ok(mut late) = requester.peer.start_tls(&requester.source, late).await {
+                assert_eq!(late.read(1).await, 0);
+            }
+        })
+        .await;
+    }
+    assert_eq!(first.get_file(&requester.source.file).await.body, b"from afar");
+    drop(first);
+    anna.stop().await;
+    scene.stop().await;
 }

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    pace::{Pace, SLOW_BYTES_PER_SECOND},
-    throttle::Throttle,
-};
+use super::{pace::Pace, throttle::Throttle};
 
 /// Looks in the time that is given: chunks come by the thousand.
 const LOOKS: u32 = 30;
@@ -40,30 +37,23 @@ impl Haste {
             return false;
         }
         self.next_look = now + self.slow_after / LOOKS;
-        let is_slow = self.pace.is_slow(now, self.throttle.passed(), self.slow_after);
-        is_slow && self.waiting.load(Ordering::Relaxed) > 0 && !self.is_held_back()
-    }
-
-    /// The person wants it slow.
-    fn is_held_back(&self) -> bool {
-        self.throttle.rate().is_some_and(|rate| rate.get() <= 2 * SLOW_BYTES_PER_SECOND)
+        let (passed, limit) = (self.throttle.passed(), self.throttle.rate());
+        let is_slow = self.pace.is_slow(now, passed, limit, self.slow_after);
+        is_slow && self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU64;
-
     use super::*;
 
     const MINUTE: Duration = Duration::from_mins(1);
 
     /// Whether it has to make way within five minutes in which nothing comes but what a look needs.
-    fn makes_way(waiting: usize, rate: Option<u64>) -> bool {
+    fn makes_way(waiting: usize) -> bool {
         let start = crate::clock::now();
-        let throttle = Throttle::default();
-        throttle.set_rate(rate.and_then(NonZeroU64::new));
-        let mut haste = Haste::new(start, throttle, Arc::new(AtomicUsize::new(waiting)), MINUTE);
+        let waiting = Arc::new(AtomicUsize::new(waiting));
+        let mut haste = Haste::new(start, Throttle::default(), waiting, MINUTE);
         let mut seconds = (0..300).map(Duration::from_secs);
         let over = seconds.find(|&second| haste.is_over(start + second));
         assert!(over.is_none_or(|over| over >= MINUTE), "{over:?}");
@@ -71,10 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn who_dribbles_makes_way_for_one_that_waits_and_not_for_a_limit_of_ones_own() {
-        assert!(makes_way(1, None));
-        assert!(!makes_way(0, None), "nobody waits");
-        assert!(makes_way(1, Some(1_000_000)));
-        assert!(!makes_way(1, Some(4_096)), "that is how it is wanted");
+    fn who_dribbles_makes_way_for_one_that_waits() {
+        assert!(makes_way(1));
+        assert!(!makes_way(0), "nobody waits");
     }
 }

@@ -119,9 +119,9 @@ impl Active {
         if !self.is_in_use() {
             return self.look_before_use(now, patience);
         }
-        let bytes = self.steering.throttle.passed();
+        let (bytes, limit) = (self.steering.throttle.passed(), self.steering.throttle.rate());
         match &mut self.watched {
-            Some(watched) => watched.look(now, bytes, others_wait, patience),
+            Some(watched) => watched.look(now, bytes, limit, others_wait, patience),
             none => {
                 *none = Some(Watched::new(now, bytes, self.used_before));
                 Verdict::GoOn

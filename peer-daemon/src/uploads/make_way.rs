@@ -2,7 +2,10 @@
 //!
 //! Pure: told the time, and how many bytes went.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU64,
+    time::{Duration, Instant},
+};
 
 use super::aside::Aside;
 use crate::peer_stream::{limits::Patience, pace::Pace};
@@ -40,15 +43,16 @@ impl Watched {
         self.used_before + now.saturating_duration_since(self.since)
     }
 
-    /// `bytes` is a count that only grows.
+    /// `bytes` is a count that only grows, `limit` what may go in a second.
     pub(crate) fn look(
         &mut self,
         now: Instant,
         bytes: u64,
+        limit: Option<NonZeroU64>,
         others_wait: bool,
         patience: &Patience,
     ) -> Verdict {
-        let is_slow = self.pace.is_slow(now, bytes, patience.slow_after);
+        let is_slow = self.pace.is_slow(now, bytes, limit, patience.slow_after);
         if !others_wait {
             return Verdict::GoOn;
         }
@@ -114,7 +118,7 @@ mod tests {
                 if expected == Verdict::WindUp {
                     wound_up = Some(now);
                 }
-                prop_assert_eq!(watched.look(now, total, others_wait, &PATIENCE), expected);
+                prop_assert_eq!(watched.look(now, total, None, others_wait, &PATIENCE), expected);
             }
         }
     }
@@ -125,9 +129,23 @@ mod tests {
         let mut watched = Watched::new(start, 0, Duration::ZERO);
         for second in 1..2_000 {
             let now = start + Duration::from_secs(second);
-            assert_eq!(watched.look(now, 0, false, &PATIENCE), Verdict::GoOn);
+            assert_eq!(watched.look(now, 0, None, false, &PATIENCE), Verdict::GoOn);
         }
         let later = start + Duration::from_secs(2_000);
-        assert_eq!(watched.look(later, 0, true, &PATIENCE), Verdict::End(Aside::Slow), "and then at once");
+        assert_eq!(
+            watched.look(later, 0, None, true, &PATIENCE),
+            Verdict::End(Aside::Slow),
+            "and then at once"
+        );
+    }
+    #[test]
+    fn nobody_makes_way_for_the_limit_of_ones_own_peer() {
+        let start = crate::clock::now();
+        let limit = NonZeroU64::new(4_096);
+        let mut watched = Watched::new(start, 0, Duration::ZERO);
+        for second in 1..300 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!(watched.look(now, second * 4_096, limit, true, &PATIENCE), Verdict::GoOn);
+        }
     }
 }

@@ -15,9 +15,10 @@ use super::{
     Request,
     active::{Active, Ending},
     aside::Aside,
+    asking,
     make_way::Verdict,
     places::Kept,
-    queue::{Standing, Taken, UploadQueue},
+    queue::{Place, Standing, Taken, UploadQueue},
     show,
 };
 use crate::{
@@ -78,6 +79,9 @@ impl Desk {
             // was started anew has another key: what shows the old one would be refused.
             active.end(Ending::MadeWay(Aside::Lost));
         }
+        if !is_approved && !self.has_room_to_ask(now, id, username, &request) {
+            return Sent::Full;
+        }
         match self.queue.send(now, id, username, request, is_approved) {
             Ok(standing @ Standing { position: 1, is_approved: true }) if self.active.is_none() => {
                 Sent::Next(standing)
@@ -85,6 +89,25 @@ impl Desk {
             Ok(standing) => Sent::Waits(standing),
             Err(_full) => Sent::Full,
         }
+    }
+
+    /// Whether a person can be asked about this, too. What it is sent again for, or was approved, is not in its way.
+    fn has_room_to_ask(
+        &self,
+        now: Instant,
+        id: IntroductionId,
+        username: &Username,
+        request: &Request,
+    ) -> bool {
+        let is_it = |of: &Username, place: &Place<Request>| of == username && place.id == id;
+        if self.queue.places(now).any(|(of, place)| is_it(of, place) && place.is_approved) {
+            return true;
+        }
+        let others = self.queue.places(now).filter(|(of, place)| !place.is_approved && !is_it(of, place));
+        let listed = others.map(|(of, place)| {
+            (of == username, place.request.as_ref().map_or(0, |request| request.listed_bytes))
+        });
+        asking::has_room(request.listed_bytes, listed)
     }
 
     /// Takes the next place and puts it into the slot.

@@ -12,6 +12,7 @@
 
 mod active;
 mod aside;
+mod asking;
 pub(crate) mod catalogue;
 mod desk;
 mod make_way;
@@ -68,6 +69,8 @@ pub(crate) struct Request {
     invitation: Invitation,
     endpoint: SocketAddr,
     identity: Arc<Identity>,
+    /// What it takes to list it with all its files.
+    listed_bytes: usize,
 }
 
 /// What uploads need of the rest of the daemon.
@@ -178,8 +181,14 @@ impl Uploads {
             self.change(|desk| desk.refuse(id, Some(from)));
             return self.reply(id, Reply::declined(reason));
         }
-        let request = Request { invitation: opened.invitation, endpoint, identity: opened.identity };
         let is_approved = self.shared.giving.borrow().policy == Policy::Auto;
+        let files = &opened.invitation.files;
+        let request = Request {
+            listed_bytes: if is_approved { 0 } else { show::listed_bytes(files, library) },
+            invitation: opened.invitation,
+            endpoint,
+            identity: opened.identity,
+        };
         let sent = self.change(|desk| desk.send(clock::now(), id, from, request, is_approved));
         match sent {
             Sent::Next(_) if self.is_on() => self.shared.wake.notify_one(),
@@ -188,7 +197,10 @@ impl Uploads {
                 self.reply(id, self.queued(standing));
                 self.shared.wake.notify_one();
             }
-            Sent::Full => self.reply(id, Reply::declined(DeclineReason::QueueFull)),
+            Sent::Full => {
+                debug!("an introduction was declined: the queue is full, or what waits for a word");
+                self.reply(id, Reply::declined(DeclineReason::QueueFull));
+            }
         }
     }
 

@@ -73,7 +73,7 @@ impl Uploads {
         progress: &Arc<ServeProgress>,
         steering: &Steering,
     ) -> Result<Served, NoStream> {
-        let Request { invitation, endpoint, identity } = &taken.request;
+        let Request { invitation, endpoint, identity, .. } = &taken.request;
         let within = self.shared.library.files_within(&invitation.files);
         let route = Route {
             dialler: &self.shared.dialler,

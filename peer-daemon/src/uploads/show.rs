@@ -27,6 +27,12 @@ pub(super) fn requested(file: &FileId, library: &Library) -> RequestedFile {
     RequestedFile { name, size: folder.map_or(file.size, |folder| folder.bytes), root: file.root, folder }
 }
 
+/// How much it takes to list all of this as [`requested`].
+pub(super) fn listed_bytes(files: &[FileId], library: &Library) -> usize {
+    let bytes = |file| serde_json::to_vec(&requested(file, library)).map_or(0, |text| text.len());
+    files.iter().map(bytes).sum()
+}
+
 /// A waiting upload of this. What is not known is so until it is asked for again.
 pub(super) fn upload(id: IntroductionId, username: Username, item: Option<RequestedFile>) -> Upload {
     let (name, size, folder) = item.map_or_else(

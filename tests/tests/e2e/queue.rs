@@ -8,7 +8,10 @@ use hearsay_tests::{
     steering::PIECE,
     wait::{PATIENCE, until},
 };
-use protocol::control::{Cause, Download, DownloadState, ExitCode, UploadState};
+use protocol::{
+    control::{Cause, Download, DownloadState, ExitCode, UploadState},
+    introduction::{DeclineReason, HeardReply, QueueReason},
+};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
 /// At this rate a file is under way for as long as a case needs to look around.
@@ -169,4 +172,37 @@ async fn where_the_policy_is_to_ask_a_person_decides() {
     let _ = anna.peerctl(&["accept", &asked[0].id]).await.expect(ExitCode::NotFound);
 
     scene.stop_with([anna, bert, carl]).await;
+}
+
+/// What one username may have listed while a person is asked.
+const LISTED_MAX: usize = 2 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_asks_for_more_than_a_person_can_be_shown() {
+    let scene = Scene::start().await;
+    let long = format!("{}.txt", "long ".repeat(50));
+    let files = Folder::new().with(&long, "long").with("short.txt", "short");
+    let anna = scene.peer("anna").sharing(files.path()).configured("policy = \"ask\"\n").connected().await;
+    let mut greedy = scene.asker("greedy", "long").await;
+    let mut words = Vec::new();
+    for _ in 0..10 {
+        let listed = vec![greedy.source.file; 1_000];
+        let invited = greedy.peer.invite_to(&greedy.source, listed, &greedy.listener).await;
+        words.push(greedy.word_on(&invited).await);
+    }
+    let is_asked = |word: &HeardReply| matches!(word, HeardReply::Queued { reason: QueueReason::Asking, .. });
+    let full = HeardReply::Declined { reason: DeclineReason::QueueFull, version: None };
+    let asked = words.iter().take_while(|word| is_asked(word)).count();
+    assert!((5..10).contains(&asked), "{words:?}");
+    assert!(words[asked..].iter().all(|word| *word == full), "{words:?}");
+
+    let mut modest = scene.asker("modest", "short").await;
+    let invited = modest.invite().await;
+    assert!(is_asked(&modest.word_on(&invited).await), "others are asked for as before");
+    let again = greedy.invite().await;
+    assert!(is_asked(&greedy.word_on(&again).await), "and so is little more");
+    let listed = anna.peerctl(&["--json", "requests"]).await.expect(ExitCode::Done).stdout.len();
+    assert!((LISTED_MAX / 2..LISTED_MAX + 64 * 1024).contains(&listed), "{listed} bytes");
+    anna.stop().await;
+    scene.stop().await;
 }

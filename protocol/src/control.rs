@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::blocks::{Block, BlockRequest, Blocks};
 pub use self::changes::Changes;
 pub use self::exit_code::ExitCode;
-pub use self::settings::{Configuration, NewValue, NextValue, Setting};
+pub use self::settings::{Configuration, NewValue, NextValue, Setting, UNLIMITED};
 pub use self::shares::{FileLink, NewShare, PathRequest, PreviewedFile, Share, SharePreview, Shares};
 pub use self::why::{Upcoming, Why, WhyStep};
 use crate::{

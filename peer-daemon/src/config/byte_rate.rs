@@ -1,7 +1,8 @@
-//! How fast, as a person writes it: `500K`, `2M`, `0` for as fast as it goes.
+//! How fast, as a person writes it: `500K`, `2M`, `0` or `unlimited` for as fast as it goes.
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
+use protocol::control::UNLIMITED;
 use serde::{Deserialize, Deserializer, de};
 
 /// Twice what a stream must carry so as not to be set back as a slow one.
@@ -32,6 +33,9 @@ impl FromStr for ByteRate {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || "expected bytes a second, such as 500K, 2M or 0 for no limit".to_owned();
+        if text == UNLIMITED {
+            return Ok(Self(None));
+        }
         let unit = UNITS.into_iter().find(|(letter, _)| text.to_ascii_uppercase().ends_with(*letter));
         let (digits, factor) = unit.map_or((text, 1), |(_, factor)| (&text[..text.len() - 1], factor));
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -42,7 +46,7 @@ impl FromStr for ByteRate {
     }
 }
 
-/// In the largest unit that says it exactly.
+/// In the largest unit that says it exactly; scripts know no limit as 0.
 impl fmt::Display for ByteRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.0.map_or(0, NonZeroU64::get);
@@ -81,6 +85,7 @@ mod tests {
         for (text, bytes, shown) in [
             ("0", 0, "0"),
             ("0M", 0, "0"),
+            ("unlimited", 0, "0"),
             ("500K", 512_000, "500K"),
             ("2m", 2 << 20, "2M"),
             ("1024K", 1 << 20, "1M"),

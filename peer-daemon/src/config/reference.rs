@@ -14,7 +14,7 @@ const BEYOND_FLAGS: [(&str, &str); 17] = [
     ("join_key", "What a closed community's coordinator wants to hear. In the file only"),
     ("join_key_file", "A file with the join key in it, for where it is not to be in this one"),
     ("insecure_coordinator", "Take plain http:// to a coordinator elsewhere, where all can read along"),
-    ("upload_rate", "Bytes a second that are given at most, such as `2M`; 0 for no limit"),
+    ("upload_rate", "Bytes a second that are given at most, such as `2M`; 0 or `unlimited` for no limit"),
     ("download_rate", "The same of what is fetched"),
     ("uploads", "`off`: nothing is given, and nothing offered"),
     ("policy", "`auto` gives to whoever asks, `ask` waits for your word"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Subcommand;
-use protocol::control::{Configuration, Origin, SCHEMA, Setting};
+use protocol::control::{Configuration, Origin, SCHEMA, Setting, UNLIMITED};
 
 use crate::{
     cli::SettingName,
@@ -36,7 +36,7 @@ pub(crate) enum ConfigCommand {
     /// Set a value; some count at once, the others from the next start on. The configuration file stays as it is
     #[command(
         before_help = "Examples:\n  peerctl config set username nightingale\n  peerctl config set policy ask\n  \
-                             peerctl config set upload_rate 2M     (bytes a second; 0 for no limit)\n  peerctl config set uploads off\n"
+                             peerctl config set upload_rate 2M     (bytes a second, or unlimited)\n  peerctl config set uploads off\n"
     )]
     Set {
         /// As `peerctl config show` names it
@@ -76,7 +76,8 @@ fn show(reply: &Reply<Configuration>, output: &Output) -> Result<(), Error> {
     let mut table = Table::new(&[("SETTING", Align::Left), ("FROM", Align::Left), ("VALUE", Align::Left)]);
     for setting in &reply.value.settings {
         let next = setting.at_next_start.as_ref().map_or_else(String::new, |next| {
-            format!(" (from the next start on: {})", next.value.as_deref().unwrap_or("nothing"))
+            let next = next.value.as_deref().map_or("nothing", |value| in_words(&setting.name, value));
+            format!(" (from the next start on: {next})")
         });
         let value = format!("{}{next}", shown(setting));
         table.row(vec![setting.name.clone(), format::origin(setting.origin).to_owned(), value]);
@@ -86,11 +87,19 @@ fn show(reply: &Reply<Configuration>, output: &Output) -> Result<(), Error> {
 
 fn shown(setting: &Setting) -> &str {
     match (&setting.value, setting.origin) {
-        (Some(value), _) => value,
+        (Some(value), _) => in_words(&setting.name, value),
         (None, Origin::Default) => "",
         // It has a value that is not told.
         (None, _) => "(secret)",
     }
+}
+
+/// Settings whose 0 stands for no limit.
+const RATES: [&str; 2] = ["upload_rate", "download_rate"];
+
+/// A value as a person expects it.
+fn in_words<'a>(name: &str, value: &'a str) -> &'a str {
+    if value == "0" && RATES.contains(&name) { UNLIMITED } else { value }
 }
 
 /// Says when a change counts, and whether something goes before it.
@@ -108,7 +117,9 @@ fn sentence(setting: &Setting, value: Option<&str>) -> String {
     let name = &setting.name;
     match (&setting.at_next_start, setting.origin) {
         (Some(next), _) => match &next.value {
-            Some(next) => format!("{name} is {next} from the next start on: peerctl restart"),
+            Some(next) => {
+                format!("{name} is {} from the next start on: peerctl restart", in_words(name, next))
+            }
             None => format!("{name} is not set from the next start on: peerctl restart"),
         },
         (None, origin @ (Origin::Environment | Origin::Flag)) if setting.value.as_deref() != value => {
@@ -119,7 +130,8 @@ fn sentence(setting: &Setting, value: Option<&str>) -> String {
         }
         (None, _) => {
             let since = if setting.at_once { "from now on" } else { "already" };
-            format!("{name} is {} {since}", setting.value.as_deref().unwrap_or("not set"))
+            let value = setting.value.as_deref().map_or("not set", |value| in_words(name, value));
+            format!("{name} is {value} {since}")
         }
     }
 }
@@ -164,7 +176,7 @@ async fn path(client: &Client, whose: &Whose, output: &Output) -> Result<(), Err
 
 #[cfg(test)]
 mod tests {
-    use super::sentence;
+    use super::{sentence, shown};
     use protocol::control::{NextValue, Origin, Setting};
 
     #[test]
@@ -187,5 +199,26 @@ mod tests {
         assert!(sentence(&setting, Some("bert")).starts_with("username is bert from the next start on"));
         setting.at_next_start = Some(NextValue { value: None, origin: Origin::Default });
         assert!(sentence(&setting, None).starts_with("username is not set from the next start on"));
+    }
+
+    #[test]
+    fn no_limit_is_told_as_such_and_a_port_of_0_as_it_is() {
+        for (name, value, told) in [
+            ("upload_rate", "0", "unlimited"),
+            ("download_rate", "0", "unlimited"),
+            ("download_rate", "10K", "10K"),
+            ("download_port", "0", "0"),
+        ] {
+            let setting = Setting {
+                name: name.to_owned(),
+                value: Some(value.to_owned()),
+                origin: Origin::RunTime,
+                settable: true,
+                at_once: true,
+                at_next_start: None,
+            };
+            assert_eq!(shown(&setting), told);
+            assert_eq!(sentence(&setting, Some(value)), format!("{name} is {told} from now on"));
+        }
     }
 }

@@ -13,6 +13,9 @@ pub struct Configuration {
     pub settings: Vec<Setting>,
 }
 
+/// A rate without a limit, as people read it and may write it. Scripts read `0`.
+pub const UNLIMITED: &str = "unlimited";
+
 /// Values are text in the form that the flag of that name takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {

@@ -214,7 +214,7 @@ async fn a_folder_and_a_file_can_be_had_by_one_introduction() {
 /// In the largest folder, and how many of them are fetched here.
 const MANY: usize = FOLDER_FILES_MAX;
 const FETCHED: usize = 300;
-/// What a folder may cost more in memory, listing and all: far less than its files, or its listing for each request.
+/// What a folder may cost more in memory, listing and all.
 const MORE_BYTES: u64 = 48 << 20;
 
 #[tokio::test(flavor = "multi_thread")]

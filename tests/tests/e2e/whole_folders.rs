@@ -177,7 +177,7 @@ async fn a_cancelled_folder_leaves_only_what_is_not_its_own() {
     assert_eq!(pair.bert.downloaded_names(), [""; 0]);
 
     // The same after a crash, with a link where a folder is to be and a person's own file.
-    let elsewhere = Folder::new();
+    let elsewhere = Folder::new().with("c 00", "as one of the album is called");
     pair.bert.change("retry", &download).await;
     let part = pair.bert.downloaded("album.part");
     let some = |now: &Download| now.folder.is_some_and(|folder| folder.finished > 3);
@@ -189,9 +189,10 @@ async fn a_cancelled_folder_leaves_only_what_is_not_its_own() {
     fs::write(part.join("own"), "mine").unwrap();
     pair.link.runs_at(BYTES_PER_SECOND);
     wait_for_pieces(&pair.bert, &download, 2).await;
+    assert_eq!(names_in(elsewhere.path()), ["c 00"], "a link was followed");
     pair.bert = pair.bert.kill_and_start_again().await;
     pair.bert.change("rm", &download).await;
-    assert_eq!(names_in(elsewhere.path()), [""; 0], "a link was followed");
+    assert_eq!(elsewhere.read("c 00"), b"as one of the album is called", "a link was followed");
     assert_eq!(names_in(&part), ["disc (2)", "own"]);
     fs::remove_dir_all(part).unwrap();
     pair.stop().await;

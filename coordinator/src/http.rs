@@ -91,7 +91,12 @@ impl Setup {
     ) -> impl ServiceFactory<S, Config = (), Response = (), Error = DispatchError, InitError: fmt::Debug> + use<S>
     {
         let Self { app, limits, lifetimes, open, start, shutdown } = self.clone();
-        let patience = Patience { headers: lifetimes.headers, answer: lifetimes.answer };
+        let patience = Patience {
+            headers: lifetimes.headers,
+            answer: lifetimes.answer,
+            // Longer than the connection may be idle: an idle one is the library's affair.
+            rest: lifetimes.keep_alive + lifetimes.headers,
+        };
         let line = app.exchange.line();
         actix_web::rt::spawn(Arc::clone(&line).relay());
         let calls = ActixApp::new()

@@ -33,6 +33,8 @@ pub(crate) struct Patience {
     pub(crate) headers: Duration,
     /// For what is to be written, from when the socket is full.
     pub(crate) answer: Duration,
+    /// For the rest of a body of no told length, once its call is answered.
+    pub(crate) rest: Duration,
 }
 
 /// The calls of one connection, which come one after the other.
@@ -43,6 +45,8 @@ pub(crate) struct Calls(Rc<Cell<Progress>>);
 struct Progress {
     begun: u64,
     under_way: Option<Brings>,
+    /// The last call's body may go on after its answer, and the library waits for its end.
+    leaves_rest: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +54,14 @@ pub(crate) enum Brings {
     /// All of it has come: what comes now is sent ahead.
     Nothing,
     Body,
+    /// In chunks, and until they end.
+    Chunks,
 }
 
 impl Calls {
     pub(crate) fn begin(&self, brings: Brings) {
         let begun = self.0.get().begun + 1;
-        self.0.set(Progress { begun, under_way: Some(brings) });
+        self.0.set(Progress { begun, under_way: Some(brings), leaves_rest: brings == Brings::Chunks });
     }
 
     pub(crate) fn end(&self) {
@@ -75,7 +81,7 @@ pub(crate) struct PacedStream<S> {
     is_held: bool,
     /// Something came between two calls, after so many of them.
     came_after: Option<u64>,
-    head_until: Option<Pin<Box<Sleep>>>,
+    begun_until: Option<Pin<Box<Sleep>>>,
     taken_until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -89,7 +95,7 @@ impl<S> PacedStream<S> {
             is_ahead: false,
             is_held: false,
             came_after: None,
-            head_until: None,
+            begun_until: None,
             taken_until: None,
         }
     }
@@ -125,7 +131,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Progress { begun, under_way } = this.calls.0.get();
+        let Progress { begun, under_way, .. } = this.calls.0.get();
         if under_way.is_none() && this.taken_until.is_none() {
             // Whatever was sent ahead has been called.
             this.is_ahead = false;
@@ -150,7 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
             match under_way {
                 None => this.came_after = Some(begun),
                 Some(Brings::Nothing) => this.is_ahead = true,
-                Some(Brings::Body) => {}
+                Some(Brings::Body | Brings::Chunks) => {}
             }
         }
         Poll::Ready(outcome)
@@ -187,11 +193,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
             this.is_held = false;
             cx.waker().wake_by_ref();
         }
-        // The library itself looks after the first one.
-        if this.came_after.is_some_and(|begun| begun > 0 && begun == this.calls.0.get().begun) {
-            in_time(&mut this.head_until, this.patience.headers, cx)?;
+        let Progress { begun, under_way, leaves_rest } = this.calls.0.get();
+        // The library itself looks after the first head.
+        if begun > 0 && this.came_after == Some(begun) {
+            in_time(&mut this.begun_until, this.patience.headers, cx)?;
+        } else if under_way.is_none() && leaves_rest {
+            in_time(&mut this.begun_until, this.patience.rest, cx)?;
         } else {
-            (this.came_after, this.head_until) = (None, None);
+            (this.came_after, this.begun_until) = (None, None);
         }
         Poll::Ready(Ok(()))
     }

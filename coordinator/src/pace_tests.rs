@@ -69,7 +69,10 @@ impl Library {
 
     fn patient(headers: Duration, answer: Duration) -> Self {
         let socket = Socket { is_talkative: true, is_full: false };
-        Self { stream: PacedStream::new(socket, Patience { headers, answer }), wakes: Arc::default() }
+        Self {
+            stream: PacedStream::new(socket, Patience { headers, answer, rest: SHORT }),
+            wakes: Arc::default(),
+        }
     }
 
     /// What is read until there is nothing more.
@@ -176,6 +179,17 @@ async fn the_head_of_a_later_request_has_its_time_and_bytes_that_come_one_by_one
         library.write()
     })
     .await;
+}
+
+#[tokio::test]
+async fn chunks_that_do_not_end_have_their_time_after_the_answer_also_if_none_come() {
+    let mut library = Library::new();
+    library.read();
+    library.stream.calls.begin(Brings::Chunks);
+    tokio::time::sleep(2 * SHORT).await;
+    assert!(matches!(library.write(), Poll::Ready(Ok(()))));
+    library.stream.calls.end();
+    until_too_late(|| library.write()).await;
 }
 
 #[tokio::test]

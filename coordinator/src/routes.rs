@@ -10,7 +10,7 @@ use actix_web::{
     guard,
     http::{
         ConnectionType, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, HeaderValue},
+        header::{ALLOW, CACHE_CONTROL, HeaderValue, TRANSFER_ENCODING},
     },
     middleware::Next,
     web,
@@ -118,7 +118,11 @@ fn begin(request: &mut ServiceRequest, may_carry_content: bool) -> Result<(), Ap
     let app = App::of(request.request())?;
     let config = app.config();
     let is_draining = app.draining.is_cancelled();
-    let brings = if may_carry_content { Brings::Body } else { Brings::Nothing };
+    let brings = match (request.headers().contains_key(TRANSFER_ENCODING), may_carry_content) {
+        (true, _) => Brings::Chunks,
+        (false, true) => Brings::Body,
+        (false, false) => Brings::Nothing,
+    };
     let kept = head::take_over(request.request(), brings, app, &config);
     request.head_mut().headers = kept;
     if may_carry_content {

@@ -26,8 +26,14 @@ async fn no_connections(app: &TestApp) {
 
 #[tokio::test]
 async fn every_request_of_a_connection_has_its_time_and_not_only_the_first() {
-    let app = TestApp::start_with(|config| config.lifetimes.headers = SHORT);
+    let app = TestApp::start_with(|config| {
+        config.lifetimes.headers = SHORT;
+        config.lifetimes.keep_alive = SHORT;
+    });
     let chunked = "POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let silent = TcpStream::connect(address(&app)).await.unwrap();
+    silent.writable().await.unwrap();
+    assert_eq!(silent.try_write(chunked.as_bytes()).unwrap(), chunked.len());
     for (first, drip) in [(NOWHERE, "a"), (chunked, "1\r\nx\r\n")] {
         let mut stream = TcpStream::connect(address(&app)).await.unwrap();
         stream.write_all(first.as_bytes()).await.unwrap();
@@ -42,6 +48,7 @@ async fn every_request_of_a_connection_has_its_time_and_not_only_the_first() {
         tokio::time::timeout(PATIENCE, cut_off).await.expect("it may send for ever");
     }
     no_connections(&app).await;
+    drop(silent);
     app.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use hearsay_tests::{
     content::Folder,
     peer::Peer,
+    proxy::Scheme,
     scene::Scene,
     slow_link::SlowLink,
     steering::PIECE,
@@ -179,7 +180,8 @@ const LISTED_MAX: usize = 2 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_asks_for_more_than_a_person_can_be_shown() {
-    let scene = Scene::start().await;
+    // The coordinator would stop it sooner.
+    let scene = Scene::configured("limits.introductions_burst = 100\n", Scheme::Http).await;
     let long = format!("{}.txt", "long ".repeat(50));
     let files = Folder::new().with(&long, "long").with("short.txt", "short");
     let anna = scene.peer("anna").sharing(files.path()).configured("policy = \"ask\"\n").connected().await;

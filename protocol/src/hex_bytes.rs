@@ -47,11 +47,7 @@ macro_rules! hex_newtype {
             }
         }
         impl Eq for $name {}
-        impl ::std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(…)"))
-            }
-        }
+        $crate::redacted::redacted_debug!($name);
         impl $name {
             /// The hexadecimal form, wiped when dropped: for a header or a body, never for a log.
             pub fn reveal(&self) -> ::zeroize::Zeroizing<String> {

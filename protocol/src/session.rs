@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{SessionToken, Username};
+use crate::{SessionToken, Username, redacted::redacted_debug};
 
 /// Body of `POST /v1/sessions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,8 +119,4 @@ impl NameToken {
     }
 }
 
-impl fmt::Debug for NameToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NameToken(…)")
-    }
-}
+redacted_debug!(NameToken);

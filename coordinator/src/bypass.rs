@@ -31,6 +31,7 @@ use actix_web::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Of all answers to polls.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Stands for a body. It is in no head and in no JSON text, which writes control characters as escapes.
 const SLOT: u8 = 0;

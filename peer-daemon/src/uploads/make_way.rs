@@ -138,6 +138,7 @@ mod tests {
             "and then at once"
         );
     }
+
     #[test]
     fn nobody_makes_way_for_the_limit_of_ones_own_peer() {
         let start = crate::clock::now();

@@ -30,7 +30,7 @@ use tokio::{
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
-    haste::Haste,
+    haste::{Haste, RESPONSE_BYTES},
     limits::{HEAD_BYTES_MAX, HEADERS_MAX, JSON_BYTES_MAX, StreamLimits},
     tls::{TlsError, start_as_requester, tls_cause},
 };
@@ -178,6 +178,7 @@ impl Requester {
             })
             .await?
         };
+        self.must_not_dribble(wanted)?;
         PieceLayer::verify(file, &bytes)
             .map_err(|_| StreamError::Protocol("the piece layer does not lead to the root"))
     }
@@ -227,9 +228,19 @@ impl Requester {
             Err(error) => Err(error),
         };
         match response {
-            Ok(response) => Ok(response),
+            Ok(response) => {
+                let is_refusal = !response.status().is_success();
+                self.must_not_dribble(if is_refusal { 0 } else { RESPONSE_BYTES })?;
+                Ok(response)
+            }
             Err(error) => Err(self.why_lost(error).await),
         }
+    }
+
+    /// So much of a file came. An error where that was too little for too long.
+    fn must_not_dribble(&mut self, brought: u64) -> Result<(), StreamError> {
+        let is_over = self.haste.as_mut().is_some_and(|haste| haste.is_over(clock::now(), brought));
+        if is_over { Err(StreamError::Slow) } else { Ok(()) }
     }
 
     /// A request that came too late tells only that the connection was gone; the connection tells why.
@@ -267,14 +278,12 @@ impl FileBody<'_> {
         loop {
             let after = self.idle;
             let frame = timeout(after, self.body.frame()).await.map_err(|_| StreamError::Idle { after })?;
-            if self.requester.haste.as_mut().is_some_and(|haste| haste.is_over(clock::now())) {
-                return Err(StreamError::Slow);
-            }
             let Some(frame) = frame.transpose()? else {
                 return if self.remaining == 0 { Ok(None) } else { Err(StreamError::Lost) };
             };
             // Trailers say nothing here.
             let Ok(bytes) = frame.into_data() else { continue };
+            self.requester.must_not_dribble(bytes.len() as u64)?;
             self.remaining = self
                 .remaining
                 .checked_sub(bytes.len() as u64)

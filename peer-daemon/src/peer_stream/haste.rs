@@ -14,55 +14,82 @@ use super::{pace::Pace, throttle::Throttle};
 /// Looks in the time that is given: chunks come by the thousand.
 const LOOKS: u32 = 30;
 
+/// What a response counts for beside the bytes of its file: its head, and the request. A folder of small files is not
+/// slow for being many of them.
+pub(super) const RESPONSE_BYTES: u64 = 512;
+
+/// It counts what the stream itself brings of files. What else comes to this peer is others' doing, and a refusal
+/// brings nothing, however long it is.
 #[derive(Debug)]
 pub struct Haste {
-    /// Counts all that comes, by whatever stream: the one in the slot is the one that carries.
+    /// How fast this peer lets it be.
     throttle: Throttle,
     /// Downloads that have a source ready to send, and no slot.
     waiting: Arc<AtomicUsize>,
     slow_after: Duration,
+    brought: u64,
     pace: Pace,
     next_look: Instant,
 }
 
 impl Haste {
     pub fn new(now: Instant, throttle: Throttle, waiting: Arc<AtomicUsize>, slow_after: Duration) -> Self {
-        let pace = Pace::new(now, throttle.passed());
-        Self { throttle, waiting, slow_after, pace, next_look: now }
+        Self { throttle, waiting, slow_after, brought: 0, pace: Pace::new(now, 0), next_look: now }
     }
 
-    /// To be asked with each chunk: whether the stream has to make way.
-    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+    /// To be told of each response and each chunk, and how much of a file it brought: whether the stream has to make
+    /// way.
+    pub(super) fn is_over(&mut self, now: Instant, brought: u64) -> bool {
+        self.brought += brought;
         if now < self.next_look {
             return false;
         }
         self.next_look = now + self.slow_after / LOOKS;
-        let (passed, limit) = (self.throttle.passed(), self.throttle.rate());
-        let is_slow = self.pace.is_slow(now, passed, limit, self.slow_after);
+        let is_slow = self.pace.is_slow(now, self.brought, self.throttle.rate(), self.slow_after);
         is_slow && self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
     use super::*;
+    use crate::peer_stream::throttle::Throttled;
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// Whether it has to make way within five minutes in which nothing comes but what a look needs.
-    fn makes_way(waiting: usize) -> bool {
+    fn haste(throttle: &Throttle, waiting: usize) -> (Instant, Haste) {
         let start = crate::clock::now();
-        let waiting = Arc::new(AtomicUsize::new(waiting));
-        let mut haste = Haste::new(start, Throttle::default(), waiting, MINUTE);
-        let mut seconds = (0..300).map(Duration::from_secs);
-        let over = seconds.find(|&second| haste.is_over(start + second));
-        assert!(over.is_none_or(|over| over >= MINUTE), "{over:?}");
-        over.is_some()
+        (start, Haste::new(start, throttle.clone(), Arc::new(AtomicUsize::new(waiting)), MINUTE))
+    }
+
+    /// When it has to make way, of five minutes in each second of which so much of a file comes.
+    fn makes_way(waiting: usize, bytes_per_second: u64) -> Option<Duration> {
+        let (start, mut haste) = haste(&Throttle::default(), waiting);
+        let mut seconds = (1..300).map(Duration::from_secs);
+        seconds.find(|&second| haste.is_over(start + second, bytes_per_second))
     }
 
     #[test]
     fn who_dribbles_makes_way_for_one_that_waits() {
-        assert!(makes_way(1));
-        assert!(!makes_way(0), "nobody waits");
+        for too_little in [0, 8 * 1024 - 1] {
+            let after = makes_way(1, too_little).unwrap();
+            assert!(after >= MINUTE && after < MINUTE + 3 * MINUTE / LOOKS, "{after:?}");
+        }
+        assert_eq!(makes_way(1, 8 * 1024), None);
+        assert_eq!(makes_way(0, 0), None, "nobody waits");
+    }
+
+    /// Whoever connects to the download port can have this peer read what he likes.
+    #[tokio::test]
+    async fn what_comes_by_other_streams_makes_nobody_quick() {
+        let throttle = Throttle::default();
+        let (start, mut haste) = haste(&throttle, 1);
+        let (mut stranger, near) = duplex(1 << 20);
+        stranger.write_all(&vec![0; 1 << 20]).await.unwrap();
+        Throttled::reading(near, throttle.clone()).read_exact(&mut vec![0; 1 << 20]).await.unwrap();
+        assert_eq!(throttle.passed(), 1 << 20);
+        assert!(haste.is_over(start + MINUTE, 1));
     }
 }

@@ -16,6 +16,7 @@ use super::source::{Manner, Offered};
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const PIECE: usize = 1 << 20;
 const BETWEEN_BYTES: Duration = Duration::from_millis(100);
+const BEFORE_A_REFUSAL: Duration = Duration::from_secs(1);
 
 type Stream = TlsStream<TcpStream>;
 
@@ -38,7 +39,10 @@ pub(super) async fn serve(
         if matches!(offer.manner, Manner::FallsSilent) {
             return fall_silent(&mut stream).await;
         }
-        if matches!(offer.manner, Manner::Refuses) {
+        if matches!(offer.manner, Manner::RefusesLate) {
+            tokio::time::sleep(BEFORE_A_REFUSAL).await;
+        }
+        if matches!(offer.manner, Manner::Refuses | Manner::RefusesLate) {
             offer.asked.fetch_add(1, Ordering::Relaxed);
             let problem = serde_json::to_vec(&Problem::new(Code::FileNotOffered)).expect("a problem in JSON");
             write(&mut stream, "403 Forbidden", "", problem.len(), &problem).await?;

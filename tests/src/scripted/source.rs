@@ -61,6 +61,8 @@ pub enum Manner {
     },
     /// 403, whatever is asked of the file.
     Refuses,
+    /// The same, but not before a while.
+    RefusesLate,
 }
 
 /// A file as a scripted source has it.

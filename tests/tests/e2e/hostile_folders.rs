@@ -233,3 +233,26 @@ async fn another_source_gives_what_the_first_one_does_not() {
     drop((mallory, anna));
     scene.stop_with([carl]).await;
 }
+
+/// To wait for all of them would take minutes, and with more of them days.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_refuses_file_after_file_in_its_own_time_makes_way() {
+    let paths: Vec<_> = (0..100).map(|number| format!("{number}")).collect();
+    let files: Vec<_> =
+        paths.iter().map(|path| (path.as_str(), path.as_bytes(), Manner::RefusesLate)).collect();
+    let scene = Scene::start().await;
+    let mallory = scene.scripted_peer("mallory").await.offering(Offered::folder("Mirage", &files));
+    let shared = Folder::new().with("other.txt", "something else");
+    let anna = scene.peer("anna").sharing(shared.path()).connected().await;
+    let carl = scene.peer("carl").configured("download_slow_after = \"2s\"\n").connected().await;
+    let mirage = carl.begin("mirage").await;
+    let has_slot = |now: &Download| now.state == DownloadState::Transferring;
+    carl.wait_for_download(&mirage, "has the slot", PATIENCE, has_slot).await;
+
+    let other = carl.begin("other").await;
+    carl.finish(&other).await;
+    let why = carl.why(&mirage).await;
+    assert!(why.steps.iter().any(|step| step.step == "stream_slow"), "{why:#?}");
+    drop(mallory);
+    scene.stop_with([anna, carl]).await;
+}

@@ -1,8 +1,9 @@
-//! `hearsay:?root=HEX&size=N&name=NAME`: a link to a file.
+//! `hearsay:?root=HEX&size=N&name=NAME`: a link to a file; with `&kind=folder`, to a folder.
 //!
 //! The name is percent-encoded UTF-8. Parameters come in any order, and unknown ones are passed over, so
 //! that a later version can say more. The root and the size identify the file; the name is a proposal by
-//! whoever made the link and is made safe as any received name.
+//! whoever made the link and is made safe as any received name. The kind is in the link because whoever answers a search
+//! could say what he likes: the root of a folder is that of its listing, and looks as any other.
 
 use std::fmt::Write as _;
 
@@ -16,7 +17,12 @@ const PREFIX: &str = "hearsay:?";
 pub struct Link {
     pub file: FileId,
     pub name: SafeName,
+    /// The file is the listing of a folder, which is what is meant.
+    pub is_folder: bool,
 }
+
+/// Of any other kind, and where none is named, it is a file.
+const FOLDER: &str = "folder";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a link has the form hearsay:?root=HEX&size=N&name=NAME")]
@@ -27,13 +33,14 @@ impl std::str::FromStr for Link {
 
     fn from_str(text: &str) -> Result<Self, LinkError> {
         let parameters = text.strip_prefix(PREFIX).ok_or(LinkError)?;
-        let (mut root, mut size, mut name) = (None, None, None);
+        let (mut root, mut size, mut name, mut kind) = (None, None, None, None);
         for parameter in parameters.split('&') {
             let (key, value) = parameter.split_once('=').ok_or(LinkError)?;
             let known = match key {
                 "root" => &mut root,
                 "size" => &mut size,
                 "name" => &mut name,
+                "kind" => &mut kind,
                 _ => continue,
             };
             // Two values for one parameter: whoever reads it could mean either.
@@ -44,14 +51,16 @@ impl std::str::FromStr for Link {
         let root: Root = root.ok_or(LinkError)?.parse().map_err(|_| LinkError)?;
         let size = parse_size(&size.ok_or(LinkError)?)?;
         let file = FileId::new(root, size).map_err(|_| LinkError)?;
-        Ok(Self { file, name: SafeName::sanitise(&name.ok_or(LinkError)?) })
+        let name = SafeName::sanitise(&name.ok_or(LinkError)?);
+        Ok(Self { file, name, is_folder: kind.as_deref() == Some(FOLDER) })
     }
 }
 
 impl std::fmt::Display for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{PREFIX}root={}&size={}&name=", self.file.root, self.file.size)?;
-        percent_encode(self.name.as_str(), f)
+        percent_encode(self.name.as_str(), f)?;
+        if self.is_folder { write!(f, "&kind={FOLDER}") } else { Ok(()) }
     }
 }
 
@@ -107,9 +116,13 @@ mod tests {
         let expected = Link {
             file: FileId::new(ROOT.parse().unwrap(), 5).unwrap(),
             name: SafeName::parse("Ä 100%.txt").unwrap(),
+            is_folder: false,
         };
         let written = format!("hearsay:?root={ROOT}&size=5&name=%C3%84%20100%25.txt");
         assert_eq!(expected.to_string(), written);
+        let to_folder = Link { is_folder: true, ..expected.clone() };
+        assert_eq!(to_folder.to_string(), format!("{written}&kind=folder"));
+        assert_eq!(format!("{written}&kind=playlist").parse(), Ok(expected.clone()));
         for text in [
             written,
             format!("hearsay:?name=Ä 100%25.txt&size=5&root={ROOT}"),
@@ -142,6 +155,7 @@ mod tests {
             format!("hearsay:?root={ROOT}&size={}&name=a", FILE_SIZE_MAX + 1),
             format!("hearsay:?root={ROOT}&size=99999999999999999999999&name=a"),
             format!("hearsay:?root={ROOT}&size=5&size=6&name=a"),
+            format!("hearsay:?root={ROOT}&size=5&name=a&kind=folder&kind=file"),
             format!("hearsay:?root={ROOT}&size=5&name=%"),
             format!("hearsay:?root={ROOT}&size=5&name=%4"),
             format!("hearsay:?root={ROOT}&size=5&name=%+4"),
@@ -153,15 +167,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_link_comes_back_as_it_was(root: [u8; 32], size in 0..=FILE_SIZE_MAX, name: String) {
-            let link = Link { file: FileId::new(Root::from_bytes(root), size).unwrap(), name: SafeName::sanitise(&name) };
+        fn a_link_comes_back_as_it_was(root: [u8; 32], size in 0..=FILE_SIZE_MAX, name: String, is_folder: bool) {
+            let (file, name) = (FileId::new(Root::from_bytes(root), size).unwrap(), SafeName::sanitise(&name));
+            let link = Link { file, name, is_folder };
             let text = link.to_string();
             prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert_eq!(text.parse(), Ok(link));
         }
 
         #[test]
-        fn reading_never_panics(text in "(hearsay:\\?)?(root=|size=|name=|&|%[0-9A-F]{2}|\\PC){0,20}") {
+        fn reading_never_panics(text in "(hearsay:\\?)?(root=|size=|name=|kind=|&|%[0-9A-F]{2}|\\PC){0,20}") {
             let _: Result<Link, _> = text.parse();
         }
     }

@@ -163,7 +163,7 @@ proptest! {
     #[test]
     fn a_link_that_is_taken_proposes_a_safe_name(edits in edits()) {
         let file = FileId::new(Root::from_bytes([8; 32]), 12_345).unwrap();
-        let link = Link { file, name: SafeName::sanitise("Ä song, 100%.flac") }.to_string();
+        let link = Link { file, name: SafeName::sanitise("Ä song, 100%.flac"), is_folder: true }.to_string();
         let text = String::from_utf8_lossy(&mutated(link.into_bytes(), &edits)).into_owned();
         if let Ok(read) = Link::from_str(&text) {
             prop_assert!(is_sound(&read.name) && read.file.size <= FILE_SIZE_MAX);

@@ -230,10 +230,8 @@ async fn sources(network: &Network, targets: &[String]) -> Result<Vec<Source>, C
             return Ok(network.searches.source(target)?);
         }
         let link: Link = target.parse().map_err(|error| ControlError::new(Code::LinkInvalid, error))?;
-        let found = network.searches.find_sources(&link.file, LINK_SEARCH).await?;
-        let source = found.into_iter().next().ok_or(Code::SourceUnknown)?;
-        // Whoever made the link and whoever has the file may call it differently; the link is what was asked for.
-        Ok(Source { name: link.name, ..source })
+        let found = network.searches.find_linked(link, LINK_SEARCH).await?;
+        found.ok_or_else(|| Code::SourceUnknown.into())
     });
     futures_util::future::try_join_all(sources).await
 }

@@ -95,7 +95,7 @@ impl Library {
         };
         found.map(|SharedFile { name, file, folder }| {
             let (size, root) = (file.size, file.root);
-            let link = Link { file, name };
+            let link = Link { file, name, is_folder: folder.is_some() };
             FileLink { schema: SCHEMA, link: link.to_string(), name: link.name, size, root, folder }
         })
     }

@@ -18,6 +18,7 @@ use std::{
 use protocol::{
     CertificateSha256, Event, FileId, FolderSummary, ReplyKey, SafeName, SearchId, Username,
     control::Search,
+    link::Link,
     match_rule::{Query, QueryError},
     search::{Match, Subject},
 };
@@ -181,9 +182,29 @@ impl Searches {
         self.shared.book().source(target)
     }
 
-    /// Who has this very file: for a link, and for a download whose source is gone or has a new key. Returns a
-    /// moment after the first source was heard of, and empty-handed after `wait` or when the search is over.
+    /// Somebody who has what a link names, under the link's name: that is what was asked for, whatever others call it.
+    /// And whether it is a folder, the link tells: who answers first could lie about it. Only where nobody has it for a
+    /// file, a link that tells nothing (its maker may know of no folders) is one to what they say.
+    pub async fn find_linked(&self, link: Link, wait: Duration) -> Result<Option<Source>, CallError> {
+        let agrees = |source: &Source| source.folder.is_some() == link.is_folder;
+        let mut found = self.find(&link.file, wait, agrees).await?;
+        let chosen = found.iter().position(agrees).or((!link.is_folder && !found.is_empty()).then_some(0));
+        Ok(chosen.map(|index| Source { name: link.name, ..found.swap_remove(index) }))
+    }
+
+    /// Who has this very file: for a download whose source is gone or has a new key. Returns a moment after the first
+    /// source was heard of, and empty-handed after `wait` or when the search is over.
     pub async fn find_sources(&self, file: &FileId, wait: Duration) -> Result<Vec<Source>, CallError> {
+        self.find(file, wait, |_| true).await
+    }
+
+    /// The same; what is returned a moment after is a source that is wanted.
+    async fn find(
+        &self,
+        file: &FileId,
+        wait: Duration,
+        is_wanted: impl Fn(&Source) -> bool,
+    ) -> Result<Vec<Source>, CallError> {
         let mut patience = clock::now() + wait;
         let Ok(Ok(_turn)) = timeout(wait, self.shared.lookups.acquire()).await else { return Ok(Vec::new()) };
         let id = SearchId::random();
@@ -198,7 +219,7 @@ impl Searches {
             let Some((sources, is_finished, deadline)) = self.shared.book().lookup(id, now) else {
                 return Ok(Vec::new());
             };
-            if !sources.is_empty() && !is_settling {
+            if sources.iter().any(&is_wanted) && !is_settling {
                 is_settling = true;
                 patience = patience.min(now + LOOKUP_SETTLE);
             }

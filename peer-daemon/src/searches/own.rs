@@ -8,6 +8,7 @@ use std::{
 use protocol::{
     CertificateSha256, FileId, ReplyKey, SearchId, Username,
     control::{SCHEMA, Search, SearchResult},
+    limits::LISTING_BYTES_MAX,
     match_rule::MatchClass,
     search::ClassedMatch,
 };
@@ -126,7 +127,8 @@ impl Book {
                 username: heard.username.clone(),
                 name: found.name.clone(),
                 file,
-                folder: found.folder,
+                // What is longer is no listing, whatever is said of it.
+                folder: found.folder.filter(|_| found.size <= LISTING_BYTES_MAX),
                 reply_key: heard.reply_key,
                 certificate_sha256: heard.certificate_sha256,
             };

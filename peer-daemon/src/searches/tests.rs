@@ -6,9 +6,10 @@ use std::{
 };
 
 use protocol::{
-    CertificateSha256, Code, Event, FileId, ReplyKey, Root, SafeName, SearchId, Username,
+    CertificateSha256, Code, Event, FileId, FolderSummary, ReplyKey, Root, SafeName, SearchId, Username,
     control::Search,
-    limits::FILE_SIZE_MAX,
+    limits::{FILE_SIZE_MAX, LISTING_BYTES_MAX},
+    link::Link,
     match_rule::{MatchClass, Query},
     search::{ClassedMatch, Match, Subject},
     session::NameToken,
@@ -225,6 +226,58 @@ async fn a_file_is_looked_up_by_its_root_and_the_search_taken_back() {
     assert_eq!(users, ["bob", "carol"]);
     fake.until_seen(WITHDRAW, 1).await;
     assert_eq!(peer.searches.source("1"), Err(TargetError::SearchUnknown), "a look-up has no number");
+    peer.stop().await;
+}
+
+/// As `bob` would have it, who has none; the first to answer.
+fn claims_a_folder(id: SearchId, size: u64) -> Event {
+    let mut claim = results(id, "bob", &[("lie", size, MatchClass::Exact)]);
+    if let Event::SearchResults { matches, .. } = &mut claim {
+        matches[0].folder = Some(FolderSummary { files: 1, bytes: 1 });
+    }
+    claim
+}
+
+/// Who says first what it is, is not believed: the link tells.
+#[tokio::test]
+async fn a_link_leads_to_whoever_has_it_for_what_the_link_says_it_is() {
+    let fake = FakeCoordinator::start().await;
+    let peer = Peer::connected(&fake).await;
+    for (is_folder, has_a_file, expected) in
+        [(false, true, Some("carol")), (false, false, Some("bob")), (true, true, Some("bob"))]
+    {
+        let file = FileId::new(Root::from_bytes([1; 32]), 5).unwrap();
+        let (searches, link) = (peer.searches.clone(), Link { file, name: safe("linked"), is_folder });
+        let before = fake.seen(SEARCH).len();
+        let looking = peer.tracker.spawn(async move { searches.find_linked(link, PATIENCE).await });
+        fake.until_seen(SEARCH, before + 1).await;
+        let id = last_search(&fake);
+        fake.push(&claims_a_folder(id, 5));
+        if has_a_file {
+            fake.push(&results(id, "carol", &[("manual", 5, MatchClass::Exact)]));
+        }
+        fake.push(&Event::SearchFinished { id });
+        let found = looking.await.unwrap().unwrap();
+        assert_eq!(
+            found.as_ref().map(|source| source.username.as_str()),
+            expected,
+            "{is_folder} {has_a_file}"
+        );
+        assert_eq!(found.unwrap().name, safe("linked"));
+    }
+    peer.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_a_listing_is_no_folder() {
+    let fake = FakeCoordinator::start().await;
+    let peer = Peer::connected(&fake).await;
+    peer.searches.start("lie").await.unwrap();
+    for size in [LISTING_BYTES_MAX, LISTING_BYTES_MAX + 1] {
+        fake.push(&claims_a_folder(last_search(&fake), size));
+    }
+    let results = peer.view(1, 1).await.results;
+    assert_eq!(results.iter().map(|found| found.folder.is_some()).collect::<Vec<_>>(), [true, false]);
     peer.stop().await;
 }
 

@@ -188,7 +188,9 @@ mod tests {
     #[test]
     fn a_content_range_names_its_complete_length() {
         let range = ByteRange { first: 2, last: 4 };
-        assert_eq!(ByteRange::parse_content_range("bytes 2-4/10"), Some((range, 10)));
+        for header in ["bytes 2-4/10", "Bytes 02-4/10"] {
+            assert_eq!(ByteRange::parse_content_range(header), Some((range, 10)), "{header}");
+        }
         for header in [
             "bytes 2-4/*",
             "bytes */10",

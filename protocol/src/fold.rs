@@ -23,12 +23,17 @@ fn compose(text: &str) -> String {
 mod tests {
     use super::fold_case;
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization as _;
 
     proptest! {
         #[test]
-        fn folding_twice_is_folding_once(text in "\\PC*|[ᾀ-ᾯͅΰᾲİıſßẞŉ㏒ﬃΣςÅ\u{300}-\u{345}]{0,8}") {
+        fn folding_twice_is_folding_once_however_it_is_composed(
+            text in "\\PC*|[ᾀ-ᾯͅΰᾲİıſßẞŉ㏒ﬃΣςÅ\u{300}-\u{345}]{0,8}"
+        ) {
             let once = fold_case(&text);
-            prop_assert_eq!(fold_case(&once), once);
+            prop_assert_eq!(&fold_case(&once), &once);
+            prop_assert_eq!(&fold_case(&text.nfd().collect::<String>()), &once);
+            prop_assert_eq!(&fold_case(&text.nfc().collect::<String>()), &once);
         }
     }
 

@@ -150,8 +150,10 @@ impl Listing {
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         check_paths(&files)?;
-        let bytes = files.iter().try_fold(0_u64, |bytes, file| bytes.checked_add(file.size));
-        let bytes = bytes.filter(|&bytes| bytes <= FOLDER_BYTES_MAX).ok_or(ListingError::Extent)?;
+        let bytes = files.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.size));
+        if bytes > FOLDER_BYTES_MAX {
+            return Err(ListingError::Extent);
+        }
         let summary = FolderSummary { files: files.len() as u64, bytes };
         Ok(Self { files, summary })
     }
@@ -223,6 +225,7 @@ mod tests {
         {
             assert_eq!(RelativePath::parse(path), Err(UnsafePath), "{path:?}");
         }
+        assert_eq!(RelativePath::new(vec![]), None);
     }
 
     #[test]
@@ -248,14 +251,20 @@ mod tests {
             Err(ListingError::Paths)
         );
         assert_eq!(Listing::new(vec![file("a", u64::MAX)]), Err(ListingError::Malformed));
-        let huge = vec![file("a", crate::limits::FILE_SIZE_MAX), file("b", crate::limits::FILE_SIZE_MAX)];
+        let of_bytes = |rest| Listing::new(vec![file("a", FOLDER_BYTES_MAX), file("b", rest)]);
+        assert_eq!((of_bytes(0).is_ok(), of_bytes(1)), (true, Err(ListingError::Extent)));
+        // Their sum is more than a `u64` holds.
+        let huge = (0..2_049).map(|number| file(&number.to_string(), FOLDER_BYTES_MAX)).collect();
         assert_eq!(Listing::new(huge), Err(ListingError::Extent));
         let many = (0..=FOLDER_FILES_MAX).map(|number| file(&number.to_string(), 1)).collect();
         assert_eq!(Listing::new(many), Err(ListingError::Extent));
         for text in ["", "[]", "{}", r#"{"files":[{"path":"../a","size":1,"root":"00"}]}"#] {
             assert_eq!(Listing::from_bytes(text.as_bytes()), Err(ListingError::Malformed), "{text}");
         }
-        let blank = vec![b' '; usize::try_from(LISTING_BYTES_MAX).unwrap() + 1];
+        let mut blank = vec![b' '; usize::try_from(LISTING_BYTES_MAX).unwrap()];
+        assert_eq!(Listing::from_bytes(&blank), Err(ListingError::Malformed));
+        assert_eq!(identity(&blank).map(|file| file.size), Some(LISTING_BYTES_MAX));
+        blank.push(b' ');
         assert_eq!(Listing::from_bytes(&blank), Err(ListingError::TooLong));
         assert_eq!(identity(&blank), None);
     }

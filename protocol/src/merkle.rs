@@ -29,7 +29,7 @@ fn parent(left: &Hash, right: &Hash) -> Hash {
 
 /// Levels between `leaves` leaves and their root, once padded to a power of two.
 pub(crate) fn height(leaves: u64) -> u32 {
-    leaves.max(1).next_power_of_two().ilog2()
+    leaves.next_power_of_two().ilog2()
 }
 
 /// The root of a subtree of this height in which every leaf is `leaf`.

@@ -118,7 +118,7 @@ fn is_safe_within(c: char) -> bool {
     // Unassigned characters stay: a later version of Unicode may have given them a meaning.
     let controls = matches!(
         get_general_category(c),
-        G::Control | G::Format | G::LineSeparator | G::ParagraphSeparator | G::PrivateUse | G::Surrogate
+        G::Control | G::Format | G::LineSeparator | G::ParagraphSeparator | G::PrivateUse
     );
     !separates_or_is_forbidden_on_windows && !controls && !is_invisible(c) && !is_noncharacter(c)
 }
@@ -193,7 +193,10 @@ mod tests {
             "com",
             "a..b",
             "_",
+            // Beside what is invisible, or no character.
+            "\u{fdcf}\u{fdf0}\u{ffef}\u{fffd}\u{e01ef}\u{e1000}",
             &"x".repeat(255),
+            &format!("{} .txt", "x".repeat(250)),
         ] {
             assert_eq!(SafeName::sanitise(name).as_str(), name);
             assert_eq!(SafeName::parse(name).map(String::from), Ok(name.to_owned()));
@@ -227,7 +230,11 @@ mod tests {
             ("Lpt0.x", "_Lpt0.x"),
             ("lpt9.x", "_lpt9.x"),
             ("COM\u{b9}", "_COM\u{b9}"),
+            ("com\u{b2}", "_com\u{b2}"),
+            ("LPT\u{b3}.x", "_LPT\u{b3}.x"),
             ("aux.", "_aux"),
+            ("prn", "_prn"),
+            ("CONIN$", "_CONIN$"),
             ("CONOUT$", "_CONOUT$"),
             ("a.", "a"),
             ("a. . ", "a"),
@@ -247,7 +254,9 @@ mod tests {
             ("a\u{200b}b\u{200d}c\u{feff}d\u{ad}e\u{2060}f", "a_b_c_d_e_f"),
             ("a\u{2028}b\u{2029}c\u{85}d", "a_b_c_d"),
             ("a\u{3164}b\u{115f}c\u{e0041}d\u{2800}e", "a_b_c_d_e"),
-            ("a\u{e000}b\u{fffe}c\u{fdd0}d\u{1ffff}", "a_b_c_d_"),
+            ("a\u{34f}b\u{1160}c\u{17b4}d\u{17b5}e\u{2065}f\u{ffa0}", "a_b_c_d_e_f_"),
+            ("a\u{fff0}b\u{fff8}c\u{e0000}d\u{e00ff}e\u{e01f0}f\u{e0fff}", "a_b_c_d_e_f_"),
+            ("a\u{e000}b\u{fffe}c\u{fdd0}d\u{fdef}e\u{1ffff}f\u{10ffff}", "a_b_c_d_e_f_"),
             ("\u{301}a", "_a"),
             ("A\u{308}.txt", "Ä.txt"),
         ] {
@@ -277,8 +286,19 @@ mod tests {
         assert_eq!(numbered("song.mp3", 2).as_str(), "song (2).mp3");
         assert_eq!(numbered("song", 12).as_str(), "song (12)");
         assert_eq!(numbered("a.b c", 2).as_str(), "a.b c (2)");
+        assert_eq!(numbered("a.c", 2).as_str(), "a (2).c");
+        assert_eq!(numbered("a.manifest", 2).as_str(), "a (2).manifest");
+        assert_eq!(numbered("a.manifesto", 2).as_str(), "a.manifesto (2)");
         let full = format!("{}.mp3", "x".repeat(251));
         assert_eq!(numbered(&full, 10).as_str(), format!("{} (10).mp3", "x".repeat(246)));
+    }
+
+    #[test]
+    fn names_that_some_file_system_takes_for_one_have_one_key() {
+        for (one, other) in [("Ä.TXT", "ä.txt"), ("STRASSE", "straße"), ("ΟΔΌΣ", "οδόσ")] {
+            let key = |name| SafeName::parse(name).unwrap().folding_key();
+            assert_eq!(key(one), key(other), "{one} and {other}");
+        }
     }
 
     #[test]

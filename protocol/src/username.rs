@@ -47,10 +47,6 @@ impl Username {
         if !(USERNAME_CHARS_MIN..=USERNAME_CHARS_MAX).contains(&name.chars().count()) {
             return Err(UsernameError::Length);
         }
-        // A compatibility form (`ﬁ`, `Ａ`, `²`) shows one character and means another.
-        if !name.chars().eq(name.nfkc()) {
-            return Err(UsernameError::Character);
-        }
         check_characters(&name)?;
         check_script(&name)?;
         Ok(Self(name))
@@ -79,7 +75,8 @@ impl Username {
 }
 
 /// The first and the last character are letters or digits; marks stand only where a script has them as
-/// letters of their own (vowel signs), so that nothing can be piled up on a letter.
+/// letters of their own (vowel signs), so that nothing can be piled up on a letter. A compatibility form (`ﬁ`, `Ａ`,
+/// `²`) shows one character and means another: none of them is allowed in identifiers (UTS 39).
 fn check_characters(name: &str) -> Result<(), UsernameError> {
     let last = name.chars().count() - 1;
     for (index, c) in name.chars().enumerate() {
@@ -99,8 +96,7 @@ fn check_characters(name: &str) -> Result<(), UsernameError> {
 
 /// Japanese mixes Han, Hiragana and Katakana, Korean Han and Hangul: UTS 39's augmented script sets know.
 fn check_script(name: &str) -> Result<(), UsernameError> {
-    let letters: String = name.chars().filter(|c| !matches!(c, '0'..='9' | '-' | '_' | '.')).collect();
-    let one_script = !AugmentedScriptSet::for_str(&letters).is_empty();
+    let one_script = !AugmentedScriptSet::for_str(name).is_empty();
     // Two sets of digits in one name are not told apart.
     let two_digit_sets =
         name.contains(|c: char| c.is_ascii_digit()) && name.contains(|c: char| !c.is_ascii() && is_digit(c));
@@ -169,6 +165,7 @@ impl From<Username> for String {
 mod tests {
     use super::{Username, UsernameError};
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization as _;
 
     fn skeleton(text: &str) -> String {
         Username::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).skeleton()
@@ -187,6 +184,7 @@ mod tests {
             "Ελένη",
             "Вера",
             "дмитро99",
+            "анна-мария_1.0",
             "田中さん",
             "タナカー",
             "김철수",
@@ -194,6 +192,8 @@ mod tests {
             "שלום",
             "محمد",
             "राहुल",
+            "राहुल५",
+            "ᾨδή",
             "สมชาย",
             "x".repeat(32).as_str(),
         ] {
@@ -284,6 +284,17 @@ mod tests {
         for (index, one) in names.iter().enumerate() {
             for other in &names[..index] {
                 assert_ne!(skeleton(one), skeleton(other), "{one} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_compatibility_form_is_in_a_name() {
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let composed: String = c.nfc().collect();
+            if !composed.nfkc().eq(composed.chars()) {
+                let name = Username::parse(&format!("a{c}a"));
+                assert_eq!(name, Err(UsernameError::Character), "U+{:04X}", u32::from(c));
             }
         }
     }

@@ -59,7 +59,7 @@ impl ServeProgress {
         Some(CurrentItem { file, sent: self.bytes_sent().saturating_sub(before) })
     }
 
-    pub(super) fn advance(&self, phase: Phase) {
+    pub(crate) fn advance(&self, phase: Phase) {
         self.phase.send_if_modified(|reached| {
             let is_further = phase > *reached;
             *reached = phase.max(*reached);
@@ -77,14 +77,14 @@ impl ServeProgress {
         })
     }
 
-    pub(super) fn turn_to(&self, file: FileId) {
+    pub(crate) fn turn_to(&self, file: FileId) {
         let mut current = self.lock();
         if current.is_none_or(|(other, _)| other != file) {
             *current = Some((file, self.bytes_sent()));
         }
     }
 
-    pub(super) fn add_sent(&self, bytes: u64) {
+    pub(crate) fn add_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 

@@ -261,3 +261,6 @@ fn first_of(request: Option<&Request>, library: &Library) -> Option<RequestedFil
 fn files_of(request: Option<&Request>) -> &[FileId] {
     request.map_or(&[], |request| &request.invitation.files)
 }
+
+#[cfg(test)]
+mod tests;

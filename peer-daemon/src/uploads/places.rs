@@ -41,10 +41,10 @@ impl Moment {
         i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// None when it is over. A clock that was set back does not make a place last longer than one does.
+    /// None when it is past. A clock that was set back does not make a place last longer than one does.
     fn at_millis(self, millis: i64) -> Option<Instant> {
         let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?);
-        let left = at.duration_since(self.wall).ok().filter(|left| !left.is_zero())?;
+        let left = at.duration_since(self.wall).ok()?;
         Some(self.now + left.min(PLACE_LIFETIME))
     }
 }
@@ -119,11 +119,8 @@ fn read(row: (i64, Vec<u8>, String, bool, i64), moment: Moment) -> Option<(Kept,
     };
     let id = IntroductionId::from_bytes(id);
     let username = Username::parse(&username).ok()?;
-    if position == IN_SLOT {
-        let kept_until = moment.now + PLACE_LIFETIME;
-        return Some((Kept { id, username, is_approved, until: None }, kept_until));
-    }
-    let kept_until = moment.at_millis(millis)?;
+    let kept_until =
+        if position == IN_SLOT { moment.now + PLACE_LIFETIME } else { moment.at_millis(millis)? };
     Some((Kept { id, username, is_approved, until: Some(kept_until) }, kept_until))
 }
 
@@ -137,7 +134,7 @@ mod tests {
 
     fn kept(n: u8, until: Option<Instant>) -> Kept {
         let username = format!("user{n}").parse().unwrap();
-        Kept { id: IntroductionId::from_bytes([n; 16]), username, is_approved: n > 1, until }
+        Kept { id: IntroductionId::from_bytes([n; 16]), username, is_approved: n > 2, until }
     }
 
     #[test]
@@ -160,7 +157,7 @@ mod tests {
             .iter()
             .map(|(place, until)| (place.id.as_bytes()[0], place.is_approved, (*until - later.now).as_secs()))
             .collect();
-        assert_eq!(shape, [(9, true, 180), (2, true, 50), (3, true, 130)]);
+        assert_eq!(shape, [(9, true, 180), (2, false, 50), (3, true, 130)]);
 
         store.save(&all[1..2], later).unwrap();
         assert_eq!(store.load(before).unwrap().len(), 1);

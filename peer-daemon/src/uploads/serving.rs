@@ -164,30 +164,39 @@ mod tests {
     fn a_place_comes_back_unless_its_requester_is_served_or_not_wanted() {
         let served = |ended, asked| Ok(Served { ended, asked, bytes_sent: 1 });
         let made_way = |aside| Some(Ending::MadeWay(aside));
-        // The last two: with some of its turn left, and with none.
-        for (served, ending, aside, after_its_turn) in [
-            (served(Ended::Closed, true), None, None, None),
-            (served(Ended::Closed, false), None, Some(Aside::Deferred), Some(Aside::Deferred)),
-            (served(Ended::Idle, true), None, Some(Aside::Idle), Some(Aside::Idle)),
-            (served(Ended::Lost, true), None, Some(Aside::Lost), Some(Aside::TurnOver)),
-            (served(Ended::SourceChanged, true), None, Some(Aside::Lost), Some(Aside::TurnOver)),
-            (served(Ended::Stopped, true), None, Some(Aside::Lost), Some(Aside::TurnOver)),
-            (Err(NoStream::Stopped), None, Some(Aside::Lost), Some(Aside::TurnOver)),
-            (Err(NoStream::TimedOut), None, Some(Aside::Unreachable), Some(Aside::Unreachable)),
+        // Why it comes back with some of its turn left, and with none; then whether it is listed, as finished or not.
+        for (served, ending, aside, after_its_turn, listed) in [
+            (served(Ended::Closed, true), None, None, None, Some(true)),
+            (served(Ended::Closed, false), None, Some(Aside::Deferred), Some(Aside::Deferred), None),
+            (served(Ended::Idle, true), None, Some(Aside::Idle), Some(Aside::Idle), Some(false)),
+            (served(Ended::Lost, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
+            (served(Ended::SourceChanged, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
+            (served(Ended::Stopped, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
+            (Err(NoStream::Stopped), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
+            (Err(NoStream::TimedOut), None, Some(Aside::Unreachable), Some(Aside::Unreachable), Some(false)),
             (
                 served(Ended::Closed, true),
                 made_way(Aside::TurnOver),
                 Some(Aside::TurnOver),
                 Some(Aside::TurnOver),
+                None,
             ),
-            (served(Ended::Stopped, true), made_way(Aside::Slow), Some(Aside::Slow), Some(Aside::Slow)),
-            (served(Ended::Stopped, true), made_way(Aside::Off), Some(Aside::Off), Some(Aside::Off)),
-            (served(Ended::Stopped, true), made_way(Aside::Lost), Some(Aside::Lost), Some(Aside::TurnOver)),
-            (served(Ended::Stopped, true), Some(Ending::TakenBack), None, None),
-            (Err(NoStream::Stopped), Some(Ending::Unwanted), None, None),
+            (served(Ended::Stopped, true), made_way(Aside::Slow), Some(Aside::Slow), Some(Aside::Slow), None),
+            (served(Ended::Stopped, true), made_way(Aside::Off), Some(Aside::Off), Some(Aside::Off), None),
+            (
+                served(Ended::Stopped, true),
+                made_way(Aside::Lost),
+                Some(Aside::Lost),
+                Some(Aside::TurnOver),
+                None,
+            ),
+            (served(Ended::Stopped, true), Some(Ending::TakenBack), None, None, Some(false)),
+            (Err(NoStream::Stopped), Some(Ending::Unwanted), None, None, Some(false)),
         ] {
             let comes_back = [false, true].map(|is_over| why_it_comes_back(&served, ending, is_over));
             assert_eq!(comes_back, [aside, after_its_turn], "{served:?}, {ending:?}");
+            let was_listed = what_is_listed(served, ending, &Patience::default());
+            assert_eq!(was_listed.map(|outcome| outcome.is_ok()), listed, "{aside:?}, {ending:?}");
         }
     }
 }

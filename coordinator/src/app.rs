@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use actix_web::{HttpRequest, http::header::HeaderValue, web};
+use actix_web::{HttpRequest, dev::RequestHead, http::header::HeaderValue, web};
 use arc_swap::{ArcSwap, Guard};
 use protocol::Code;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::{
     client_address::{FORWARDED_HEADER, SocketPeer},
     clock,
     config::Config,
-    connection::ConnectionMark,
+    connection::Connection,
     error::ApiError,
     exchange::{Caller, SharedExchange},
     metrics::Metrics,
@@ -79,11 +79,11 @@ impl App {
     }
 
     /// Reads the caller's address, or `None` when it can't be observed.
-    pub(crate) fn observe(&self, request: &HttpRequest, config: &Config) -> Option<IpAddr> {
-        let peer = request.peer_addr().map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
+    pub(crate) fn observe(&self, head: &RequestHead, config: &Config) -> Option<IpAddr> {
+        let peer = head.peer_addr.map_or(SocketPeer::Unix, |peer| SocketPeer::Tcp(peer.ip()));
         // `get_all` keeps the order of arrival, but runs forwards only.
         let values: Vec<&[u8]> =
-            request.headers().get_all(FORWARDED_HEADER).map(HeaderValue::as_bytes).collect();
+            head.headers().get_all(FORWARDED_HEADER).map(HeaderValue::as_bytes).collect();
         let proxies = config.proxies();
         if proxies.passes_over(peer, &values) {
             self.told_of_passed_over.call_once(|| Word::HeaderPassedOver.say());
@@ -94,5 +94,5 @@ impl App {
 
 /// The caller's address as it was observed when the call began.
 pub(crate) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
-    request.conn_data::<ConnectionMark>().and_then(ConnectionMark::observed)
+    Connection::of(request).and_then(Connection::observed)
 }

@@ -6,7 +6,7 @@ use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use protocol::Code;
 use serde::de::DeserializeOwned;
 
-use crate::{app::App, clock, connection::ConnectionMark, error::ApiError};
+use crate::{app::App, clock, connection::Connection, error::ApiError};
 
 /// A JSON body that came in time.
 pub(crate) struct Body<T>(T);
@@ -30,8 +30,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 return json.map(|json| Self(json.into_inner()));
             }
             // What is still to come of it is not waited for.
-            if let Some(mark) = request.conn_data::<ConnectionMark>() {
-                mark.is_broken(clock::now());
+            if let Some(connection) = Connection::of(&request) {
+                connection.is_broken(clock::now());
             }
             Err(ApiError::new(Code::RequestInvalid).with_detail("the body did not come in time").into())
         }

@@ -31,6 +31,8 @@ use actix_web::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::connection::Connection;
+
 /// Of all answers to polls.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Stands for a body. It is in no head and in no JSON text, which writes control characters as escapes.
@@ -38,8 +40,8 @@ const SLOT: u8 = 0;
 
 /// The body that is on its way. Where the client sends requests ahead, the next one waits: to the library a body is one
 /// byte, so it would go on to answer however much of it is not taken.
-#[derive(Clone, Default)]
-pub(crate) struct Outbox(Rc<RefCell<OnItsWay>>);
+#[derive(Default)]
+pub(crate) struct Outbox(RefCell<OnItsWay>);
 
 #[derive(Default)]
 struct OnItsWay {
@@ -47,19 +49,17 @@ struct OnItsWay {
     next_waits: bool,
 }
 
-impl Outbox {
-    /// A 200 with a JSON text that goes past the library.
-    pub(crate) fn answer(&self, json: String) -> HttpResponse {
-        let content = Bytes::from(json);
-        let mut response = HttpResponse::build(StatusCode::OK);
-        response.insert_header((CONTENT_TYPE, JSON)).no_chunking(content.len() as u64);
-        response.body(Slot { outbox: self.clone(), content: Some(content) })
-    }
+/// A 200 with a JSON text that goes past the library.
+pub(crate) fn answer(connection: Rc<Connection>, json: String) -> HttpResponse {
+    let content = Bytes::from(json);
+    let mut response = HttpResponse::build(StatusCode::OK);
+    response.insert_header((CONTENT_TYPE, JSON)).no_chunking(content.len() as u64);
+    response.body(Slot { connection, content: Some(content) })
 }
 
 /// What the library takes for the body.
 struct Slot {
-    outbox: Outbox,
+    connection: Rc<Connection>,
     content: Option<Bytes>,
 }
 
@@ -72,8 +72,8 @@ impl MessageBody for Slot {
     }
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let Self { outbox, content } = self.get_mut();
-        let mut on_its_way = outbox.0.borrow_mut();
+        let Self { connection, content } = self.get_mut();
+        let mut on_its_way = connection.outbox.0.borrow_mut();
         if content.is_some() && on_its_way.content.is_some() {
             // The stream wakes the connection's task, which polls both.
             on_its_way.next_waits = true;
@@ -89,30 +89,25 @@ impl MessageBody for Slot {
 /// A connection's stream. What is written through it has the content in place of its slot.
 pub(crate) struct BypassStream<S> {
     inner: S,
-    outbox: Outbox,
+    connection: Rc<Connection>,
     /// So much of the content is written.
     written: usize,
 }
 
 impl<S> BypassStream<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner, outbox: Outbox::default(), written: 0 }
+    pub(crate) fn new(inner: S, connection: Rc<Connection>) -> Self {
+        Self { inner, connection, written: 0 }
     }
 
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
-    }
-
-    /// Beneath this one.
-    pub(crate) fn inner(&self) -> &S {
-        &self.inner
+    pub(crate) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for BypassStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        let Self { inner, outbox, written } = self.get_mut();
-        let mut on_its_way = outbox.0.borrow_mut();
+        let Self { inner, connection, written } = self.get_mut();
+        let mut on_its_way = connection.outbox.0.borrow_mut();
         loop {
             let slot = buffer.iter().position(|byte| *byte == SLOT);
             let (Some(content), Some(slot)) = (&on_its_way.content, slot) else {

@@ -1,5 +1,6 @@
 use std::{collections::VecDeque, task::Waker};
 
+use prometheus_client::metrics::gauge::Gauge;
 use proptest::prelude::*;
 
 use super::*;
@@ -72,7 +73,8 @@ proptest! {
         takes in prop::collection::vec(0_usize..40, 0..200),
     ) {
         let socket = Socket { takes: takes.into(), taken: Vec::new() };
-        let mut stream = BypassStream::new(socket);
+        let connection = Rc::new(Connection::new(&Gauge::default(), crate::clock::now()));
+        let mut stream = BypassStream::new(socket, Rc::clone(&connection));
         let (mut buffer, mut expected) = (Vec::new(), Vec::new());
         for answer in answers {
             for bytes in [&mut buffer, &mut expected] {
@@ -85,8 +87,8 @@ proptest! {
                 }
                 Answer::Past(body) => {
                     expected.extend_from_slice(&body);
-                    let outbox = stream.outbox().clone();
-                    let mut slot = Slot { outbox, content: Some(body.into()) };
+                    let connection = Rc::clone(&connection);
+                    let mut slot = Slot { connection, content: Some(body.into()) };
                     let mut context = Context::from_waker(Waker::noop());
                     let bytes = loop {
                         match Pin::new(&mut slot).poll_next(&mut context) {
@@ -106,6 +108,6 @@ proptest! {
         }
         write_out(&mut stream, &buffer);
         prop_assert_eq!(&stream.inner.taken, &expected);
-        prop_assert!(stream.outbox.0.borrow().content.is_none(), "what is written is dropped");
+        prop_assert!(connection.outbox.0.borrow().content.is_none(), "what is written is dropped");
     }
 }

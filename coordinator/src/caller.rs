@@ -1,24 +1,13 @@
 //! Who makes a call: the session by its token, and its username where a call needs it, opened from the seal
 //! that the caller brings along and dropped with the call.
 
-use std::{
-    future::{Ready, ready},
-    ops::Deref,
-};
+use std::ops::Deref;
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use protocol::{Code, Username};
 
-use crate::{
-    app::App, clock, connection::ConnectionMark, domain::sessions::SessionId, error::ApiError,
-    exchange::Caller, seal::hash_lineage,
-};
-
-/// Whose token the call carries, for whoever looks the session up anyway: there may be none.
-pub(crate) struct Bearer {
-    pub(crate) session: SessionId,
-}
+use crate::{app::App, clock, connection::Connection, error::ApiError, exchange::Caller, seal::hash_lineage};
 
 /// The session whose token the call carries.
 pub(crate) struct Authenticated(Caller);
@@ -33,15 +22,6 @@ impl Deref for Authenticated {
     type Target = Caller;
     fn deref(&self) -> &Caller {
         &self.0
-    }
-}
-
-impl FromRequest for Bearer {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(bearer(request).map(|session| Self { session }))
     }
 }
 
@@ -72,18 +52,14 @@ impl FromRequest for Named {
 }
 
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller, ApiError> {
-    let session = bearer(request)?;
+    let session = Connection::of(request).and_then(Connection::session);
+    let session = session.ok_or(ApiError::new(Code::TokenInvalid))?;
     app.exchange.caller(session).await.ok_or(ApiError::new(Code::TokenInvalid))
-}
-
-fn bearer(request: &HttpRequest) -> Result<SessionId, ApiError> {
-    let session = request.conn_data::<ConnectionMark>().and_then(ConnectionMark::session);
-    session.ok_or(ApiError::new(Code::TokenInvalid))
 }
 
 /// The name in the caller's seal, if it is the one that its session holds.
 fn held_name(app: &App, request: &HttpRequest, caller: Caller) -> Option<Username> {
-    let token = request.conn_data::<ConnectionMark>()?.take_name_token()?;
+    let token = Connection::of(request)?.take_name_token()?;
     let sealed = app.keys.open_name(&token, app.config().lifetimes.name_token, clock::wall())?;
     let belongs = app.keys.hash_name(&sealed.username) == caller.name
         && hash_lineage(&sealed.lineage) == caller.lineage;

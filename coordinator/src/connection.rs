@@ -19,18 +19,15 @@ use std::{
     cell::Cell,
     net::IpAddr,
     ops::RangeInclusive,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
-use actix_web::dev::Extensions;
+use actix_web::HttpRequest;
 use prometheus_client::metrics::gauge::Gauge;
 use zeroize::Zeroizing;
 
-use crate::{
-    bypass::Outbox,
-    domain::sessions::SessionId,
-    pace::{Brings, Calls},
-};
+use crate::{bypass::Outbox, domain::sessions::SessionId, pace::Calls};
 
 /// Parked polls are answered for this at whole multiples of it. A hundredth of the time that peers are spread over:
 /// of 15,000 peers that answered one search, 150 come back together.
@@ -48,15 +45,16 @@ struct Closing {
     by: Instant,
 }
 
-/// What the server knows of one connection. One worker has it, and calls on it come one after the other.
-pub(crate) struct ConnectionMark {
+/// What the server knows of one connection. One worker has it, and calls on it come one after the other. What its
+/// streams know is here as well, for thousands of connections are woken at once, and each place to look at costs.
+pub(crate) struct Connection {
+    pub(crate) calls: Calls,
+    pub(crate) outbox: Outbox,
     closing: Cell<Option<Closing>>,
     /// What beats are counted from, for all connections alike.
     start: Instant,
     open: Gauge,
-    call: Cell<CallHeaders>,
-    calls: Calls,
-    outbox: Outbox,
+    headers: Cell<CallHeaders>,
 }
 
 /// What the headers of the call under way say.
@@ -68,61 +66,61 @@ pub(crate) struct CallHeaders {
     pub(crate) name_token: Option<Zeroizing<String>>,
 }
 
-impl Drop for ConnectionMark {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.open.dec();
     }
 }
 
-impl ConnectionMark {
-    /// Given to each connection when it is accepted. `open` counts them; `start` is when the server began.
-    pub(crate) fn attach(open: &Gauge, start: Instant, calls: Calls, outbox: Outbox, data: &mut Extensions) {
+impl Connection {
+    /// That of a socket which is accepted. `open` counts them; `start` is when the server began.
+    pub(crate) fn new(open: &Gauge, start: Instant) -> Self {
         open.inc();
-        data.insert(Self {
+        Self {
+            calls: Calls::default(),
+            outbox: Outbox::default(),
             closing: Cell::new(None),
             start,
             open: open.clone(),
-            call: Cell::default(),
-            calls,
-            outbox,
-        });
+            headers: Cell::default(),
+        }
     }
 
-    /// Where content goes that is not to stay with the connection.
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
+    /// The one that a call came on.
+    pub(crate) fn of(request: &HttpRequest) -> Option<&Self> {
+        request.conn_data::<Rc<Self>>().map(|connection| &**connection)
     }
 
-    pub(crate) fn begin_call(&self, headers: CallHeaders, brings: Brings) {
-        self.call.set(headers);
-        self.calls.begin(brings);
+    /// Keeps what the headers of the call under way say.
+    pub(crate) fn keep(&self, headers: CallHeaders) {
+        self.headers.set(headers);
     }
 
     /// The call is answered: nothing that it brought is kept.
     pub(crate) fn end_call(&self) {
-        self.call.take();
+        self.headers.take();
         self.calls.end();
     }
 
     pub(crate) fn session(&self) -> Option<SessionId> {
-        self.look(|call| call.session)
+        self.look(|headers| headers.session)
     }
 
     pub(crate) fn observed(&self) -> Option<IpAddr> {
-        self.look(|call| call.observed)
+        self.look(|headers| headers.observed)
     }
 
     pub(crate) fn take_name_token(&self) -> Option<Zeroizing<String>> {
-        let mut call = self.call.take();
-        let name_token = call.name_token.take();
-        self.call.set(call);
+        let mut headers = self.headers.take();
+        let name_token = headers.name_token.take();
+        self.headers.set(headers);
         name_token
     }
 
     fn look<T>(&self, look: impl FnOnce(&CallHeaders) -> T) -> T {
-        let call = self.call.take();
-        let seen = look(&call);
-        self.call.set(call);
+        let headers = self.headers.take();
+        let seen = look(&headers);
+        self.headers.set(headers);
         seen
     }
 
@@ -172,23 +170,21 @@ mod tests {
     #[test]
     fn the_first_content_sets_the_time_and_later_content_does_not_put_it_off() {
         let open = Gauge::default();
-        let mut data = Extensions::new();
         let now = crate::clock::now();
-        ConnectionMark::attach(&open, now, Calls::default(), Outbox::default(), &mut data);
+        let connection = Connection::new(&open, now);
         assert_eq!(open.get(), 1);
-        let mark = data.get::<ConnectionMark>().unwrap();
-        assert_eq!(mark.close_by(), None);
-        assert!(!mark.is_due(now + Duration::from_hours(1)), "what carried nothing stays");
+        assert_eq!(connection.close_by(), None);
+        assert!(!connection.is_due(now + Duration::from_hours(1)), "what carried nothing stays");
 
-        mark.carries_content(now, within());
-        let close_by = mark.close_by().unwrap();
+        connection.carries_content(now, within());
+        let close_by = connection.close_by().unwrap();
         assert!(within().contains(&(close_by - now)));
-        assert!(mark.is_due(close_by), "the answer that a parked poll gets is the last");
-        mark.carries_content(now + Duration::from_secs(15), within());
-        assert_eq!(mark.close_by(), Some(close_by));
-        assert!(!mark.is_due(now + Duration::from_secs(19)));
-        assert!(mark.is_due(now + Duration::from_secs(50)));
-        drop(data);
+        assert!(connection.is_due(close_by), "the answer that a parked poll gets is the last");
+        connection.carries_content(now + Duration::from_secs(15), within());
+        assert_eq!(connection.close_by(), Some(close_by));
+        assert!(!connection.is_due(now + Duration::from_secs(19)));
+        assert!(connection.is_due(now + Duration::from_secs(50)));
+        drop(connection);
         assert_eq!(open.get(), 0);
     }
 
@@ -197,17 +193,15 @@ mod tests {
         let start = crate::clock::now();
         let (mut cut, mut waiting) = (HashMap::<Instant, usize>::new(), 0);
         for _ in 0..5_000 {
-            let mut data = Extensions::new();
-            ConnectionMark::attach(&Gauge::default(), start, Calls::default(), Outbox::default(), &mut data);
-            let mark = data.get::<ConnectionMark>().unwrap();
+            let connection = Connection::new(&Gauge::default(), start);
             let answered = start + Duration::from_millis(100);
-            mark.carries_content(answered, within());
-            let by = mark.close_by().unwrap();
+            connection.carries_content(answered, within());
+            let by = connection.close_by().unwrap();
             assert!(within().contains(&(by - answered)), "{:?}", by - answered);
             assert_eq!((by - start).as_millis() % BEAT.as_millis(), 0);
             *cut.entry(by).or_default() += 1;
             let next_search = answered + Duration::from_secs(35);
-            waiting += usize::from(mark.is_due(next_search) && by > next_search);
+            waiting += usize::from(connection.is_due(next_search) && by > next_search);
         }
         assert!(cut.values().all(|together| *together < 5_000 / 50), "{cut:?}");
         assert!(waiting < 5_000 / 4, "{waiting} come back with the next search");
@@ -217,12 +211,10 @@ mod tests {
     #[test]
     fn the_time_may_be_fixed() {
         let start = crate::clock::now();
-        let mut data = Extensions::new();
-        ConnectionMark::attach(&Gauge::default(), start, Calls::default(), Outbox::default(), &mut data);
-        let mark = data.get::<ConnectionMark>().unwrap();
+        let connection = Connection::new(&Gauge::default(), start);
         let at = Duration::from_millis(1_100);
-        mark.carries_content(start, at..=at);
-        assert_eq!(mark.close_by(), Some(start + at));
-        assert!(mark.is_due(start + at) && !mark.is_due(start + Duration::from_secs(1)));
+        connection.carries_content(start, at..=at);
+        assert_eq!(connection.close_by(), Some(start + at));
+        assert!(connection.is_due(start + at) && !connection.is_due(start + Duration::from_secs(1)));
     }
 }

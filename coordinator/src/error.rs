@@ -189,6 +189,8 @@ pub(crate) fn path_error(_: PathError, _: &HttpRequest) -> actix_web::Error {
     ApiError::new(Code::RequestInvalid).with_detail("an id has 32 hexadecimal digits").into()
 }
 
-pub(crate) fn query_error(_: QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
-    ApiError::new(Code::RequestInvalid).with_detail("the query string is not what this route takes").into()
+impl From<QueryPayloadError> for ApiError {
+    fn from(_: QueryPayloadError) -> Self {
+        Self::new(Code::RequestInvalid).with_detail("the query string is not what this route takes")
+    }
 }

@@ -6,31 +6,25 @@
 //! with the connection, and the head goes on with copies of the two that describe the body.
 
 use actix_web::{
-    HttpRequest,
+    dev::RequestHead,
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use protocol::{SessionToken, paths::NAME_HEADER};
 use zeroize::Zeroizing;
 
-use crate::{
-    app::App,
-    config::Config,
-    connection::{CallHeaders, ConnectionMark},
-    pace::Brings,
-    seal::session_id,
-};
+use crate::{app::App, config::Config, connection::CallHeaders, seal::session_id};
 
 const NAME: HeaderName = HeaderName::from_static(NAME_HEADER);
 
 /// All that is read after this.
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// Keeps for the call what its headers say, and returns those that are to take their place.
-pub(crate) fn take_over(request: &HttpRequest, brings: Brings, app: &App, config: &Config) -> HeaderMap {
-    let headers = request.headers();
+/// Tells what the headers of a call say, and puts those in their place that are read after this.
+pub(crate) fn take_over(head: &mut RequestHead, app: &App, config: &Config) -> CallHeaders {
+    let headers = &head.headers;
     let of_call = CallHeaders {
         session: bearer_token(headers).as_ref().map(session_id),
-        observed: app.observe(request, config),
+        observed: app.observe(head, config),
         name_token: name_token(headers),
     };
     let mut kept = HeaderMap::new();
@@ -40,10 +34,8 @@ pub(crate) fn take_over(request: &HttpRequest, brings: Brings, app: &App, config
             kept.insert(name, value);
         }
     }
-    if let Some(mark) = request.conn_data::<ConnectionMark>() {
-        mark.begin_call(of_call, brings);
-    }
-    kept
+    head.headers = kept;
+    of_call
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<SessionToken> {

@@ -6,6 +6,7 @@ use std::{
     future::ready,
     io,
     net::SocketAddr,
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ use actix_service::{
 use actix_web::{
     App as ActixApp, Error,
     dev::{AppConfig, Server},
-    middleware, web,
+    web,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
@@ -29,9 +30,10 @@ use tokio::{
 use crate::{
     app::App,
     bypass::BypassStream,
+    calls::{self, Worker},
     clock,
     config::{Config, Lifetimes, Limits},
-    connection::ConnectionMark,
+    connection::Connection,
     inherited::Listener,
     pace::{PacedStream, Patience},
     routes,
@@ -91,20 +93,19 @@ impl Setup {
     ) -> impl ServiceFactory<S, Config = (), Response = (), Error = DispatchError, InitError: fmt::Debug> + use<S>
     {
         let Self { app, limits, lifetimes, open, start, shutdown } = self.clone();
-        let patience = Patience {
+        let patience = Rc::new(Patience {
             headers: lifetimes.headers,
             answer: lifetimes.answer,
             // Longer than the connection may be idle: an idle one is the library's affair.
             rest: lifetimes.keep_alive + lifetimes.headers,
-        };
+        });
         let line = app.exchange.line();
         actix_web::rt::spawn(Arc::clone(&line).relay());
-        let calls = ActixApp::new()
-            .app_data(app)
-            .app_data(line)
-            .wrap(middleware::from_fn(routes::around_calls))
+        let router = ActixApp::new()
+            .app_data(app.clone())
             .configure(|service| routes::configure(service, &limits))
-            .into_factory()
+            .into_factory();
+        let calls = calls::answer_with(map_config(router, |()| AppConfig::default()), Worker { app, line })
             .map_err(|error: Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -117,13 +118,14 @@ impl Setup {
             // A client that has closed its side waits for nothing: its poll ends, and its lease begins to run.
             .h1_allow_half_closed(false)
             .on_connect_ext(move |stream: &BypassStream<PacedStream<S>>, data| {
-                let calls = stream.inner().calls().clone();
-                ConnectionMark::attach(&open, start, calls, stream.outbox().clone(), data);
+                data.insert(Rc::clone(stream.connection()));
             })
-            .h1(map_config(calls, |()| AppConfig::default()));
+            .h1(calls);
         fn_service(move |stream: S| {
             let peer = peer(&stream);
-            ready(Ok((BypassStream::new(PacedStream::new(stream, patience)), peer)))
+            let connection = Rc::new(Connection::new(&open, start));
+            let paced = PacedStream::new(stream, Rc::clone(&connection), Rc::clone(&patience));
+            ready(Ok((BypassStream::new(paced, connection), peer)))
         })
         .and_then(http)
     }

@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod bypass;
 mod caller;
+mod calls;
 pub mod cli;
 mod client_address;
 mod clock;

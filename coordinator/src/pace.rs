@@ -22,12 +22,14 @@ use tokio::{
     time::Sleep,
 };
 
+use crate::connection::Connection;
+
 /// So much is read until the library has looked at it: a body takes a few turns, and what a client sends ahead in small
 /// requests, each of which takes more room than its bytes, is bounded.
 const TURN_BYTES: usize = 16 * 1024;
 
 /// How long a client may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Patience {
     /// For the head of a request, from its first bytes.
     pub(crate) headers: Duration,
@@ -38,8 +40,8 @@ pub(crate) struct Patience {
 }
 
 /// The calls of one connection, which come one after the other.
-#[derive(Clone, Default)]
-pub(crate) struct Calls(Rc<Cell<Progress>>);
+#[derive(Default)]
+pub(crate) struct Calls(Cell<Progress>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
@@ -71,8 +73,8 @@ impl Calls {
 
 pub(crate) struct PacedStream<S> {
     inner: S,
-    calls: Calls,
-    patience: Patience,
+    connection: Rc<Connection>,
+    patience: Rc<Patience>,
     /// In this turn: since there was last nothing more for the library.
     read: usize,
     /// Something came during a call that brings nothing more, and may wait in the library's buffer.
@@ -86,10 +88,10 @@ pub(crate) struct PacedStream<S> {
 }
 
 impl<S> PacedStream<S> {
-    pub(crate) fn new(inner: S, patience: Patience) -> Self {
+    pub(crate) fn new(inner: S, connection: Rc<Connection>, patience: Rc<Patience>) -> Self {
         Self {
             inner,
-            calls: Calls::default(),
+            connection,
             patience,
             read: 0,
             is_ahead: false,
@@ -100,12 +102,12 @@ impl<S> PacedStream<S> {
         }
     }
 
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
+    fn progress(&self) -> Progress {
+        self.connection.calls.0.get()
     }
 
     fn holds_back(&self) -> bool {
-        let parked = self.calls.0.get().under_way == Some(Brings::Nothing);
+        let parked = self.progress().under_way == Some(Brings::Nothing);
         self.taken_until.is_some() || parked && self.is_ahead
     }
 
@@ -131,7 +133,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Progress { begun, under_way, .. } = this.calls.0.get();
+        let Progress { begun, under_way, .. } = this.progress();
         if under_way.is_none() && this.taken_until.is_none() {
             // Whatever was sent ahead has been called.
             this.is_ahead = false;
@@ -193,7 +195,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
             this.is_held = false;
             cx.waker().wake_by_ref();
         }
-        let Progress { begun, under_way, leaves_rest } = this.calls.0.get();
+        let Progress { begun, under_way, leaves_rest } = this.progress();
         // The library itself looks after the first head.
         if begun > 0 && this.came_after == Some(begun) {
             in_time(&mut this.begun_until, this.patience.headers, cx)?;

@@ -6,6 +6,8 @@ use std::{
     task::{Wake, Waker},
 };
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::*;
 
 const LATEST: Duration = Duration::from_secs(20);
@@ -69,10 +71,9 @@ impl Library {
 
     fn patient(headers: Duration, answer: Duration) -> Self {
         let socket = Socket { is_talkative: true, is_full: false };
-        Self {
-            stream: PacedStream::new(socket, Patience { headers, answer, rest: SHORT }),
-            wakes: Arc::default(),
-        }
+        let connection = Rc::new(Connection::new(&Gauge::default(), crate::clock::now()));
+        let patience = Rc::new(Patience { headers, answer, rest: SHORT });
+        Self { stream: PacedStream::new(socket, connection, patience), wakes: Arc::default() }
     }
 
     /// What is read until there is nothing more.
@@ -106,7 +107,7 @@ async fn what_is_sent_ahead_of_a_parked_poll_stays_in_the_socket_and_comes_after
     let mut library = Library::new();
     assert_eq!(library.read(), TURN_BYTES);
     assert!(library.is_woken(), "it is back after it has looked at it");
-    library.stream.calls.begin(Brings::Nothing);
+    library.stream.connection.calls.begin(Brings::Nothing);
     assert!(library.read() <= TURN_BYTES);
     for _ in 0..10 {
         assert!(library.write().is_ready(), "nothing to write is written, too");
@@ -115,11 +116,11 @@ async fn what_is_sent_ahead_of_a_parked_poll_stays_in_the_socket_and_comes_after
         assert!(!library.is_woken(), "it does not look again and again");
     }
     // The next one was among what was read.
-    library.stream.calls.end();
-    library.stream.calls.begin(Brings::Nothing);
+    library.stream.connection.calls.end();
+    library.stream.connection.calls.begin(Brings::Nothing);
     assert!(library.write().is_ready() && !library.is_woken());
     assert_eq!(library.read(), 0);
-    library.stream.calls.end();
+    library.stream.connection.calls.end();
     assert!(library.write().is_ready() && library.is_woken(), "it would wait for ever");
     assert_eq!(library.read(), TURN_BYTES);
 }
@@ -127,7 +128,7 @@ async fn what_is_sent_ahead_of_a_parked_poll_stays_in_the_socket_and_comes_after
 #[tokio::test]
 async fn a_body_comes_in_turns() {
     let mut library = Library::new();
-    library.stream.calls.begin(Brings::Body);
+    library.stream.connection.calls.begin(Brings::Body);
     for _ in 0..8 {
         assert_eq!(library.read(), TURN_BYTES);
         assert!(library.is_woken());
@@ -171,8 +172,8 @@ async fn an_answer_that_is_not_taken_has_its_time() {
 async fn the_head_of_a_later_request_has_its_time_and_bytes_that_come_one_by_one_do_not_put_it_off() {
     let mut library = Library::patient(SHORT, HOUR);
     library.read();
-    library.stream.calls.begin(Brings::Body);
-    library.stream.calls.end();
+    library.stream.connection.calls.begin(Brings::Body);
+    library.stream.connection.calls.end();
     assert!(matches!(library.write(), Poll::Ready(Ok(()))));
     until_too_late(|| {
         library.read();
@@ -185,10 +186,10 @@ async fn the_head_of_a_later_request_has_its_time_and_bytes_that_come_one_by_one
 async fn chunks_that_do_not_end_have_their_time_after_the_answer_also_if_none_come() {
     let mut library = Library::new();
     library.read();
-    library.stream.calls.begin(Brings::Chunks);
+    library.stream.connection.calls.begin(Brings::Chunks);
     tokio::time::sleep(2 * SHORT).await;
     assert!(matches!(library.write(), Poll::Ready(Ok(()))));
-    library.stream.calls.end();
+    library.stream.connection.calls.end();
     until_too_late(|| library.write()).await;
 }
 
@@ -200,10 +201,10 @@ async fn a_call_that_begins_in_time_and_silence_between_calls_have_nothing_to_fe
         library.read();
         assert!(matches!(library.write(), Poll::Ready(Ok(()))));
         library.stream.inner.is_talkative = false;
-        library.stream.calls.begin(Brings::Nothing);
+        library.stream.connection.calls.begin(Brings::Nothing);
         tokio::time::sleep(2 * SHORT).await;
         assert!(matches!(library.write(), Poll::Ready(Ok(()))));
-        library.stream.calls.end();
+        library.stream.connection.calls.end();
         tokio::time::sleep(2 * SHORT).await;
         assert!(matches!(library.write(), Poll::Ready(Ok(()))));
     }

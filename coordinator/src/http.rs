@@ -34,6 +34,7 @@ use crate::{
     clock,
     config::{Config, Lifetimes, Limits},
     connection::Connection,
+    ending::Ending,
     inherited::Listener,
     pace::{PacedStream, Patience},
     routes,
@@ -101,6 +102,12 @@ impl Setup {
         });
         let line = app.exchange.line();
         actix_web::rt::spawn(Arc::clone(&line).relay());
+        let ending = Rc::new(Ending::default());
+        let ended = Rc::clone(&ending);
+        actix_web::rt::spawn(async move {
+            shutdown.notified().await;
+            ended.come();
+        });
         let router = ActixApp::new()
             .app_data(app.clone())
             .configure(|service| routes::configure(service, &limits))
@@ -108,10 +115,6 @@ impl Setup {
         let calls = calls::answer_with(map_config(router, |()| AppConfig::default()), Worker { app, line })
             .map_err(|error: Error| error.error_response());
         let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let shutdown = shutdown.clone();
-                async move { shutdown.notified().await }
-            })
             .keep_alive(lifetimes.keep_alive)
             .client_request_timeout(lifetimes.headers)
             .client_disconnect_timeout(DISCONNECT)
@@ -124,7 +127,8 @@ impl Setup {
         fn_service(move |stream: S| {
             let peer = peer(&stream);
             let connection = Rc::new(Connection::new(&open, start));
-            let paced = PacedStream::new(stream, Rc::clone(&connection), Rc::clone(&patience));
+            let paced =
+                PacedStream::new(stream, Rc::clone(&connection), Rc::clone(&patience), Rc::clone(&ending));
             ready(Ok((BypassStream::new(paced, connection), peer)))
         })
         .and_then(http)

@@ -16,6 +16,7 @@ mod clock;
 pub mod config;
 mod connection;
 mod domain;
+mod ending;
 mod error;
 mod exchange;
 mod handlers;

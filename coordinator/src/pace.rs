@@ -6,7 +6,9 @@
 //!
 //! - a request of which something has come has to have begun in time, whichever of its connection it is;
 //! - what is to be written has to be taken in time, once the socket is full;
-//! - what is sent ahead stays in the socket while a poll is parked or an answer waits to be taken.
+//! - what is sent ahead stays in the socket while a poll is parked or an answer waits to be taken;
+//! - when the server ends, so does the connection, unless a call is under way: the library takes it for one that the
+//!   client has closed.
 
 use std::{
     cell::Cell,
@@ -22,7 +24,10 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::connection::Connection;
+use crate::{
+    connection::Connection,
+    ending::{Ending, WillWake},
+};
 
 /// So much is read until the library has looked at it: a body takes a few turns, and what a client sends ahead in small
 /// requests, each of which takes more room than its bytes, is bounded.
@@ -75,6 +80,9 @@ pub(crate) struct PacedStream<S> {
     inner: S,
     connection: Rc<Connection>,
     patience: Rc<Patience>,
+    ending: Rc<Ending>,
+    /// From the first look on: a connection is one task's, whose waker stays the same.
+    is_woken_by_end: Option<WillWake>,
     /// In this turn: since there was last nothing more for the library.
     read: usize,
     /// Something came during a call that brings nothing more, and may wait in the library's buffer.
@@ -88,11 +96,18 @@ pub(crate) struct PacedStream<S> {
 }
 
 impl<S> PacedStream<S> {
-    pub(crate) fn new(inner: S, connection: Rc<Connection>, patience: Rc<Patience>) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        connection: Rc<Connection>,
+        patience: Rc<Patience>,
+        ending: Rc<Ending>,
+    ) -> Self {
         Self {
             inner,
             connection,
             patience,
+            ending,
+            is_woken_by_end: None,
             read: 0,
             is_ahead: false,
             is_held: false,
@@ -109,6 +124,11 @@ impl<S> PacedStream<S> {
     fn holds_back(&self) -> bool {
         let parked = self.progress().under_way == Some(Brings::Nothing);
         self.taken_until.is_some() || parked && self.is_ahead
+    }
+
+    /// Nothing is under way, and all answers are taken.
+    fn is_between_calls(&self) -> bool {
+        self.progress().under_way.is_none() && self.taken_until.is_none()
     }
 
     /// Notes how a write went.
@@ -134,7 +154,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let Progress { begun, under_way, .. } = this.progress();
-        if under_way.is_none() && this.taken_until.is_none() {
+        this.is_woken_by_end.get_or_insert_with(|| this.ending.will_wake(cx.waker()));
+        if this.is_between_calls() {
+            if this.ending.has_come() {
+                return Poll::Ready(Ok(()));
+            }
             // Whatever was sent ahead has been called.
             this.is_ahead = false;
         }
@@ -191,7 +215,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
         this.taken_until = None;
-        if this.is_held && !this.holds_back() {
+        let is_over = this.ending.has_come() && this.is_between_calls();
+        if is_over || this.is_held && !this.holds_back() {
             this.is_held = false;
             cx.waker().wake_by_ref();
         }

@@ -73,20 +73,25 @@ impl Library {
         let socket = Socket { is_talkative: true, is_full: false };
         let connection = Rc::new(Connection::new(&Gauge::default(), crate::clock::now()));
         let patience = Rc::new(Patience { headers, answer, rest: SHORT });
-        Self { stream: PacedStream::new(socket, connection, patience), wakes: Arc::default() }
+        Self { stream: PacedStream::new(socket, connection, patience, Rc::default()), wakes: Arc::default() }
+    }
+
+    /// How much comes at once.
+    fn look(&mut self) -> Poll<usize> {
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        let (mut context, mut bytes) = (Context::from_waker(&waker), [0; 1024]);
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let looked = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+        looked.map(|read| read.map(|()| buffer.filled().len()).unwrap())
     }
 
     /// What is read until there is nothing more.
     fn read(&mut self) -> usize {
-        let waker = Waker::from(Arc::clone(&self.wakes));
-        let (mut context, mut bytes, mut all) = (Context::from_waker(&waker), [0; 1024], 0);
-        loop {
-            let mut buffer = ReadBuf::new(&mut bytes);
-            if Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer).is_pending() {
-                return all;
-            }
-            all += buffer.filled().len();
+        let mut all = 0;
+        while let Poll::Ready(count) = self.look() {
+            all += count;
         }
+        all
     }
 
     fn write(&mut self) -> Poll<io::Result<()>> {
@@ -208,4 +213,26 @@ async fn a_call_that_begins_in_time_and_silence_between_calls_have_nothing_to_fe
         tokio::time::sleep(2 * SHORT).await;
         assert!(matches!(library.write(), Poll::Ready(Ok(()))));
     }
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_wakes_a_connection_and_ends_it_once_no_call_is_under_way() {
+    let mut library = Library::new();
+    library.stream.inner.is_talkative = false;
+    let ending = Rc::clone(&library.stream.ending);
+    assert_eq!(library.look(), Poll::Pending);
+    library.stream.connection.calls.begin(Brings::Body);
+    ending.come();
+    assert!(library.is_woken());
+    assert_eq!(library.look(), Poll::Pending, "the call is under way");
+    library.stream.connection.calls.end();
+    library.stream.inner.is_full = true;
+    assert!(library.write().is_pending());
+    assert_eq!(library.look(), Poll::Pending, "its answer is not taken");
+    library.stream.inner.is_full = false;
+    library.is_woken();
+    assert!(library.write().is_ready() && library.is_woken());
+    assert_eq!(library.look(), Poll::Ready(0));
+    drop(library);
+    ending.come();
 }

@@ -1,6 +1,7 @@
 //! Start, health, drain, end.
 
 use std::{
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     time::{Duration, Instant},
 };
@@ -11,10 +12,14 @@ use coordinator::{
 };
 use protocol::{Code, SessionToken};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    harness::{TestApp, config, connect_body, refused},
+    harness::{TestApp, config, connect_body, eventually, refused},
     observed::send,
     refusals::calls_with_a_body,
 };
@@ -43,6 +48,36 @@ async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
     assert_eq!(app.ops("/readyz").await.0, 503);
     assert_eq!(app.ops("/livez").await.0, 200);
     assert_eq!(peer.disconnect().await.status(), 204, "leaving is still possible");
+    app.stop().await;
+}
+
+/// An idle one does not keep the server from ending, and one with a call under way gets its answer.
+#[tokio::test]
+async fn at_the_end_idle_connections_are_closed_and_calls_are_finished() {
+    let app = TestApp::start_with(|config| config.lifetimes.keep_alive = Duration::from_hours(1));
+    let address: SocketAddr = app.base.trim_start_matches("http://").parse().unwrap();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 404");
+    let body = connect_body("alice", &SessionToken::random(), None).to_string();
+    let (first, rest) = body.split_at(10);
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    busy.write_all((head + first).as_bytes()).await.unwrap();
+    eventually(|| async { app.ops("/metrics").await.1.lines().any(|line| line == "hearsay_connections 2") })
+        .await;
+
+    app.begin_stop();
+    let (mut rest_of_answer, mut answered) = (Vec::new(), String::new());
+    idle.read_to_end(&mut rest_of_answer).await.unwrap();
+    busy.write_all(rest.as_bytes()).await.unwrap();
+    busy.read_to_string(&mut answered).await.unwrap();
+    assert!(answered.starts_with("HTTP/1.1 201"), "{answered}");
     app.stop().await;
 }
 

@@ -60,7 +60,8 @@ enum Answer {
 }
 
 fn answers() -> impl Strategy<Value = Vec<Answer>> {
-    let body = || prop::collection::vec(1_u8.., 0..60);
+    let long = || (1_u8.., JOINED_BYTES..JOINED_BYTES + 3).prop_map(|(byte, length)| vec![byte; length]);
+    let body = || prop_oneof![3 => prop::collection::vec(1_u8.., 0..60), 1 => long()];
     let answer = prop_oneof![body().prop_map(Answer::Through), body().prop_map(Answer::Past)];
     prop::collection::vec(answer, 1..6)
 }

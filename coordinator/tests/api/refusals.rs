@@ -177,12 +177,14 @@ async fn a_connect_is_checked_part_by_part() {
 }
 
 #[tokio::test]
-async fn a_later_version_is_told_ours_whatever_else_it_asks_for() {
+async fn another_version_is_told_ours_whatever_else_it_asks_for() {
     let app = TestApp::start();
     let connect = |body: serde_json::Value| send(app.request(Method::POST, "/v1/sessions").json(&body));
-    let later = json!({ "version": 7, "username": ["alice"], "of_a_later_version": {} });
-    let problem = refused(connect(later).await, Code::VersionUnsupported).await;
-    assert_eq!(problem.version, Some(protocol::VERSION));
+    for version in [0, 7] {
+        let other = json!({ "version": version, "username": ["alice"], "of_another_version": {} });
+        let problem = refused(connect(other).await, Code::VersionUnsupported).await;
+        assert_eq!(problem.version, Some(protocol::VERSION));
+    }
     // Ours is read as strictly as ever.
     for body in [
         json!({ "username": "alice", "token": "0".repeat(64), "version": 1, "of_a_later_version": 1 }),

@@ -376,4 +376,4 @@ impl Circumstances {
 
 #[cfg(test)]
 #[path = "life_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -5,11 +5,11 @@ use super::*;
 
 const GIVE_UP_AFTER: Duration = Duration::from_hours(2);
 
-fn start() -> SystemTime {
+pub(in crate::downloads) fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_hours(24)
 }
 
-fn source(name: u8) -> Source {
+pub(in crate::downloads) fn source(name: u8) -> Source {
     Source {
         username: format!("peer{name}").parse().unwrap(),
         name: SafeName::parse("song.flac").unwrap(),
@@ -20,7 +20,7 @@ fn source(name: u8) -> Source {
     }
 }
 
-fn at(now: SystemTime, random: f64) -> Circumstances {
+pub(in crate::downloads) fn at(now: SystemTime, random: f64) -> Circumstances {
     Circumstances { now, random, give_up_after: GIVE_UP_AFTER }
 }
 

@@ -59,3 +59,100 @@ impl Life {
         is_lacking && self.state() == DownloadState::Waiting
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::{control::Cause, introduction::QueueReason};
+
+    use super::{
+        super::{
+            life::tests::{at, source, start},
+            setback::Setback,
+        },
+        *,
+    };
+
+    fn take(life: &mut Life, step: Step) {
+        assert!(life.take(start(), step));
+    }
+
+    fn meet(life: &mut Life, setback: Setback) {
+        assert!(life.meet(&at(start(), 1.0), &source(1), setback, true));
+    }
+
+    fn lack_coordinator(life: &mut Life) {
+        let away = Setback::CoordinatorAway { problem: "away".to_owned() };
+        assert!(life.lack_coordinator(&at(start(), 1.0), away));
+    }
+
+    /// What happened, then what is told to come next, if anything, and after how long.
+    type Case = (fn(&mut Life), Option<(&'static str, Option<Duration>)>);
+
+    const CASES: &[Case] = &[
+        (|_| (), Some(("as soon as its turn comes", None))),
+        (|life| take(life, Step::Asked), Some(("another source", Some(INTRODUCTION_WORD)))),
+        (
+            |life| take(life, Step::Queued { position: 1, reason: QueueReason::Busy }),
+            Some(("the place is kept", Some(PLACE_RENEWAL))),
+        ),
+        (|life| take(life, Step::Accepted), Some(("without a stream", Some(ROUTE_HOLD)))),
+        (|life| take(life, Step::ToldToDial), Some(("out of reach", Some(ROUTE_HOLD)))),
+        (|life| take(life, Step::Deferred), Some(("the running download has ended", None))),
+        (|life| take(life, Step::Transferring), None),
+        (|life| take(life, Step::Finished), None),
+        (|life| take(life, Step::Paused), Some(("peerctl resume", None))),
+        (|life| life.cancel(start()), Some(("peerctl retry", None))),
+        (
+            |life| meet(life, Setback::CoordinatorRefused { problem: "no".to_owned() }),
+            Some(("peerctl retry", None)),
+        ),
+        (
+            |life| assert!(life.hold(start(), "full".to_owned(), Cause::NoSpace)),
+            Some(("when the disk takes it", None)),
+        ),
+        (
+            |life| meet(life, Setback::RateLimited { retry_after_seconds: 700 }),
+            Some(("the source is asked again", Some(Duration::from_secs(700)))),
+        ),
+        // At once: no time is told.
+        (|life| meet(life, Setback::NoWord), Some(("is searched for", None))),
+        (lack_coordinator, Some(("the coordinator is back", None))),
+        (
+            |life| {
+                lack_coordinator(life);
+                life.set_out();
+            },
+            Some(("as soon as its turn comes", None)),
+        ),
+    ];
+
+    #[test]
+    fn what_comes_next_follows_from_where_it_stands() {
+        for (case, (happens, expected)) in CASES.iter().enumerate() {
+            let mut life = Life::begin(start());
+            happens(&mut life);
+            let next = life.upcoming(start());
+            assert_eq!(next.is_some(), expected.is_some(), "case {case}: {next:?}");
+            let (Some(next), Some((what, pause))) = (next, *expected) else { continue };
+            assert!(next.what.contains(what), "case {case}: {next:?}");
+            let due = pause.map(|pause| start() + pause);
+            assert_eq!(next.at.map(SystemTime::from), due, "case {case}");
+            let later = life.upcoming(due.unwrap_or(start()));
+            assert_eq!(later.unwrap().at, None, "case {case}: its time has gone by");
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_where_it_waits_for_one() {
+        let reason = |life: &Life| life.reason(|_| "noon".to_owned()).unwrap();
+        let mut life = Life::begin(start());
+        meet(&mut life, Setback::RateLimited { retry_after_seconds: 700 });
+        assert!(reason(&life).ends_with("; next try at noon"));
+        // What it wanted to do stays, and is not what it waits for.
+        lack_coordinator(&mut life);
+        assert_eq!((life.errand().is_some(), reason(&life).contains("noon")), (true, false));
+        let mut life = Life::begin(start());
+        meet(&mut life, Setback::NoWord);
+        assert_eq!((life.errand().is_some(), reason(&life).contains("noon")), (true, false));
+    }
+}

@@ -34,55 +34,66 @@ fn a_source_of_another_version_is_told_with_both_where_it_says_its_own() {
 }
 
 #[test]
-fn whom_a_download_turns_to_follows_from_what_came_in_the_way() {
+fn whom_a_download_turns_to_and_what_is_told_follow_from_what_came_in_the_way() {
     let declined = |reason| Setback::Declined { reason, version: None };
     let text = String::new;
-    let not_now = vec![
-        Setback::NoWord,
-        Setback::NoDialBack,
-        Setback::StreamSilent { seconds: 30 },
-        Setback::StreamSlow,
-        Setback::NotAccepted,
-        declined(DeclineReason::QueueFull),
-    ];
-    let refused = vec![
-        declined(DeclineReason::Refused),
-        declined(DeclineReason::FileGone),
-        declined(DeclineReason::SourceChanged),
-        declined(DeclineReason::AddressRefused),
-        declined(DeclineReason::VersionUnsupported),
-        declined(DeclineReason::Other),
-        Setback::FileGone,
-        Setback::SourceChanged,
-        Setback::Refused { what: text() },
-        Setback::KeyNotValid,
-    ];
-    for (setbacks, remedy) in [
-        (vec![Setback::StreamEnded, Setback::FilePassedOver { path: text() }], Remedy::Resume),
-        (vec![Setback::StreamLost], Remedy::AskAgain),
-        (not_now, Remedy::Elsewhere(Verdict::NotNow)),
-        (refused, Remedy::Elsewhere(Verdict::Refused)),
+    let [not_now, refused, lied] = [Verdict::NotNow, Verdict::Refused, Verdict::Lied].map(Remedy::Elsewhere);
+    for (why, cause, remedy) in [
+        (Setback::StreamEnded, Cause::StreamLost, Remedy::Resume),
+        (Setback::FilePassedOver { path: text() }, Cause::Integrity, Remedy::Resume),
+        (Setback::StreamLost, Cause::StreamLost, Remedy::AskAgain),
+        (Setback::NoWord, Cause::SourceGone, not_now),
+        (Setback::NoDialBack, Cause::SourceGone, not_now),
+        (Setback::StreamSilent { seconds: 30 }, Cause::StreamLost, not_now),
+        (Setback::StreamSlow, Cause::StreamLost, not_now),
+        (Setback::NotAccepted, Cause::Declined, not_now),
+        (declined(DeclineReason::QueueFull), Cause::Declined, not_now),
+        (declined(DeclineReason::Refused), Cause::Declined, refused),
+        (declined(DeclineReason::FileGone), Cause::FileGone, refused),
+        (declined(DeclineReason::SourceChanged), Cause::SourceChanged, refused),
+        (declined(DeclineReason::AddressRefused), Cause::Declined, refused),
+        (declined(DeclineReason::VersionUnsupported), Cause::VersionMismatch, refused),
+        (declined(DeclineReason::Other), Cause::Declined, refused),
+        (Setback::FileGone, Cause::FileGone, refused),
+        (Setback::SourceChanged, Cause::SourceChanged, refused),
+        (Setback::Refused { what: text() }, Cause::Declined, refused),
+        (Setback::KeyNotValid, Cause::Integrity, refused),
+        (Setback::WrongPiece, Cause::Integrity, lied),
+        (Setback::ProtocolBroken { how: text() }, Cause::Integrity, lied),
         (
-            vec![Setback::WrongPiece, Setback::ProtocolBroken { how: text() }],
-            Remedy::Elsewhere(Verdict::Lied),
+            Setback::RateLimited { retry_after_seconds: 7 },
+            Cause::RateLimited,
+            Remedy::Later(Duration::from_secs(7)),
         ),
-        (vec![Setback::RateLimited { retry_after_seconds: 7 }], Remedy::Later(Duration::from_secs(7))),
-        (vec![Setback::CoordinatorAway { problem: text() }], Remedy::Later(Duration::ZERO)),
         (
-            vec![Setback::NoListing { why: text() }, Setback::CoordinatorRefused { problem: text() }],
-            Remedy::End,
+            Setback::CoordinatorAway { problem: text() },
+            Cause::CoordinatorUnreachable,
+            Remedy::Later(Duration::ZERO),
         ),
+        (Setback::NoListing { why: text() }, Cause::Integrity, Remedy::End),
+        (Setback::CoordinatorRefused { problem: text() }, Cause::Other, Remedy::End),
     ] {
-        for why in setbacks {
-            assert_eq!([false, true].map(|had_stream| why.remedy(had_stream)), [remedy; 2], "{why:?}");
-            let lacking = Setback::FilesLacking { files: 1, path: text(), why: Box::new(why.clone()) };
-            assert_eq!((lacking.remedy(false), lacking.cause()), (remedy, why.cause()), "{lacking:?}");
-        }
+        assert_eq!([false, true].map(|had_stream| why.remedy(had_stream)), [remedy; 2], "{why:?}");
+        assert_eq!(why.cause(), cause, "{why:?}");
+        let lacking = Setback::FilesLacking { files: 1, path: text(), why: Box::new(why) };
+        assert_eq!((lacking.remedy(false), lacking.cause()), (remedy, cause), "{lacking:?}");
     }
     let unreachable = Setback::NeitherReachable { download_port: 1, dial: DialTrouble::TimedOut };
-    for setback in [unreachable, Setback::WrongKey] {
-        let remedies = [Verdict::Refused, Verdict::NotNow].map(Remedy::Elsewhere);
-        assert_eq!([false, true].map(|had_stream| setback.remedy(had_stream)), remedies, "{setback:?}");
+    for (setback, cause) in [(unreachable, Cause::NeitherReachable), (Setback::WrongKey, Cause::Integrity)] {
+        let remedies = [false, true].map(|had_stream| setback.remedy(had_stream));
+        assert_eq!((remedies, setback.cause()), ([refused, not_now], cause), "{setback:?}");
+    }
+}
+
+#[test]
+fn files_that_could_not_be_had_are_counted_unless_it_is_one() {
+    for (files, told) in [
+        (1, "song.flac could not be had: the stream"),
+        (2, "2 of the files could not be had, song.flac among them: the stream"),
+    ] {
+        let why = Box::new(Setback::StreamLost);
+        let lacking = Setback::FilesLacking { files, path: "song.flac".to_owned(), why }.to_string();
+        assert!(lacking.starts_with(told), "{lacking}");
     }
 }
 

@@ -36,6 +36,9 @@ pub enum AssembleError {
     /// And what has it was to be left alone.
     #[error("{0} is there already")]
     NameTaken(SafeName),
+    /// What was written is not looked at any further: the download was stopped, or the daemon ends.
+    #[error("it is not wanted any more")]
+    Stopped,
     #[error("the disk did not take the file")]
     Other(#[source] io::Error),
 }

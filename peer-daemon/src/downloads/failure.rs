@@ -14,10 +14,7 @@ pub(crate) enum Failure {
     #[error("cancelled")]
     Cancelled,
     #[error("{source}: {}", disk_way_out(source))]
-    Disk {
-        #[from]
-        source: AssembleError,
-    },
+    Disk { source: AssembleError },
     /// It passes: the download waits for it.
     #[error(transparent)]
     DiskTrouble(#[from] DiskTrouble),
@@ -48,6 +45,15 @@ impl Failure {
     }
 }
 
+impl From<AssembleError> for Failure {
+    fn from(source: AssembleError) -> Self {
+        match source {
+            AssembleError::Stopped => Self::Cancelled,
+            source => Self::Disk { source },
+        }
+    }
+}
+
 impl From<StreamError> for Failure {
     fn from(error: StreamError) -> Self {
         Setback::from(error).into()
@@ -60,6 +66,6 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
         AssembleError::Gone(_) => "get it anew: peerctl retry",
         AssembleError::NameTaken(_) => "to fetch it all the same, get it with --conflict rename or overwrite",
-        AssembleError::Other(_) => "see the system's log",
+        AssembleError::Stopped | AssembleError::Other(_) => "see the system's log",
     }
 }

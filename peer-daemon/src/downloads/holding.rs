@@ -147,7 +147,10 @@ impl Downloads {
         match error {
             AssembleError::NoSpace(_) => Some(room.refused(self.missing(id))),
             AssembleError::Permission(_) => Some(DiskTrouble::NotPermitted { folder: room.folder }),
-            AssembleError::Gone(_) | AssembleError::NameTaken(_) | AssembleError::Other(_) => None,
+            AssembleError::Gone(_)
+            | AssembleError::NameTaken(_)
+            | AssembleError::Stopped
+            | AssembleError::Other(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use protocol::{FileId, SafeName, root::PieceLayer};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Downloads,
@@ -15,7 +16,7 @@ use super::{
     folder::DownloadFolder,
     plan::Plan,
     recorder::Recorder,
-    revive::{Found, revive},
+    revive::{Found, Leftover},
     step::Step,
     store::{PartOf, Remains},
     tree::discard_tree,
@@ -53,7 +54,12 @@ struct Known {
 
 impl Known {
     /// Blocks, for as long as it takes to read what has to be checked.
-    fn look(self, folder: &DownloadFolder, boot_id: &str) -> Result<Found, Failure> {
+    fn look(
+        self,
+        folder: &DownloadFolder,
+        boot_id: &str,
+        token: &CancellationToken,
+    ) -> Result<Found, Failure> {
         let dir = folder.open()?;
         match (self.part, self.remains) {
             (Some(part), _) => match part.must_be_in(&dir) {
@@ -62,7 +68,8 @@ impl Known {
                 Err(error) => Err(error.into()),
             },
             (None, Some(remains)) => {
-                Ok(revive(&dir, &self.name, &self.file, &remains, self.layer.as_deref(), boot_id)?)
+                let (name, file, remains, layer) = (&self.name, &self.file, &remains, self.layer.as_deref());
+                Ok(Leftover { name, file, remains, layer, boot_id, token }.look(&dir)?)
             }
             (None, None) => Ok(Found::Nothing),
         }
@@ -102,7 +109,8 @@ impl Downloads {
         }
         let known = Known { part, remains, name, file, layer: stored_layer.clone() };
         let (folder, boot_id) = (Arc::clone(&self.shared.folder), Arc::clone(&self.shared.boot_id));
-        let found = self.blocking(move || known.look(&folder, &boot_id)).await?;
+        let token = item.token.clone();
+        let found = self.blocking(move || known.look(&folder, &boot_id, &token)).await?;
         match found {
             Found::Whole(name) => Ok(Some(Opened::Whole(name))),
             Found::InUse(part) => {

@@ -22,7 +22,7 @@ use crate::{
         fetch,
         plan::Plan,
         recorder::Recorder,
-        revive::{Found, revive},
+        revive::{Found, Leftover},
         store::{PartOf, Remains},
     },
     peer_stream::client::Requester,
@@ -36,7 +36,8 @@ pub(super) async fn fetch(
     number: usize,
     token: &CancellationToken,
 ) -> Result<(), Failure> {
-    let large = Large { recorder: recorder.clone(), contents: Arc::clone(contents), number };
+    let (contents, token) = (Arc::clone(contents), token.clone());
+    let large = Large { recorder: recorder.clone(), contents, number, token };
     // Asked for with each stream: it is small beside the file, and so need not be kept.
     let layer = Arc::new(stream.piece_layer(&large.file().id).await?);
     let opening = (large.clone(), Arc::clone(&layer));
@@ -48,7 +49,7 @@ pub(super) async fn fetch(
     let pieces = Recorder::new(of, plan, Arc::clone(&part), store, Arc::clone(&recorder.boot_id));
     // From now on it is found again after a crash.
     pieces.record().await?;
-    fetch::fetch(stream, &layer, &pieces, pending(), token).await?;
+    fetch::fetch(stream, &layer, &pieces, pending(), &large.token).await?;
     run(move || large.finish(&part)).await
 }
 
@@ -63,6 +64,7 @@ struct Large {
     recorder: TreeRecorder,
     contents: Arc<Contents>,
     number: usize,
+    token: CancellationToken,
 }
 
 impl Large {
@@ -74,14 +76,15 @@ impl Large {
     fn open(&self, layer: &PieceLayer) -> Result<(Arc<PartFile>, Plan), Failure> {
         let TreeRecorder { id, tree, store, boot_id, .. } = &self.recorder;
         let (file, of) = (self.file(), PartOf::File(*id, self.number));
-        let place = &file.place;
+        let (place, token) = (&file.place, &self.token);
         tree.change(|gate| {
             let dir = tree.enter(gate, place).map_err(AssembleError::from)?;
-            if let Some(remains) = store.remains(of)?
-                && let Found::Part(part, plan) =
-                    revive(&dir, &place.name, &file.id, &remains, Some(layer), boot_id)?
-            {
-                return Ok((part, plan));
+            if let Some(remains) = &store.remains(of)? {
+                let (name, file, layer) = (&place.name, &file.id, Some(layer));
+                let left = Leftover { name, file, remains, layer, boot_id, token };
+                if let Found::Part(part, plan) = left.look(&dir)? {
+                    return Ok((part, plan));
+                }
             }
             let part = PartFile::create_announced(&dir, &place.name, &place.part, |part| {
                 let (part, boot_id) = (part.clone(), boot_id.to_string());

@@ -1,10 +1,11 @@
 //! Takes up what an earlier process left of a folder: what is recorded counts, what is not is looked at again.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, OpenOptions};
 use protocol::{Conflict, FileId, SafeName};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     close::{Walk, inode},
@@ -32,6 +33,8 @@ pub(super) struct Look<'a> {
     /// Tells whether it may have been merged into a folder that was there.
     pub(super) conflict: Conflict,
     pub(super) boot_id: &'a str,
+    /// Of who waits for it: whoever stops the download or the daemon does not.
+    pub(super) token: &'a CancellationToken,
 }
 
 impl Look<'_> {
@@ -45,7 +48,7 @@ impl Look<'_> {
                 let mut is_there = self.which_are_there(&tree.root)?;
                 if let Some(target) = &mut target {
                     for ((number, file), is_there) in contents.files().iter().enumerate().zip(&mut is_there) {
-                        *is_there = *is_there || target.has(number, file)?;
+                        *is_there = *is_there || target.has(number, file, self.token)?;
                     }
                 }
                 Ok(Found::Tree(Arc::new(tree.merged(merged)), is_there))
@@ -57,7 +60,7 @@ impl Look<'_> {
                 }
                 let Some(target) = &mut target else { return Ok(Found::Nothing) };
                 for (number, file) in contents.files().iter().enumerate() {
-                    if !target.has(number, file)? {
+                    if !target.has(number, file, self.token)? {
                         return Ok(Found::Nothing);
                     }
                 }
@@ -92,7 +95,7 @@ impl Look<'_> {
             let name = &file.place.name;
             is_there.push(match walk.find(root, &file.place) {
                 Some(dir) if is_recorded && is_same_boot => has_size(dir, name, file.id.size),
-                Some(dir) => is_right(dir, name, &file.id)?,
+                Some(dir) => is_right(dir, name, &file.id, self.token)?,
                 None => false,
             });
         }
@@ -105,11 +108,16 @@ fn has_size(dir: &Dir, name: &SafeName, size: u64) -> bool {
 }
 
 /// Whether this is the file that has the name.
-pub(super) fn is_right(dir: &Dir, name: &SafeName, file: &FileId) -> io::Result<bool> {
+pub(super) fn is_right(
+    dir: &Dir,
+    name: &SafeName,
+    file: &FileId,
+    token: &CancellationToken,
+) -> Result<bool, AssembleError> {
     if !has_size(dir, name, file.size) {
         return Ok(false);
     }
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No);
-    Ok(hash(&dir.open_with(name.as_str(), &options)?.into_std(), file.size)? == Some(*file))
+    Ok(hash(&dir.open_with(name.as_str(), &options)?.into_std(), file.size, token)? == Some(*file))
 }

@@ -12,13 +12,14 @@ use std::{
 use cap_fs_ext::DirExt as _;
 use cap_std::fs::{Dir, Metadata};
 use protocol::{Conflict, SafeName};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     contents::{ContainedFile, Place},
     look::is_right,
 };
 use crate::downloads::{
-    assemble::PARTIAL,
+    assemble::{AssembleError, PARTIAL},
     placing::{first_free, rename_new, syncable},
 };
 
@@ -109,7 +110,12 @@ impl<'a> Target<'a> {
 
     /// Whether an earlier process has moved this file here: then the others of its folder belong to it. Blocks, for as
     /// long as it takes to read what has its name.
-    pub(super) fn has(&mut self, number: usize, file: &ContainedFile) -> io::Result<bool> {
+    pub(super) fn has(
+        &mut self,
+        number: usize,
+        file: &ContainedFile,
+        token: &CancellationToken,
+    ) -> Result<bool, AssembleError> {
         let Place { folders, name, .. } = &file.place;
         let mut dir = self.root.try_clone()?;
         let mut named = Vec::new();
@@ -121,7 +127,7 @@ impl<'a> Target<'a> {
             named.push((path, name));
         }
         let Some(name) = name_taken(&dir, name, Metadata::is_file) else { return Ok(false) };
-        let is_right = is_right(&dir, &name, &file.id)?;
+        let is_right = is_right(&dir, &name, &file.id, token)?;
         if is_right {
             self.merged.files.insert(number);
             self.merged.named.extend(named.into_iter().map(|(path, name)| (path.to_vec(), name)));

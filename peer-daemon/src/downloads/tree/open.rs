@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use protocol::{Conflict, SafeName};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     account::{Account, SharedAccount, lock},
@@ -150,7 +151,8 @@ impl Downloads {
         }
         let account = Arc::clone(&known.account);
         let (downloads, id, contents) = (self.clone(), item.id, Arc::clone(contents));
-        let looked = self.blocking(move || downloads.look_for_tree(id, &known, &contents)).await?;
+        let token = item.token.clone();
+        let looked = self.blocking(move || downloads.look_for_tree(id, &known, &contents, &token)).await?;
         match looked {
             Looked::Whole(name) => Ok(Some(Opened::Whole(name))),
             Looked::InUse(tree) => Ok(Some(Opened::Tree(self.tree_recorder(item.id, account, tree)))),
@@ -168,6 +170,7 @@ impl Downloads {
         id: DownloadId,
         known: &Known,
         contents: &Arc<Contents>,
+        token: &CancellationToken,
     ) -> Result<Looked, Failure> {
         let (folder, boot_id, store) = (self.shared.folder.open()?, &self.shared.boot_id, &self.shared.store);
         if let Some(tree) = &known.tree {
@@ -179,7 +182,7 @@ impl Downloads {
         }
         let Some(remains) = &known.remains else { return Ok(Looked::Nothing) };
         let Known { name, conflict, .. } = known;
-        let look = Look { name, contents, remains, conflict: *conflict, boot_id };
+        let look = Look { name, contents, remains, conflict: *conflict, boot_id, token };
         match look.at(&folder)? {
             Found::Whole(name) => Ok(Looked::Whole(name)),
             Found::Tree(tree, is_there) => {
@@ -267,7 +270,9 @@ pub(in crate::downloads) fn discard_tree(
         // What was merged is the person's by now.
         let conflict = Conflict::Skip;
         let (name, boot_id) = (&remains.part, &downloads.shared.boot_id);
-        let look = Look { name, contents: &contents, remains: &remains, conflict, boot_id };
+        // A daemon that ends does not wait for it.
+        let token = &downloads.shared.parts.token;
+        let look = Look { name, contents: &contents, remains: &remains, conflict, boot_id, token };
         if let Found::Tree(tree, is_there) = look.at(&folder.open()?)? {
             tree.discard(&contents, &is_there, &parts)?;
         }

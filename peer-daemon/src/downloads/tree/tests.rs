@@ -12,6 +12,7 @@ use protocol::{
     Conflict, SafeName,
     folder::{ListedFile, Listing, RelativePath, identity},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     contents::Contents,
@@ -99,8 +100,18 @@ impl Left {
     }
 
     fn look_for(&self, conflict: Conflict, remains: &Remains, boot_id: &str) -> Found {
+        self.look_while(&CancellationToken::new(), conflict, remains, boot_id).unwrap()
+    }
+
+    fn look_while(
+        &self,
+        token: &CancellationToken,
+        conflict: Conflict,
+        remains: &Remains,
+        boot_id: &str,
+    ) -> Result<Found, AssembleError> {
         let (name, contents) = (&name("Album"), &self.contents);
-        Look { name, contents, remains, conflict, boot_id }.at(&self.dir).unwrap()
+        Look { name, contents, remains, conflict, boot_id, token }.at(&self.dir)
     }
 
     /// As the merge does, until the process ends.
@@ -250,6 +261,16 @@ fn what_is_recorded_counts_and_what_is_not_is_looked_at() {
     assert_eq!(left.is_there(&remains, "another boot"), [false, false, true, false]);
     fs::remove_file(left.path("Album.part/a")).unwrap();
     assert_eq!(left.is_there(&remains, "this boot"), [false, false, true, false]);
+}
+
+#[test]
+fn what_is_not_wanted_any_more_is_not_read_to_its_end() {
+    let left = Left::with(3);
+    let token = CancellationToken::new();
+    token.cancel();
+    let look = |boot_id| left.look_while(&token, Conflict::Rename, &left.remains(&[true; 3]), boot_id);
+    assert!(matches!(look("this boot"), Ok(Found::Tree(..))), "nothing is to be read");
+    assert!(matches!(look("another boot"), Err(AssembleError::Stopped)));
 }
 
 #[test]

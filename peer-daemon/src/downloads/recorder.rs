@@ -55,7 +55,7 @@ impl Recorder {
         tokio::task::spawn_blocking(move || recorder.record_blocking()).await.map_err(|_| Failure::Worker)?
     }
 
-    fn record_blocking(&self) -> Result<(), Failure> {
+    pub(super) fn record_blocking(&self) -> Result<(), Failure> {
         // Taken before the sync: what comes later is not covered by it.
         let verified_bits = self.plan.lock().unwrap_or_else(PoisonError::into_inner).verified_bits();
         self.part.sync()?;

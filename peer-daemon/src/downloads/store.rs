@@ -145,8 +145,10 @@ impl DownloadStore {
                     .execute(params![id, part, inode, verified_bits, boot_id]),
                 PartOf::File(id, number) => connection
                     .prepare_cached(
-                        "INSERT OR REPLACE INTO download_parts (download, number, part, inode, verified, boot_id)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                        "INSERT INTO download_parts (download, number, part, inode, verified, boot_id)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                         ON CONFLICT (download, number)
+                         DO UPDATE SET part = ?3, inode = ?4, verified = ?5, boot_id = ?6",
                     )?
                     .execute(params![id, to_number(number), part, inode, verified_bits, boot_id]),
             }

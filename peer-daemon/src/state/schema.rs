@@ -75,6 +75,8 @@ const MIGRATIONS: &[&str] = &[
          download INTEGER NOT NULL REFERENCES downloads ON DELETE CASCADE, number INTEGER NOT NULL,
          part TEXT NOT NULL, inode INTEGER NOT NULL, verified BLOB NOT NULL, boot_id TEXT NOT NULL,
          PRIMARY KEY (download, number)) STRICT;",
+    // With its layer, a large file of a folder can be looked at before its source is asked.
+    "ALTER TABLE download_parts ADD COLUMN layer BLOB;",
 ];
 
 /// The version of the schema that this program makes of any earlier one. A later one is not its own to touch.

@@ -1,8 +1,8 @@
 //! Whole folders from one daemon to another, whatever comes between.
 
 use std::{
-    fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt as _, symlink},
+    fs::{self, OpenOptions, Permissions},
+    os::unix::fs::{FileExt as _, PermissionsExt as _, symlink},
     path::Path,
 };
 
@@ -133,6 +133,36 @@ async fn a_folder_that_is_all_there_is_finished_without_its_source() {
         fs::copy(files.path().join("album").join(&path), folder.join(&path)).unwrap();
     }
     let bert = bert.start_again().await;
+    bert.finish(&download).await;
+    assert_eq!(bert.downloaded_names(), ["album"]);
+    must_be_the_album(&bert.downloaded("album"), &files, &[]);
+    bert.stop().await;
+    scene.stop().await;
+}
+
+/// First more of the large one than was recorded, and then all: a crash can come between the disk and the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_of_a_folder_is_looked_at_without_its_source() {
+    let Pair { scene, files, anna, bert, link: _link } = pair(37, |bert| bert).await;
+    let download = begin(&bert).await;
+    wait_for_pieces(&bert, &download, 2).await;
+    let folder = bert.downloaded("album.part");
+    let killed = bert.kill().await;
+    drop(anna.kill().await);
+    let large = files.read("album/disc/b");
+    let part = OpenOptions::new().write(true).open(folder.join("disc/b.part")).unwrap();
+    part.write_all_at(&large[..6 * PIECE], 0).unwrap();
+    let bert = killed.start_again().await;
+    let is_looked_at = |now: &Download| now.received == (SMALL_FILES * SMALL + 6 * PIECE) as u64;
+    bert.wait_for_download(&download, "is looked at", PATIENCE, is_looked_at).await;
+
+    let killed = bert.kill().await;
+    part.write_all_at(&large[6 * PIECE..], 6 * PIECE as u64).unwrap();
+    fs::create_dir_all(folder.join("disc/empty")).unwrap();
+    for path in paths().filter(|path| path != "disc/b") {
+        fs::copy(files.path().join("album").join(&path), folder.join(&path)).unwrap();
+    }
+    let bert = killed.start_again().await;
     bert.finish(&download).await;
     assert_eq!(bert.downloaded_names(), ["album"]);
     must_be_the_album(&bert.downloaded("album"), &files, &[]);

@@ -29,6 +29,14 @@ pub(crate) struct Tally {
     pub(crate) received: u64,
 }
 
+/// A large file on its way.
+#[derive(Debug)]
+struct Begun {
+    plan: SharedPlan,
+    /// It was looked at by this process, or is fetched by it.
+    is_known: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Account {
     /// Until the listing has come, what the source told.
@@ -38,7 +46,7 @@ pub(crate) struct Account {
     /// Of what is there, or was when it was recorded.
     whole: Tally,
     /// Large files on their way.
-    begun: BTreeMap<usize, SharedPlan>,
+    begun: BTreeMap<usize, Begun>,
     /// The source that the following is about, by its key.
     source: Option<ReplyKey>,
     /// Files that came wrong once.
@@ -87,9 +95,8 @@ impl Account {
     }
 
     pub(crate) fn tally(&self) -> Tally {
-        let plans = self.begun.values();
-        let begun: u64 =
-            plans.map(|plan| plan.lock().unwrap_or_else(PoisonError::into_inner).received()).sum();
+        let received = |begun: &Begun| begun.plan.lock().unwrap_or_else(PoisonError::into_inner).received();
+        let begun: u64 = self.begun.values().map(received).sum();
         let Tally { finished, received } = self.whole;
         Tally {
             finished: finished.min(self.summary.files),
@@ -121,9 +128,20 @@ impl Account {
         bits::pack(&self.is_there)
     }
 
-    /// A large file is on its way.
+    /// A large file is on its way, and this process knows what of it is there.
     pub(crate) fn begin(&mut self, number: usize, plan: SharedPlan) {
-        self.begun.insert(number, plan);
+        self.begun.insert(number, Begun { plan, is_known: true });
+    }
+
+    /// The same, as an earlier process recorded it.
+    pub(crate) fn recall(&mut self, number: usize, plan: SharedPlan) {
+        self.begun.insert(number, Begun { plan, is_known: false });
+    }
+
+    /// What of a large file is there, as far as this process knows.
+    pub(crate) fn known_plan(&self, number: usize) -> Option<SharedPlan> {
+        let begun = self.begun.get(&number).filter(|begun| begun.is_known)?;
+        Some(Arc::clone(&begun.plan))
     }
 
     /// A file was found right and has its name. Telling it twice changes nothing.

@@ -10,6 +10,7 @@ use super::{
     contents::Contents,
     disk::PartTree,
     fetch::TreeFetch,
+    large,
     look::{Found, Look},
     recorder::TreeRecorder,
 };
@@ -150,14 +151,15 @@ impl Downloads {
             batch.take(item, Step::Checking);
         }
         let account = Arc::clone(&known.account);
-        let (downloads, id, contents) = (self.clone(), item.id, Arc::clone(contents));
+        let (downloads, id, listed) = (self.clone(), item.id, Arc::clone(contents));
         let token = item.token.clone();
-        let looked = self.blocking(move || downloads.look_for_tree(id, &known, &contents, &token)).await?;
+        let looked = self.blocking(move || downloads.look_for_tree(id, &known, &listed, &token)).await?;
         match looked {
             Looked::Whole(name) => Ok(Some(Opened::Whole(name))),
             Looked::InUse(tree) => Ok(Some(Opened::Tree(self.tree_recorder(item.id, account, tree)))),
             Looked::Found(tree, found) => {
                 let recorder = self.adopt_tree(batch, item, tree, found).ok_or(Failure::Cancelled)?;
+                large::take_up(&recorder, contents, &item.token).await?;
                 recorder.record().await?;
                 Ok(Some(Opened::Tree(recorder)))
             }
@@ -190,7 +192,7 @@ impl Downloads {
                 for (number, remains) in store.parts(id)? {
                     let Some(file) = contents.files().get(number) else { continue };
                     let plan = Plan::restore(file.id, &remains.verified_bits);
-                    account.begin(number, Arc::new(Mutex::new(plan)));
+                    account.recall(number, Arc::new(Mutex::new(plan)));
                 }
                 Ok(Looked::Found(tree, account))
             }

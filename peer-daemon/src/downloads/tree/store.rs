@@ -10,7 +10,7 @@ use crate::{
     },
     state::StateError,
 };
-use protocol::FolderSummary;
+use protocol::{FileId, FolderSummary, root::PieceLayer};
 
 impl DownloadStore {
     pub(in crate::downloads) fn save_listing(
@@ -66,6 +66,34 @@ impl DownloadStore {
             })?;
             parts.filter_map(Result::transpose).collect()
         })
+    }
+
+    /// Of a file that is on its way.
+    pub(in crate::downloads) fn save_part_layer(
+        &self,
+        id: DownloadId,
+        number: usize,
+        layer: &PieceLayer,
+    ) -> Result<(), StateError> {
+        self.state().with(|connection| {
+            let sql = "UPDATE download_parts SET layer = ?3 WHERE download = ?1 AND number = ?2";
+            let values = params![id, to_number(number), layer.to_bytes()];
+            connection.prepare_cached(sql)?.execute(values).map(drop)
+        })
+    }
+
+    /// The piece layer, proven to belong to the file.
+    pub(in crate::downloads) fn part_layer(
+        &self,
+        id: DownloadId,
+        number: usize,
+        file: &FileId,
+    ) -> Result<Option<PieceLayer>, StateError> {
+        let bytes: Option<Option<Vec<u8>>> = self.state().with(|connection| {
+            let sql = "SELECT layer FROM download_parts WHERE download = ?1 AND number = ?2";
+            connection.query_row(sql, params![id, to_number(number)], |row| row.get(0)).optional()
+        })?;
+        Ok(bytes.flatten().and_then(|bytes| PieceLayer::verify(file, &bytes).ok()))
     }
 
     /// A file is not on its way any more.

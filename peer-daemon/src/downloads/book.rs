@@ -18,7 +18,7 @@ use super::{
     batch::Item,
     entry::{DownloadId, Entry},
     failure::Failure,
-    life::{Errand, What},
+    life::What,
     names::Names,
     store::{Loaded, Unsaved},
 };
@@ -207,13 +207,15 @@ impl Book {
         let mut usernames = Vec::new();
         let mut next = None;
         for entry in self.entries.values_mut() {
-            match entry.life().errand() {
-                Some(Errand { what: What::Ask, due }) if due <= now => {
-                    entry.set_out();
-                    usernames.push(entry.source.username.clone());
-                }
-                Some(Errand { what: What::Ask, due }) => next = Some(earlier(next, due)),
-                _ => {}
+            let Some(errand) = entry.life().errand().filter(|errand| errand.what == What::Ask) else {
+                continue;
+            };
+            let due = errand.due_by(now);
+            if due <= now {
+                entry.set_out();
+                usernames.push(entry.source.username.clone());
+            } else {
+                next = Some(earlier(next, due));
             }
         }
         (usernames, next)
@@ -221,9 +223,9 @@ impl Book {
 
     /// What is to be searched for now, or when the next is due.
     pub(super) fn next_to_seek(&self, now: SystemTime) -> Result<Item, Option<SystemTime>> {
-        let seeking = self.entries.iter().filter_map(|(id, entry)| match entry.life().errand() {
-            Some(Errand { what: What::Seek, due }) => Some((due, id, entry)),
-            _ => None,
+        let seeking = self.entries.iter().filter_map(|(id, entry)| {
+            let errand = entry.life().errand().filter(|errand| errand.what == What::Seek)?;
+            Some((errand.due_by(now), id, entry))
         });
         let mut next = None;
         let mut first = None;

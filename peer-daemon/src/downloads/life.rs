@@ -34,6 +34,9 @@ const ASK_AGAIN: BackoffRange = BackoffRange { first: Duration::from_secs(1), ma
 pub(crate) const SEEK_AGAIN: BackoffRange =
     BackoffRange { first: Duration::from_secs(5), max: Duration::from_mins(30) };
 
+/// No wait is longer. What is due later than that was noted before the clock was set back.
+const WAIT_MAX: Duration = Duration::from_hours(1);
+
 /// Kept in the state as it is written here: what is added later has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Life {
@@ -66,6 +69,13 @@ pub(crate) struct Life {
 pub(crate) struct Errand {
     pub(crate) what: What,
     pub(crate) due: SystemTime,
+}
+
+impl Errand {
+    /// When it is to be done, as the clock goes now.
+    pub(crate) fn due_by(&self, now: SystemTime) -> SystemTime {
+        if self.due > now + WAIT_MAX { now } else { self.due }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -304,8 +314,11 @@ impl Life {
         }
     }
 
-    /// A new process has taken it up: what was under way waits to go on. Tells whether anything changed.
+    /// A new process has taken it up: what was under way waits to go on. Tells whether anything changed. It was stuck for
+    /// as long as it was when something happened last: what went by since, with nobody there to try, does not count.
     pub(crate) fn restart(&mut self, now: SystemTime) -> bool {
+        let stuck = self.stuck_since.map(|since| self.at.duration_since(since).unwrap_or_default());
+        self.stuck_since = stuck.and_then(|stuck| now.checked_sub(stuck));
         let stays = self.state.has_ended()
             || self.errand.is_some()
             || matches!(self.state, DownloadState::Paused | DownloadState::Queued);

@@ -128,6 +128,25 @@ fn what_leaves_its_batch_is_asked_for_under_an_introduction_of_its_own() {
 }
 
 #[test]
+fn what_goes_by_while_no_daemon_runs_is_no_reason_to_give_up() {
+    let mut life = Life::begin(start());
+    let away = || Setback::CoordinatorAway { problem: "it is away".to_owned() };
+    life.lack_coordinator(&at(start(), 0.0), away());
+    let stopped = start() + GIVE_UP_AFTER / 2;
+    life.meet(&at(stopped, 0.0), &source(1), Setback::NoWord, false);
+
+    let holidays = 100 * GIVE_UP_AFTER;
+    for (started, left) in [(stopped + holidays, GIVE_UP_AFTER / 2), (start(), GIVE_UP_AFTER / 2)] {
+        let mut life = life.clone();
+        life.restart(started);
+        life.lack_coordinator(&at(started + left - Duration::from_secs(1), 0.0), away());
+        assert!(!life.state().has_ended(), "{life:?}");
+        life.lack_coordinator(&at(started + left, 0.0), away());
+        assert!(life.state().has_ended(), "{life:?}");
+    }
+}
+
+#[test]
 fn for_lack_of_a_coordinator_it_is_given_up_at_last_and_told_once_before() {
     let mut life = Life::begin(start());
     let away = || Setback::CoordinatorAway { problem: "it is away".to_owned() };

@@ -3,7 +3,11 @@ use std::{path::PathBuf, time::Duration};
 use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName, control::Cause};
 
 use super::*;
-use crate::downloads::{life::Circumstances, setback::Setback, step::Step};
+use crate::downloads::{
+    life::{Circumstances, Errand},
+    setback::Setback,
+    step::Step,
+};
 
 fn wanted(number: usize) -> Wanted {
     wanted_of("alice", 1, number)
@@ -106,6 +110,19 @@ fn who_has_just_lost_its_source_is_searched_for_first_and_then_who_has_waited_fo
         book.get_mut(expected).unwrap().pause();
     }
     assert_eq!(book.next_to_seek(at(2_000).now).unwrap_err(), None);
+}
+
+/// A machine without a clock of its own starts with any date, until it has asked for the right one.
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    let years = 3_600 * 24 * 365 * 10;
+    let mut book = Book::default();
+    let [asks, seeks] = [1, 2].map(|number| add(&mut book, number).unwrap());
+    meet(&mut book, asks, years, Setback::StreamLost);
+    find_nobody(&mut book, seeks, years);
+    let now = at(1_000).now;
+    assert_eq!(book.set_out(now), (vec![wanted(1).source.username], None));
+    assert_eq!(book.next_to_seek(now).unwrap().id, seeks);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod client;
 mod config;
 mod poll_loop;
 mod probe;
+mod refusal;
 mod session;
 mod supervisor;
 

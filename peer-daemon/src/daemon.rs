@@ -1,9 +1,8 @@
 //! The daemon as a value: bound, then run until a token is cancelled. Its start order and its end are here.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use protocol::{Event, Username, control::ExitCode};
-use reqwest::Url;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,7 +27,6 @@ use crate::{
     library::{Library, LibraryError},
     name_tokens::NameTokens,
     peer_stream::{
-        dial_rules::Scope,
         limits::StreamLimits,
         listen::{ListenError, PortListener, bind_download, bind_upload},
     },
@@ -219,7 +217,8 @@ impl Started {
             self.token.clone(),
         )?;
         let public_download_port = config.public_download_port.unwrap_or(download_listener.port());
-        let dialler = Arc::new(Dialler::new(upload_listener.port(), config.dial_allow.clone()));
+        let dialler =
+            Arc::new(Dialler::new(upload_listener.port(), link.reached(), config.dial_allow.clone()));
         let searches = Searches::new(
             link.clone(),
             Arc::new(GivenLibrary { library: self.library.clone(), giving: self.live.giving() }),
@@ -247,7 +246,7 @@ impl Started {
             link: link.clone(),
             library: self.library,
             identities: self.identities,
-            dialler: Arc::clone(&dialler),
+            dialler,
             public_port: config.public_upload_port.unwrap_or(upload_listener.port()),
             live: self.live,
             patience: config.patience,
@@ -257,29 +256,17 @@ impl Started {
         uploads.turn_away(&self.blocks);
         let network =
             Network { coordinator: coordinator.as_str().to_owned(), link, searches, downloads, uploads };
-        let nearness = Nearness {
-            coordinator: coordinator.url().clone(),
-            dialler,
-            tracker: self.tracker.clone(),
-            token: self.token,
-        };
-        self.tracker.spawn(dispatch(events, network.clone(), self.blocks, nearness));
+        self.tracker.spawn(dispatch(events, network.clone(), self.blocks));
         Ok(Some(network))
     }
 }
 
 /// Hands the coordinator's events to the parts that they concern, until the link ends. What comes from a blocked
 /// username ends here. Nothing here waits: an event that did would hold up all behind it.
-async fn dispatch(
-    mut events: mpsc::Receiver<LinkEvent>,
-    network: Network,
-    blocks: Blocks,
-    nearness: Nearness,
-) {
+async fn dispatch(mut events: mpsc::Receiver<LinkEvent>, network: Network, blocks: Blocks) {
     while let Some(event) = events.recv().await {
         let event = match event {
             LinkEvent::Connected => {
-                nearness.look_up();
                 network.downloads.on_connected();
                 continue;
             }
@@ -304,35 +291,6 @@ async fn dispatch(
             | Event::Unknown => network.searches.on_event(&event),
         }
     }
-}
-
-/// How near the coordinator is. Its name is looked up with each session: the network may be another one.
-struct Nearness {
-    coordinator: Url,
-    dialler: Arc<Dialler>,
-    tracker: TaskTracker,
-    token: CancellationToken,
-}
-
-impl Nearness {
-    /// Tells the dialler when it is known.
-    fn look_up(&self) {
-        let (coordinator, dialler) = (self.coordinator.clone(), Arc::clone(&self.dialler));
-        let token = self.token.clone();
-        self.tracker.spawn(async move {
-            if let Some(Some(scope)) = token.run_until_cancelled(scope_of(&coordinator)).await {
-                dialler.set_coordinator_scope(scope);
-            }
-        });
-    }
-}
-
-/// How far the coordinator is, as this daemon reaches it: of several addresses, the farthest counts.
-async fn scope_of(coordinator: &Url) -> Option<Scope> {
-    let host = coordinator.host_str()?.trim_start_matches('[').trim_end_matches(']');
-    let port = coordinator.port_or_known_default()?;
-    let addresses = tokio::net::lookup_host((host, port)).await.ok()?;
-    addresses.filter_map(|address: SocketAddr| Scope::of(address.ip())).max()
 }
 
 async fn connect_at_start(

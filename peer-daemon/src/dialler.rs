@@ -1,7 +1,7 @@
 //! The one place from which this peer dials others: rules, budget and source port together.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,8 +19,7 @@ use crate::{
     },
 };
 
-/// How long a dial waits until it is known how near the coordinator is: the first introductions may be faster
-/// than the look-up of its name.
+/// How long a dial waits until it is known where the coordinator is. It has answered before anything comes from it.
 const SCOPE_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
@@ -35,21 +34,20 @@ pub(crate) enum DialFailed {
 pub(crate) struct Dialler {
     /// Dials leave from the upload port, where the system allows.
     source_port: u16,
-    /// How near the coordinator is, once that is known.
-    coordinator_scope: watch::Sender<Option<Scope>>,
+    /// Where the coordinator answered last: no nearer address is dialled. Not what its name leads to, for whoever
+    /// decides that could have this peer dial into its own network.
+    coordinator: watch::Receiver<Option<IpAddr>>,
     allow: Vec<IpNet>,
     budget: Mutex<DialBudget>,
 }
 
 impl Dialler {
-    pub(crate) fn new(source_port: u16, allow: Vec<IpNet>) -> Self {
-        let coordinator_scope = watch::Sender::new(None);
-        Self { source_port, coordinator_scope, allow, budget: Mutex::default() }
-    }
-
-    /// How near the coordinator is, as this daemon reaches it: no nearer address is dialled.
-    pub(crate) fn set_coordinator_scope(&self, scope: Scope) {
-        self.coordinator_scope.send_replace(Some(scope));
+    pub(crate) fn new(
+        source_port: u16,
+        coordinator: watch::Receiver<Option<IpAddr>>,
+        allow: Vec<IpNet>,
+    ) -> Self {
+        Self { source_port, coordinator, allow, budget: Mutex::default() }
     }
 
     /// Dials once. The ticket counts against the address until the stream is [established](Self::established).
@@ -61,12 +59,13 @@ impl Dialler {
         Ok((stream, ticket))
     }
 
-    /// Where the coordinator's scope does not become known, only global addresses are dialled.
+    /// Where it does not become known where the coordinator is, only global addresses are dialled.
     async fn rules(&self) -> DialRules {
-        let mut scope = self.coordinator_scope.subscribe();
-        let known = timeout(SCOPE_WAIT, scope.wait_for(Option::is_some)).await;
+        let mut coordinator = self.coordinator.clone();
+        let known = timeout(SCOPE_WAIT, coordinator.wait_for(Option::is_some)).await;
         let known = known.ok().and_then(|known| *known.ok()?);
-        DialRules { coordinator_scope: known.unwrap_or(Scope::Global), allow: self.allow.clone() }
+        let coordinator_scope = known.and_then(Scope::of).unwrap_or(Scope::Global);
+        DialRules { coordinator_scope, allow: self.allow.clone() }
     }
 
     /// The address was right: its dial does not count.
@@ -77,4 +76,26 @@ impl Dialler {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::peer_stream::dial_rules::DialRefused;
+
+    #[tokio::test]
+    async fn what_is_nearer_than_the_coordinator_answers_from_is_not_dialled() {
+        let reached = watch::Sender::new(None);
+        let dialler = Dialler::new(0, reached.subscribe(), Vec::new());
+        let to = (Ipv4Addr::LOCALHOST, 4_821).into();
+        let narrower = Err(DialRefused::Narrower);
+        for (coordinator, expected) in
+            [([127, 0, 0, 1], Ok(())), ([10, 0, 0, 1], narrower), ([9, 9, 9, 9], narrower)]
+        {
+            reached.send_replace(Some(coordinator.into()));
+            assert_eq!(dialler.rules().await.permits(to), expected, "{coordinator:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use std::{
     error::Error as _,
     fs,
+    net::IpAddr,
     time::{Duration, SystemTime},
 };
 
@@ -22,6 +23,7 @@ use reqwest::{
     redirect,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::{
     config::{LinkConfig, LinkConfigError, check_url},
@@ -91,6 +93,8 @@ pub(super) enum Polled {
 }
 
 struct Answer {
+    /// The address that it came from.
+    from: Option<IpAddr>,
     status: u16,
     retry_after: Option<Duration>,
     body: Bytes,
@@ -100,6 +104,9 @@ struct Answer {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
+    /// Where a coordinator answered last. Through a proxy that is not known.
+    reached: watch::Sender<Option<IpAddr>>,
+    is_direct: bool,
 }
 
 impl Client {
@@ -123,7 +130,13 @@ impl Client {
             (_, None) => builder,
         };
         let http = builder.build().map_err(|error| LinkConfigError::Tls(root_cause(&error)))?;
-        Ok(Self { http, base: config.url.clone() })
+        let (reached, is_direct) = (watch::Sender::new(None), config.proxy.is_none());
+        Ok(Self { http, base: config.url.clone(), reached, is_direct })
+    }
+
+    /// Where the coordinator is, once one has answered. Of its name others decide what it leads to, at any moment.
+    pub(super) fn reached(&self) -> watch::Receiver<Option<IpAddr>> {
+        self.reached.subscribe()
     }
 
     pub(super) async fn connect(
@@ -133,7 +146,9 @@ impl Client {
     ) -> Result<ConnectResponse, Failure> {
         let request = Request::new(Method::POST, paths::SESSIONS).json(body);
         let answer = self.exchange(&request, None, timeout).await?;
-        parse(&answer.body)
+        let granted = parse(&answer.body)?;
+        self.reached.send_replace(answer.from);
+        Ok(granted)
     }
 
     /// Asks without a session. What refuses that in a coordinator's words is one; its time comes along.
@@ -181,6 +196,7 @@ impl Client {
             return Ok(Polled::Quiet { retry_after: answer.retry_after });
         }
         let Batch { cursor, events } = parse(&answer.body)?;
+        self.reached.send_replace(answer.from);
         let read = |event| serde_json::from_value::<Event>(event).ok();
         let count = events.len();
         let events: Vec<Event> = events.into_iter().filter_map(read).collect();
@@ -219,10 +235,11 @@ impl Client {
         }
         let response = builder.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
+        let from = response.remote_addr().filter(|_| self.is_direct).map(|address| address.ip());
         let retry_after = retry_after(&response);
         let body = read_body(response).await?;
         if status.is_success() {
-            return Ok(Answer { status: status.as_u16(), retry_after, body });
+            return Ok(Answer { from, status: status.as_u16(), retry_after, body });
         }
         Err(refusal(status.as_u16(), retry_after, &body))
     }

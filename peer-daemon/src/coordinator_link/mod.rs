@@ -35,6 +35,7 @@ pub(crate) mod fake_coordinator;
 mod tests;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -259,5 +260,10 @@ impl CoordinatorLink {
 
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
         self.shared.status.clone()
+    }
+
+    /// The address that the coordinator answered from last; `None` until it has.
+    pub fn reached(&self) -> watch::Receiver<Option<IpAddr>> {
+        self.shared.client.reached()
     }
 }

@@ -1,6 +1,6 @@
 //! Claiming a username, keeping it, letting it go.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use protocol::{Code, Problem};
 
@@ -19,8 +19,10 @@ async fn a_connect_is_told_and_the_name_token_kept_and_shown_the_next_time() {
     let names = MemoryNames::default();
     let mut daemon = Daemon::start_with(fake.config(), names.clone());
     assert_eq!(*daemon.link.status().borrow(), LinkStatus::Idle);
+    assert_eq!(*daemon.link.reached().borrow(), None);
     daemon.link.connect(name("alice")).await.unwrap();
     assert_eq!(daemon.next().await, LinkEvent::Connected);
+    assert_eq!(*daemon.link.reached().borrow(), Some(Ipv4Addr::LOCALHOST.into()));
     let status = daemon.link.status().borrow().clone();
     assert!(matches!(status, LinkStatus::Connected { username, limits, .. }
         if username == name("alice") && limits.pending_introductions == 64));

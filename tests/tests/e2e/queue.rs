@@ -172,6 +172,14 @@ async fn where_the_policy_is_to_ask_a_person_decides() {
     assert_eq!(bert.downloaded_names(), [""; 0]);
     let _ = anna.peerctl(&["accept", &asked[0].id]).await.expect(ExitCode::NotFound);
 
+    // Who lets everybody have something from now on has said so to those that wait for a word.
+    let diary = carl.begin("diary").await;
+    wait_for_place(&carl, &diary, "asked").await;
+    let _ = anna.set("policy", "auto").await;
+    let word = async || anna.requests().await.is_empty().then_some(());
+    until("who waits for a word has it", PATIENCE, word).await;
+    carl.finish(&diary).await;
+
     scene.stop_with([anna, bert, carl]).await;
 }
 

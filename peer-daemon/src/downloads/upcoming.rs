@@ -18,7 +18,6 @@ impl Life {
     pub(crate) fn upcoming(&self, now: SystemTime) -> Option<Upcoming> {
         let after = |pause: Duration| self.at().checked_add(pause);
         let (what, at) = match (self.step(), self.state(), self.errand()) {
-            (_, DownloadState::Finished, _) => return None,
             (Step::Held { .. }, ..) => ("it goes on by itself when the disk takes it", None),
             (_, DownloadState::Paused, _) => ("it goes on when you say so: peerctl resume", None),
             (_, DownloadState::Failed | DownloadState::Cancelled, _) => {

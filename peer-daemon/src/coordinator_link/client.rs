@@ -1,7 +1,8 @@
 //! The HTTP client: sends one request once, and turns whatever comes back into an answer or a failure in words.
 //!
-//! It follows no redirect (a token must not travel to another host), takes no proxy from the environment, and
-//! reads no more of a body than a coordinator sends. Repeats are the business of those who call it.
+//! It follows no redirect (a token must not travel to another host), takes no proxy from the environment (what a login
+//! shell happens to set must not decide through whom queries go), and reads no more of a body than a coordinator sends.
+//! Repeats are the business of those who call it.
 
 use std::{
     error::Error as _,
@@ -18,7 +19,7 @@ use protocol::{
     session::{ConnectRequest, ConnectResponse, NameToken},
 };
 use reqwest::{
-    Certificate, Method, Proxy, Response, Url,
+    Certificate, Method, Response, Url,
     header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER},
     redirect,
 };
@@ -104,34 +105,28 @@ struct Answer {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
-    /// Where a coordinator answered last. Through a proxy that is not known.
+    /// Where a coordinator answered last.
     reached: watch::Sender<Option<IpAddr>>,
-    is_direct: bool,
 }
 
 impl Client {
     pub(super) fn new(config: &LinkConfig) -> Result<Self, LinkConfigError> {
         check_url(&config.url, config.insecure)?;
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(config.timings.connect_timeout)
             .pool_idle_timeout(config.timings.pool_idle)
             .user_agent(concat!("hearsay/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = &config.proxy {
-            let proxy = Proxy::all(proxy).map_err(|error| LinkConfigError::Proxy(root_cause(&error)))?;
-            builder = builder.proxy(proxy);
-        }
         let certificates = config.ca.as_ref().map(|path| read_certificates(path)).transpose()?;
-        builder = match (config.url.scheme(), certificates) {
+        let builder = match (config.url.scheme(), certificates) {
             (_, Some(certificates)) => builder.tls_certs_merge(certificates),
             // Without TLS, a system without certificates is no reason to fail.
             ("http", None) => builder.tls_certs_only([]),
             (_, None) => builder,
         };
         let http = builder.build().map_err(|error| LinkConfigError::Tls(root_cause(&error)))?;
-        let (reached, is_direct) = (watch::Sender::new(None), config.proxy.is_none());
-        Ok(Self { http, base: config.url.clone(), reached, is_direct })
+        Ok(Self { http, base: config.url.clone(), reached: watch::Sender::new(None) })
     }
 
     /// Where the coordinator is, once one has answered. Of its name others decide what it leads to, at any moment.
@@ -235,7 +230,7 @@ impl Client {
         }
         let response = builder.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
-        let from = response.remote_addr().filter(|_| self.is_direct).map(|address| address.ip());
+        let from = response.remote_addr().map(|address| address.ip());
         let retry_after = retry_after(&response);
         let body = read_body(response).await?;
         if status.is_success() {

@@ -19,20 +19,17 @@ pub struct LinkConfig {
     pub insecure: bool,
     /// PEM file of certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
-    /// A proxy, by URL. None is taken from the environment: what a login shell happens to set must not decide
-    /// through whom queries go.
-    pub proxy: Option<String>,
     pub timings: Timings,
 }
 
 impl LinkConfig {
     pub fn new(url: Url) -> Self {
-        Self { url, join_key: None, insecure: false, ca: None, proxy: None, timings: Timings::default() }
+        Self { url, join_key: None, insecure: false, ca: None, timings: Timings::default() }
     }
 }
 
 impl fmt::Debug for LinkConfig {
-    /// Leaves out the join key, and the proxy for its password.
+    /// Leaves out the join key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkConfig")
             .field("url", &self.url.as_str())
@@ -108,8 +105,6 @@ pub enum LinkConfigError {
     Plain(String),
     #[error("the certificates in {path} can't be read: {reason}")]
     Ca { path: PathBuf, reason: String },
-    #[error("the proxy's URL can't be used: {0}")]
-    Proxy(String),
     #[error("no HTTPS client can be set up: {0}")]
     Tls(String),
 }

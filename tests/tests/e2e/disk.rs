@@ -67,7 +67,7 @@ fn allow(folder: &Path, mode: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_under_way_is_waited_for() {
-    let Some(disk) = SmallDisk::mount(LARGE_ENOUGH) else { return };
+    let disk = SmallDisk::mount(LARGE_ENOUGH);
     let pair = pair(61, |bert| bert.downloading_to(&disk.downloads())).await;
     let download = begin_and_wait_for_pieces(&pair.bert, 3).await;
     disk.fill();
@@ -82,7 +82,7 @@ async fn a_disk_that_fills_up_under_way_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_asked_for_that_has_no_room_and_a_pause_by_a_person_stays_one() {
-    let Some(disk) = SmallDisk::mount(TOO_SMALL) else { return };
+    let disk = SmallDisk::mount(TOO_SMALL);
     let pair = pair(62, |bert| bert.downloading_to(&disk.downloads())).await;
     let download = pair.bert.begin("long").await;
     waits(&pair.bert, &download, Cause::NoSpace).await;
@@ -117,7 +117,7 @@ async fn a_folder_that_was_removed_under_way_is_not_made_again_and_waited_for() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_where_a_disk_is_not_mounted_any_more() {
-    let Some(mut disk) = SmallDisk::mount(LARGE_ENOUGH) else { return };
+    let mut disk = SmallDisk::mount(LARGE_ENOUGH);
     let mut pair = pair(64, |bert| bert.downloading_to(&disk.downloads())).await;
     let download = begin_and_wait_for_pieces(&pair.bert, 3).await;
     disk.unmount();
@@ -156,7 +156,7 @@ async fn a_folder_that_may_not_be_written_is_waited_for() {
 /// The state is on the disk that is full, and so the daemon can't keep what is done about it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_makes_room_though_it_can_not_be_saved() {
-    let Some(disk) = SmallDisk::mount(LARGE_ENOUGH) else { return };
+    let disk = SmallDisk::mount(LARGE_ENOUGH);
     let on_disk = |bert: PeerBuilder| {
         bert.downloading_to(&disk.downloads()).with_state_in(&disk.downloads().with_file_name("state"))
     };

@@ -33,6 +33,11 @@ pub enum AssembleError {
     Permission(#[source] io::Error),
     #[error("the partial file was removed, or another file is in its place")]
     Gone(#[source] io::Error),
+    /// FAT, on most sticks, ends at 4 GiB.
+    #[error("the file system of the download folder does not take files of this size")]
+    TooLarge(#[source] io::Error),
+    #[error("the file system of the download folder does not take a name of this kind")]
+    Name(#[source] io::Error),
     /// And what has it was to be left alone.
     #[error("{0} is there already")]
     NameTaken(SafeName),
@@ -50,6 +55,8 @@ impl From<io::Error> for AssembleError {
             Kind::StorageFull | Kind::QuotaExceeded => Self::NoSpace(error),
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Permission(error),
             Kind::NotFound | Kind::StaleNetworkFileHandle => Self::Gone(error),
+            Kind::FileTooLarge => Self::TooLarge(error),
+            Kind::InvalidFilename => Self::Name(error),
             _ => Self::Other(error),
         }
     }

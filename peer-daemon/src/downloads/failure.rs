@@ -64,8 +64,30 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
     match error {
         AssembleError::NoSpace(_) => "make room and get it again",
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
+        AssembleError::TooLarge(_) | AssembleError::Name(_) => {
+            "put downloads elsewhere (--download-dir, or peerctl config set download_dir) and get it again"
+        }
         AssembleError::Gone(_) => "get it anew: peerctl retry",
         AssembleError::NameTaken(_) => "to fetch it all the same, get it with --conflict rename or overwrite",
         AssembleError::Stopped | AssembleError::Other(_) => "see the system's log",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What the system says of a write on FAT beyond 4 GiB, and of a name on a file system that takes shorter ones.
+    #[test]
+    fn a_file_system_that_does_not_take_it_is_named_with_the_way_out() {
+        for (errno, sentence) in [
+            (rustix::io::Errno::FBIG, "does not take files of this size: put downloads elsewhere"),
+            (rustix::io::Errno::NAMETOOLONG, "does not take a name of this kind: put downloads elsewhere"),
+        ] {
+            let failure = Failure::from(AssembleError::from(io::Error::from(errno)));
+            assert!(failure.to_string().contains(sentence), "{failure}");
+        }
     }
 }

@@ -147,7 +147,9 @@ impl Downloads {
         match error {
             AssembleError::NoSpace(_) => Some(room.refused(self.missing(id))),
             AssembleError::Permission(_) => Some(DiskTrouble::NotPermitted { folder: room.folder }),
-            AssembleError::Gone(_)
+            AssembleError::TooLarge(_)
+            | AssembleError::Name(_)
+            | AssembleError::Gone(_)
             | AssembleError::NameTaken(_)
             | AssembleError::Stopped
             | AssembleError::Other(_) => None,

@@ -65,7 +65,7 @@ fn disk_way_out(error: &AssembleError) -> &'static str {
         AssembleError::NoSpace(_) => "make room and get it again",
         AssembleError::Permission(_) => "let this user write to the download folder and get it again",
         AssembleError::TooLarge(_) | AssembleError::Name(_) => {
-            "put downloads elsewhere (--download-dir, or peerctl config set download_dir) and get it again"
+            "put downloads elsewhere and get it again: peerctl config set download_dir"
         }
         AssembleError::Gone(_) => "get it anew: peerctl retry",
         AssembleError::NameTaken(_) => "to fetch it all the same, get it with --conflict rename or overwrite",

@@ -5,6 +5,7 @@
 //! Addresses are known by a hash whose key is replaced every hour.
 
 use std::{
+    array,
     collections::HashMap,
     hash::Hash,
     mem,
@@ -31,6 +32,8 @@ const ADDRESS_KEY_LIFETIME: Duration = Duration::from_hours(1);
 const FORGET_INTERVAL: Duration = Duration::from_secs(10);
 /// Of an IPv6 address, the part that a provider gives to one customer.
 const IPV6_NETWORK_BYTES: usize = 8;
+/// More than workers, so that two of them seldom meet.
+const PARTS: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -95,13 +98,36 @@ impl ByAddress {
     }
 
     fn take(&mut self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        let key = match address {
-            Some(IpAddr::V4(address)) => self.hasher.hash(&address.octets()),
-            Some(IpAddr::V6(address)) => self.hasher.hash(&address.octets()[..IPV6_NETWORK_BYTES]),
-            // Those whose address can't be observed share one bucket.
-            None => self.hasher.hash(&[]),
-        };
+        let key = by_network(address, |network| self.hasher.hash(network));
         self.buckets.take(key, now)
+    }
+}
+
+/// Looks at what of an address counts.
+fn by_network<T>(address: Option<IpAddr>, look: impl FnOnce(&[u8]) -> T) -> T {
+    match address {
+        Some(IpAddr::V4(address)) => look(&address.octets()),
+        Some(IpAddr::V6(address)) => look(&address.octets()[..IPV6_NETWORK_BYTES]),
+        // Those whose address can't be observed share one bucket.
+        None => look(&[]),
+    }
+}
+
+/// The same in parts with a lock each, for what all workers do all the time.
+struct PartsByAddress([Mutex<ByAddress>; PARTS]);
+
+impl PartsByAddress {
+    fn new(rate: Rate, keys_max: usize, now: Instant) -> Self {
+        Self(array::from_fn(|_| Mutex::new(ByAddress::new(rate, keys_max.div_ceil(PARTS), now))))
+    }
+
+    fn take(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        let part = by_network(address, |network| network.iter().fold(0, |part, byte| part ^ byte));
+        lock(&self.0[usize::from(part) % PARTS]).take(address, now)
+    }
+
+    fn each(&self, change: impl Fn(&mut ByAddress)) {
+        self.0.iter().for_each(|part| change(&mut lock(part)));
     }
 }
 
@@ -158,7 +184,7 @@ pub(crate) struct Limiter {
     introductions: Budget<SessionId>,
     answers: Budget<SessionId>,
     /// The session's part is in its row, which a poll looks at anyway.
-    polls: Mutex<ByAddress>,
+    polls: PartsByAddress,
 }
 
 impl Limiter {
@@ -171,7 +197,7 @@ impl Limiter {
             searches: budget(Act::Search),
             introductions: budget(Act::Introduction),
             answers: budget(Act::Answer),
-            polls: Mutex::new(ByAddress::new(polls_an_address(limits), keys, now)),
+            polls: PartsByAddress::new(polls_an_address(limits), keys, now),
         }
     }
 
@@ -179,7 +205,7 @@ impl Limiter {
     pub(crate) fn change(&self, limits: &Limits) {
         lock(&self.claims).buckets.rate = claims(limits);
         self.renewals.change(renewals(limits));
-        lock(&self.polls).buckets.rate = polls_an_address(limits);
+        self.polls.each(|addresses| addresses.buckets.rate = polls_an_address(limits));
         for act in Act::ALL {
             self.budget(act).change(rates(limits, act));
         }
@@ -195,9 +221,8 @@ impl Limiter {
     }
 
     fn forget(&self, now: Instant) {
-        for addresses in [&self.claims, &self.polls] {
-            lock(addresses).forget(now);
-        }
+        lock(&self.claims).forget(now);
+        self.polls.each(|addresses| addresses.forget(now));
         self.renewals.forget(now);
         for act in Act::ALL {
             self.budget(act).forget(now);
@@ -222,7 +247,7 @@ impl Limiter {
 
     /// A poll from an address, whosever it is.
     pub(crate) fn poll(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        lock(&self.polls).take(address, now)
+        self.polls.take(address, now)
     }
 
     pub(crate) fn act(

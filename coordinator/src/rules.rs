@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::{
     config::{Config, Lifetimes, Limits},
     domain::{
-        Rules, introductions::IntroductionRules, mailbox::MailboxLimits, searches::SearchRules,
-        sessions::SessionRules,
+        Rules, introductions::IntroductionRules, mailbox::MailboxLimits, polls::PollRules,
+        searches::SearchRules, sessions::SessionRules,
     },
     rate_limit,
 };
@@ -21,9 +21,9 @@ pub(crate) fn rules(config: &Config, started: Instant) -> Rules {
         sessions: SessionRules {
             lease,
             sessions_max: limits.sessions,
-            polls: rate_limit::polls(limits),
             takeover_until: config.key_file.is_some().then(|| started + takeover),
         },
+        polls: PollRules { rate: rate_limit::polls(limits), lease, batch_bytes },
         searches: SearchRules {
             lifetime: search,
             grace: search_grace,
@@ -41,6 +41,5 @@ pub(crate) fn rules(config: &Config, started: Instant) -> Rules {
         mailbox: MailboxLimits { events: mailbox_events, bytes: mailbox_bytes },
         mail_bytes,
         event_lifetime: event,
-        batch_bytes,
     }
 }

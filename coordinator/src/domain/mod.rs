@@ -1,7 +1,8 @@
 //! What the coordinator decides, as a value without clock, randomness or I/O: time is an argument.
 //!
 //! [`Domain`] is the sum of the parts: an operation here touches several of them (a search goes into the ring,
-//! results into a mailbox). Whoever must wake up is noted in [`Wakes`]; waking is the shell's work.
+//! results into a mailbox). Whoever must wake up is noted in [`Wakes`]; waking is the shell's work. Polls go on beside
+//! it, on all threads: what they share with it, the rows of sessions and the ring of searches, is made for that.
 
 pub(crate) mod batch;
 pub(crate) mod bucket;
@@ -9,6 +10,7 @@ mod deadlines;
 pub(crate) mod introductions;
 pub(crate) mod mailbox;
 pub(crate) mod polls;
+mod rows;
 pub(crate) mod search_ring;
 pub(crate) mod searches;
 pub(crate) mod sessions;
@@ -22,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use protocol::{
     Event, IntroductionId, SearchId, Username,
     introduction::{HeardReply, Reply, Sealed},
@@ -31,15 +34,17 @@ use protocol::{
 use self::{
     introductions::{IntroduceError, IntroductionOver, IntroductionRules, Introductions},
     mailbox::{Mail, Mailbox, MailboxLimits, Weight},
+    polls::{PollRules, Polls},
     search_ring::SearchRing,
     searches::{SearchError, SearchOver, SearchRules, Searches},
-    sessions::{Claim, ClaimError, HashedName, Nobody, Session, SessionId, SessionRules, Sessions},
+    sessions::{Claim, ClaimError, HashedName, Nobody, SessionId, SessionRules, Sessions},
     wakes::Wakes,
 };
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) sessions: SessionRules,
+    pub(crate) polls: PollRules,
     pub(crate) searches: SearchRules,
     pub(crate) introductions: IntroductionRules,
     pub(crate) mailbox: MailboxLimits,
@@ -47,7 +52,6 @@ pub(crate) struct Rules {
     pub(crate) mail_bytes: usize,
     /// How long words wait in a mailbox.
     pub(crate) event_lifetime: Duration,
-    pub(crate) batch_bytes: usize,
 }
 
 /// How much is held just now.
@@ -74,7 +78,8 @@ pub(crate) struct Introduction {
 pub(crate) struct Domain {
     rules: Rules,
     sessions: Sessions,
-    ring: SearchRing,
+    polls: Arc<Polls>,
+    ring: Arc<ArcSwap<SearchRing>>,
     searches: Searches,
     introductions: Introductions,
     /// Sessions whose mailbox holds something: only these are looked at when events expire.
@@ -84,10 +89,13 @@ pub(crate) struct Domain {
 
 impl Domain {
     pub(crate) fn new(rules: Rules, nobody: Nobody, now: Instant) -> Self {
+        let sessions = Sessions::new(rules.sessions, nobody, now);
+        let ring = Arc::new(ArcSwap::from_pointee(SearchRing::new()));
         Self {
             rules,
-            sessions: Sessions::new(rules.sessions, nobody, now),
-            ring: SearchRing::new(),
+            polls: Arc::new(Polls::new(Arc::clone(sessions.rows()), Arc::clone(&ring), rules.polls)),
+            sessions,
+            ring,
             searches: Searches::new(rules.searches),
             introductions: Introductions::new(rules.introductions),
             holding: HashSet::new(),
@@ -99,6 +107,7 @@ impl Domain {
     pub(crate) fn change_rules(&mut self, rules: Rules) {
         self.rules = rules;
         self.sessions.change_rules(rules.sessions);
+        self.polls.change_rules(rules.polls);
         self.searches.change_rules(rules.searches);
         self.introductions.change_rules(rules.introductions);
     }
@@ -124,11 +133,13 @@ impl Domain {
     // Sessions.
 
     pub(crate) fn claim(&mut self, claim: &Claim, now: Instant) -> Result<(), ClaimError> {
-        self.sessions.claim(claim, self.ring.youngest(), now).map(|_| ())
+        let ring = self.ring.load().youngest();
+        self.sessions.claim(claim, ring, now).map(|_| ())
     }
 
-    pub(crate) fn session(&self, id: SessionId, now: Instant) -> Option<&Session> {
-        self.sessions.get(id, now)
+    /// What goes on beside all that is here.
+    pub(crate) fn polls(&self) -> &Arc<Polls> {
+        &self.polls
     }
 
     pub(crate) fn release(&mut self, id: SessionId) {
@@ -147,7 +158,7 @@ impl Domain {
         if let Some(deadline) = self.searches.open(id, searcher, subject, now)? {
             let spread_milliseconds = searches::spread_milliseconds(self.sessions.len());
             let event = Event::Search { id, subject: subject.clone(), spread_milliseconds };
-            self.ring.push(id, searcher, wire(&event), deadline);
+            self.change_ring(|ring| ring.push(id, searcher, wire(&event), deadline));
             self.wakes.everyone = true;
         }
         Ok(())
@@ -205,7 +216,7 @@ impl Domain {
     }
 
     fn finish_search(&mut self, id: SearchId, now: Instant) {
-        self.ring.remove(id);
+        self.change_ring(|ring| ring.remove(id));
         if let Some((searcher, expires)) = self.searches.finish(id) {
             self.deliver(searcher, &Event::SearchFinished { id }, Weight::Word, expires, now);
         }
@@ -223,7 +234,7 @@ impl Domain {
     ) -> Result<(), IntroduceError> {
         let Introduction { id, from, to, endpoint, sealed } = introduction;
         // The maker's session was replaced by its next one: the introduction moves on with the name.
-        if self.introductions.requester(id).is_some_and(|maker| self.sessions.get(maker, now).is_none()) {
+        if self.introductions.requester(id).is_some_and(|maker| !self.sessions.is_there(maker, now)) {
             self.introductions.forget(id);
         }
         let replaced = self.introductions.send(id, requester, to, now)?;
@@ -277,7 +288,9 @@ impl Domain {
         while let Some(id) = self.searches.next_due(now) {
             self.finish_search(id, now);
         }
-        self.ring.expire(now);
+        if self.ring.load().has_expired(now) {
+            self.change_ring(|ring| ring.expire(now));
+        }
         self.introductions.expire(now);
         self.sessions.expire(now);
         let Self { holding, sessions, .. } = self;
@@ -290,6 +303,13 @@ impl Domain {
             };
             sessions.with_mailbox(*id, now, expire).unwrap_or(false)
         });
+    }
+
+    /// Polls read it meanwhile, as it was.
+    fn change_ring(&self, change: impl FnOnce(&mut SearchRing)) {
+        let mut ring = SearchRing::clone(&self.ring.load());
+        change(&mut ring);
+        self.ring.store(Arc::new(ring));
     }
 
     /// Whom mail to a name goes to. Nobody takes what is for a name that is not held, so that nothing in the work

@@ -9,13 +9,13 @@ use protocol::SearchId;
 
 use super::{batch::BatchBuilder, sessions::SessionId};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SearchRing {
     entries: VecDeque<Entry>,
     youngest: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     number: u64,
     id: SearchId,
@@ -46,12 +46,14 @@ impl SearchRing {
         self.shrink();
     }
 
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.entries.iter().any(|entry| entry.expires <= now)
+    }
+
     /// Drops searches that are over.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if self.entries.iter().any(|entry| entry.expires <= now) {
-            self.entries.retain(|entry| entry.expires > now);
-            self.shrink();
-        }
+        self.entries.retain(|entry| entry.expires > now);
+        self.shrink();
     }
 
     /// Adds the searches after `acknowledged` that are not the reader's own to a batch as far as they fit, and

@@ -1,10 +1,12 @@
-use super::*;
+use super::{
+    super::{batch::Cursor, rows::PollTicket},
+    *,
+};
 
 const LEASE: Duration = Duration::from_mins(1);
 
 fn sessions(takeover_until: Option<Instant>) -> Sessions {
-    let polls = Rate { interval: Duration::from_secs(1), burst: std::num::NonZeroU32::MIN };
-    let rules = SessionRules { lease: LEASE, sessions_max: 3, polls, takeover_until };
+    let rules = SessionRules { lease: LEASE, sessions_max: 3, takeover_until };
     let nobody = Nobody { session: SessionId([255; 16]), name: name(255, 255) };
     Sessions::new(rules, nobody, crate::clock::now())
 }
@@ -16,6 +18,20 @@ fn name(skeleton: u8, exact: u8) -> HashedName {
 fn claim(session: u8, name: HashedName, lineage: u8, proof: Proof) -> Claim {
     let session = SessionId([session; 16]);
     Claim { session, name, lineage: LineageHash([lineage; 16]), proof, epoch: 0 }
+}
+
+/// Begins a poll, and tells how many others were overtaken by it.
+fn begin_poll(sessions: &Sessions, id: SessionId, now: Instant) -> (PollTicket, usize) {
+    let begun = sessions.rows.with_live(id, now, |session| {
+        let (ticket, overtaken) = session.begin_poll();
+        session.wake_by(Waker::noop());
+        (ticket, overtaken.into_iter().count())
+    });
+    begun.unwrap()
+}
+
+fn end_poll(sessions: &Sessions, id: SessionId, ticket: PollTicket, now: Instant) {
+    sessions.rows.with(id, |session| session.end_poll(ticket, LEASE, now)).unwrap();
 }
 
 const ALICE: HashedName = HashedName { skeleton: [1; 16], exact: [1; 16] };
@@ -30,7 +46,7 @@ fn a_held_name_and_its_look_alikes_are_refused_and_the_holder_goes_on() {
     assert_eq!(sessions.claim(&stranger, 0, now), Err(ClaimError::Taken));
     let look_alike = claim(2, name(1, 9), 2, Proof::Recent);
     assert_eq!(sessions.claim(&look_alike, 0, now), Err(ClaimError::Taken));
-    assert!(sessions.get(holder.session, now).is_some());
+    assert!(sessions.is_there(holder.session, now));
     assert_eq!(sessions.find(ALICE, now), Some(holder.session));
     assert_eq!(sessions.find(name(1, 9), now), None, "what is for a look-alike does not reach the holder");
 }
@@ -44,7 +60,7 @@ fn a_claim_is_repeated_without_effect_and_a_token_holds_one_name() {
     let later = now + LEASE / 2;
     assert_eq!(sessions.claim(&first, 0, later), Ok(None));
     assert_eq!(sessions.len(), 1);
-    assert!(sessions.get(first.session, now + LEASE).is_some(), "but that its lease starts anew");
+    assert!(sessions.is_there(first.session, now + LEASE), "but that its lease starts anew");
     let other_name = claim(1, name(2, 2), 1, Proof::None);
     assert_eq!(sessions.claim(&other_name, 0, now), Err(ClaimError::SessionInUse));
 }
@@ -55,11 +71,11 @@ fn the_lease_runs_from_the_end_of_the_last_poll() {
     let mut sessions = sessions(None);
     let holder = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&holder, 0, now).unwrap();
-    let ticket = sessions.begin_poll(holder.session, now).unwrap();
+    let (ticket, _) = begin_poll(&sessions, holder.session, now);
     now += 3 * LEASE;
     sessions.expire(now);
     assert_eq!((sessions.len(), sessions.live_polls()), (1, 1), "a polling session does not lapse");
-    sessions.end_poll(holder.session, ticket, now);
+    end_poll(&sessions, holder.session, ticket, now);
     sessions.expire(now + LEASE / 2);
     assert_eq!(sessions.len(), 1);
     sessions.expire(now + LEASE);
@@ -73,7 +89,7 @@ fn a_lapsed_session_is_gone_before_any_sweep() {
     let first = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&first, 0, now).unwrap();
     let later = now + LEASE;
-    assert!(sessions.get(first.session, later).is_none());
+    assert!(!sessions.is_there(first.session, later));
     assert!(sessions.claim(&claim(2, ALICE, 2, Proof::None), 0, later).is_ok());
     assert_eq!(sessions.len(), 1);
 }
@@ -85,7 +101,7 @@ fn who_comes_and_goes_leaves_nothing_to_look_after() {
     for epoch in 1..100 {
         let again = Claim { epoch, ..claim(1, ALICE, 1, Proof::None) };
         assert_eq!(sessions.claim(&again, 0, now), Ok(None));
-        sessions.begin_poll(again.session, now).unwrap();
+        begin_poll(&sessions, again.session, now);
         if epoch < 99 {
             sessions.remove(again.session);
         }
@@ -101,16 +117,15 @@ fn an_older_poll_ends_without_touching_the_newer() {
     let mut sessions = sessions(None);
     let holder = claim(1, ALICE, 1, Proof::None);
     sessions.claim(&holder, 0, now).unwrap();
-    let older = sessions.begin_poll(holder.session, now).unwrap();
-    sessions.get_mut(holder.session, now).unwrap().wake_by(Waker::noop());
-    let newer = sessions.begin_poll(holder.session, now).unwrap();
-    assert_eq!(sessions.take_overtaken().len(), 1, "the older one is woken to see it");
-    let is_live = |sessions: &Sessions, ticket| sessions.get(holder.session, now).unwrap().is_live(ticket);
-    assert!(!is_live(&sessions, older) && is_live(&sessions, newer));
-    sessions.end_poll(holder.session, older, now);
-    assert!(is_live(&sessions, newer));
+    let (older, _) = begin_poll(&sessions, holder.session, now);
+    let (newer, overtaken) = begin_poll(&sessions, holder.session, now);
+    assert_eq!(overtaken, 1, "the older one is woken to see it");
+    let is_live = |ticket| sessions.rows.with(holder.session, |session| session.is_live(ticket)).unwrap();
+    assert!(!is_live(older) && is_live(newer));
+    end_poll(&sessions, holder.session, older, now);
+    assert!(is_live(newer));
     assert_eq!(sessions.live_polls(), 1);
-    sessions.end_poll(holder.session, newer, now);
+    end_poll(&sessions, holder.session, newer, now);
     assert_eq!(sessions.live_polls(), 0);
 }
 
@@ -125,7 +140,7 @@ fn the_same_lineage_takes_over_at_once_and_no_other() {
     }
     let next = claim(2, ALICE, 1, Proof::Recent);
     assert_eq!(sessions.claim(&next, 0, now), Ok(Some(first.session)));
-    assert!(sessions.get(first.session, now).is_none());
+    assert!(!sessions.is_there(first.session, now));
     assert_eq!(sessions.find(ALICE, now), Some(next.session));
 }
 
@@ -139,8 +154,7 @@ fn after_a_restart_a_proof_from_before_outweighs_a_claim_without_one() {
     sessions.claim(&claim(1, ALICE, 7, Proof::Recent), 0, now).unwrap();
     let rightful = claim(2, ALICE, 1, Proof::BeforeStart);
     let too_late = now + Duration::from_mins(2);
-    sessions.begin_poll(squatter.session, now).unwrap();
-    sessions.get_mut(squatter.session, now).unwrap().wake_by(Waker::noop());
+    begin_poll(&sessions, squatter.session, now);
     assert_eq!(sessions.claim(&rightful, 0, too_late), Err(ClaimError::Taken));
     assert_eq!(sessions.claim(&rightful, 0, now), Ok(Some(squatter.session)));
     assert_eq!((sessions.live_polls(), sessions.take_overtaken().len()), (0, 1), "whose poll is woken");
@@ -184,12 +198,12 @@ fn a_cursor_is_known_to_the_session_that_can_have_been_given_it() {
     let holder = Claim { epoch: 5, ..claim(1, ALICE, 1, Proof::None) };
     sessions.claim(&holder, 0, now).unwrap();
     sessions.with_mailbox(holder.session, now, |mailbox| mailbox.count_loss(now)).unwrap();
-    let session = sessions.get(holder.session, now).unwrap();
     for (epoch, mailbox, ring, is_known) in
         [(5, 0, 0, true), (5, 1, 3, true), (4, 1, 3, false), (5, 2, 3, false), (5, 1, 4, false)]
     {
         let cursor = Cursor { epoch, mailbox, ring };
-        assert_eq!(session.knows(cursor, 3), is_known, "{cursor:?}");
+        let knows = sessions.rows.with(holder.session, |session| session.knows(cursor, 3));
+        assert_eq!(knows, Some(is_known), "{cursor:?}");
     }
 }
 

@@ -1,7 +1,7 @@
-//! The exchange of a single process: the domain under a mutex, and what wakes parked polls.
+//! The exchange of a single process: the domain under a mutex, polls beside it, and what waits and wakes.
 //!
 //! A plain mutex, because every operation is short and none waits while holding it; the longest part of an
-//! answer, the match rule, runs outside.
+//! answer, the match rule, runs outside. What all peers do at once, polling, does not take it.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -30,9 +30,9 @@ use crate::{
         Counts, Domain, Introduction, Rules,
         batch::{Batch, Cursor},
         introductions::{IntroduceError, IntroductionOver},
-        polls::PollError,
+        polls::{PollError, PollTicket, Polls},
         searches::{self, SearchError, SearchOver},
-        sessions::{Claim, ClaimError, HashedName, Nobody, PollTicket, SessionId},
+        sessions::{Claim, ClaimError, HashedName, Nobody, SessionId},
     },
 };
 
@@ -43,7 +43,9 @@ pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
 const WAVE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct MemoryExchange {
+    /// Of all but polls.
     state: Mutex<Domain>,
+    polls: Arc<Polls>,
     /// The domain has noted whom to wake.
     rung: Notify,
     /// Where those listen who are to hear of a new search: everyone.
@@ -58,6 +60,7 @@ impl MemoryExchange {
         let nobody = Nobody { session: SessionId(rand::random()), name };
         let domain = Domain::new(rules, nobody, clock::now());
         Self {
+            polls: Arc::clone(domain.polls()),
             state: Mutex::new(domain),
             rung: Notify::new(),
             lines: Mutex::default(),
@@ -109,13 +112,9 @@ impl MemoryExchange {
 
     /// Wakes those who have mail; whether there is something for everyone as well.
     fn wake_sessions(&self) -> bool {
-        let mut state = self.lock();
+        let wakes = self.lock().take_wakes();
         let now = clock::now();
-        let wakes = state.take_wakes();
-        for poll in wakes.sessions.iter().filter_map(|session| state.waker(*session, now)) {
-            poll.wake_by_ref();
-        }
-        drop(state);
+        wakes.sessions.iter().for_each(|session| self.polls.wake(*session, now));
         wakes.overtaken.into_iter().for_each(Waker::wake);
         wakes.everyone
     }
@@ -180,36 +179,19 @@ impl Poll<'_> {
         .await
     }
 
-    /// Begins the poll at first. What is there ends it: most polls that come while searches run find something at
-    /// once.
     fn look(&mut self, waker: &Waker) -> Result<Option<Batch>, PollError> {
-        let mut state = self.exchange.lock();
-        let now = clock::now();
-        let ticket = match self.ticket {
-            Some(ticket) => ticket,
-            None => state.begin_poll(self.session, self.cursor, now)?,
-        };
-        self.ticket = Some(ticket);
-        let batch = state.read(self.session, ticket, now)?;
-        if batch.is_some() {
-            state.end_poll(self.session, ticket, now);
-            self.ticket = None;
-        } else {
-            state.wake_by(self.session, waker, now);
-        }
-        let has_wakes = state.has_wakes();
-        drop(state);
-        if has_wakes {
-            self.exchange.rung.notify_one();
-        }
-        Ok(batch)
+        let polls = &self.exchange.polls;
+        let looked = polls.look(self.session, self.ticket, self.cursor, waker, clock::now())?;
+        self.ticket = looked.ticket;
+        looked.overtaken.into_iter().for_each(Waker::wake);
+        Ok(looked.batch)
     }
 }
 
 impl Drop for Poll<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.exchange.lock().end_poll(self.session, ticket, clock::now());
+            self.exchange.polls.end(self.session, ticket, clock::now());
         }
     }
 }
@@ -221,9 +203,8 @@ impl Exchange for MemoryExchange {
 
     fn caller(&self, session: SessionId) -> BoxFuture<'_, Option<Caller>> {
         async move {
-            let state = self.lock();
-            let row = state.session(session, clock::now())?;
-            Some(Caller { session, name: row.name, lineage: row.lineage })
+            let (name, lineage) = self.polls.who_is(session, clock::now())?;
+            Some(Caller { session, name, lineage })
         }
         .boxed()
     }
@@ -315,3 +296,7 @@ impl Exchange for MemoryExchange {
         async move { self.lock().counts() }.boxed()
     }
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@
 use std::{
     array,
     collections::HashMap,
-    hash::Hash,
+    hash::{BuildHasher as _, Hash, RandomState},
     mem,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -113,21 +113,27 @@ fn by_network<T>(address: Option<IpAddr>, look: impl FnOnce(&[u8]) -> T) -> T {
     }
 }
 
-/// The same in parts with a lock each, for what all workers do all the time.
-struct PartsByAddress([Mutex<ByAddress>; PARTS]);
+/// The same in parts with a lock each, for what all workers do all the time. Which part an address is in, nobody can tell
+/// from outside: who has many addresses could fill one part, and have it forget the others.
+struct PartsByAddress {
+    parts: [Mutex<ByAddress>; PARTS],
+    hasher: RandomState,
+}
 
 impl PartsByAddress {
     fn new(rate: Rate, keys_max: usize, now: Instant) -> Self {
-        Self(array::from_fn(|_| Mutex::new(ByAddress::new(rate, keys_max.div_ceil(PARTS), now))))
+        let part = |_| Mutex::new(ByAddress::new(rate, keys_max.div_ceil(PARTS), now));
+        Self { parts: array::from_fn(part), hasher: RandomState::new() }
     }
 
     fn take(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        let part = by_network(address, |network| network.iter().fold(0, |part, byte| part ^ byte));
-        lock(&self.0[usize::from(part) % PARTS]).take(address, now)
+        // The remainder is less than the number of parts, so it fits.
+        let part = by_network(address, |network| self.hasher.hash_one(network)) % PARTS as u64;
+        lock(&self.parts[usize::try_from(part).unwrap_or(0)]).take(address, now)
     }
 
     fn each(&self, change: impl Fn(&mut ByAddress)) {
-        self.0.iter().for_each(|part| change(&mut lock(part)));
+        self.parts.iter().for_each(|part| change(&mut lock(part)));
     }
 }
 

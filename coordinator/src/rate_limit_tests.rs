@@ -106,7 +106,7 @@ fn who_does_nothing_is_forgotten() {
         let sessions = acts.iter().map(|act| lock(&act.own).young.len()).sum::<usize>();
         let addresses = acts.iter().map(|act| of(&act.addresses)).sum::<usize>();
         let renewals = lock(&limiter.renewals.own).young.len() + of(&limiter.renewals.addresses);
-        let polls = limiter.polls.0.iter().map(of).sum::<usize>();
+        let polls = limiter.polls.parts.iter().map(of).sum::<usize>();
         (of(&limiter.claims) + polls, renewals, sessions, addresses)
     };
     assert_eq!(known(), (2, 2, 3, 3));

@@ -2,12 +2,18 @@
 //! listener behind it may want to know its port before it starts.
 
 use std::{
-    net::SocketAddr,
+    io,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What the system takes in ahead of a link. Left to itself it would take whole files, and their sender would be done
+/// long before they have come.
+const AHEAD: u32 = 512 * 1024;
+const BACKLOG: u32 = 1024;
 
 pub(crate) struct Link {
     port: u16,
@@ -21,7 +27,7 @@ impl Link {
     where
         C: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = listen().expect("a free port");
         let port = listener.local_addr().expect("the address of a listener").port();
         let (destination, ended) = (Arc::new(OnceLock::new()), CancellationToken::new());
         let tasks = TaskTracker::new();
@@ -45,6 +51,23 @@ impl Drop for Link {
     }
 }
 
+fn socket() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(AHEAD)?;
+    Ok(socket)
+}
+
+/// Its connections take over what is set here.
+fn listen() -> io::Result<TcpListener> {
+    let socket = socket()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    socket.listen(BACKLOG)
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    socket()?.connect(address).await
+}
+
 async fn accept<C: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     destination: Arc<OnceLock<SocketAddr>>,
@@ -53,7 +76,7 @@ async fn accept<C: Future<Output = ()> + Send + 'static>(
 ) {
     while let Ok((near, _)) = listener.accept().await {
         let address = *destination.get().expect("the link leads somewhere before it is used");
-        let Ok(far) = TcpStream::connect(address).await else { continue };
+        let Ok(far) = connect(address).await else { continue };
         tasks.spawn(carry(near, far));
     }
 }

@@ -1,11 +1,11 @@
-//! A slow way to a listener: passes bytes on at a given rate, so that a transfer lasts as long as a test needs,
-//! and counts them, so that a test can tell whether anything came twice.
+//! A slow way to a listener: passes bytes on at a given rate, or up to a given byte, so that a transfer lasts as long
+//! as a test needs, and counts them, so that a test can tell whether anything came twice.
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,6 +16,7 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::watch,
 };
 
 use crate::{clock, link::Link, steering::PIECE};
@@ -34,8 +35,15 @@ pub struct SlowLink {
     traffic: Arc<Traffic>,
 }
 
+#[derive(Clone, Copy)]
+struct Pace {
+    bytes_per_second: u32,
+    /// Of all bytes that it carries, after which it stands still.
+    stands_still_after: u64,
+}
+
 struct Traffic {
-    bytes_per_second: AtomicU32,
+    pace: watch::Sender<Pace>,
     /// Both ways, over all connections.
     bytes: AtomicU64,
     /// Ways of connections that are open; each connection has two.
@@ -46,7 +54,7 @@ impl SlowLink {
     /// Listens at once; where it leads is told later.
     pub async fn start(bytes_per_second: u32) -> Self {
         let traffic = Arc::new(Traffic {
-            bytes_per_second: AtomicU32::new(bytes_per_second),
+            pace: watch::Sender::new(Pace { bytes_per_second, stands_still_after: u64::MAX }),
             bytes: AtomicU64::default(),
             open: AtomicUsize::default(),
         });
@@ -59,9 +67,14 @@ impl SlowLink {
         self.link.port()
     }
 
-    /// Changes its rate, also for connections that are open.
+    /// Changes its rate, also for connections that are open, and goes on where it stood still.
     pub fn runs_at(&self, bytes_per_second: u32) {
-        self.traffic.bytes_per_second.store(bytes_per_second, Ordering::Relaxed);
+        self.traffic.pace.send_replace(Pace { bytes_per_second, stands_still_after: u64::MAX });
+    }
+
+    /// Once it has carried so many bytes: a test that changes something under way need not hurry.
+    pub fn stands_still_after(&self, bytes: u64) {
+        self.traffic.pace.send_modify(|pace| pace.stands_still_after = bytes);
     }
 
     /// Bytes passed on so far, both ways.
@@ -99,7 +112,12 @@ async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, traffic: &Traf
     let start = clock::now();
     let mut due = Duration::ZERO;
     let mut step = vec![0; STEP];
+    let mut pace = traffic.pace.subscribe();
     while let Ok(read @ 1..) = from.read(&mut step).await {
+        let may_run = |pace: &Pace| traffic.bytes.load(Ordering::Relaxed) < pace.stands_still_after;
+        let Ok(bytes_per_second) = pace.wait_for(may_run).await.map(|pace| pace.bytes_per_second) else {
+            break;
+        };
         if to.write_all(&step[..read]).await.is_err() {
             break;
         }
@@ -108,7 +126,7 @@ async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, traffic: &Traf
         let elapsed = start.elapsed();
         // What was not used of the time before is lost, but for a moment's lateness.
         due = due.max(elapsed.saturating_sub(LATENESS));
-        due += Duration::from_secs(1) * read / traffic.bytes_per_second.load(Ordering::Relaxed);
+        due += Duration::from_secs(1) * read / bytes_per_second;
         tokio::time::sleep(due.saturating_sub(elapsed)).await;
     }
     traffic.open.fetch_sub(1, Ordering::Relaxed);

@@ -3,11 +3,13 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use hearsay_tests::{content::Folder, pair::Pair, wait::PATIENCE};
+use hearsay_tests::{content::Folder, pair::Pair, steering::PIECE, wait::PATIENCE};
 use protocol::control::{Cause, DownloadState, ExitCode};
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
-const FILE: usize = (12 << 20) + 4_321;
+/// More than what the system takes in on its way beside the pieces that come.
+const FILE: usize = 12 * PIECE + 4_321;
+const PIECES: usize = 2;
 
 fn rewrite(path: &Path) {
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
@@ -37,16 +39,17 @@ fn remove(path: &Path) {
 async fn ends_with(cause: Cause, change: fn(&Path)) {
     let files = Folder::new().with_random("long.bin", FILE, 71);
     let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
+    link.stands_still_after(((PIECES + 1) * PIECE) as u64);
     let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 2).await;
+    bert.wait_for_pieces(&download, PIECES).await;
     change(&files.path().join("long.bin"));
+    link.runs_at(u32::MAX);
     let ended = bert.wait_for_download(&download, "ends", PATIENCE, |now| now.state.has_ended()).await;
     assert_eq!((ended.state, ended.cause), (DownloadState::Failed, Some(cause)), "{ended:?}");
     assert!(!bert.downloaded("long.bin").exists(), "something else came under the name");
     let upload = anna.uploads().await.remove(0);
     assert_eq!(upload.reason.as_deref(), Some("the file changed while it was sent"), "{upload:?}");
 
-    link.runs_at(u32::MAX);
     if cause == Cause::SourceChanged {
         let anew = bert.begin("long").await;
         assert_ne!((anew.root, anew.size), (download.root, download.size));
@@ -89,8 +92,9 @@ async fn another_source_takes_over() {
     let [files, copies] = ["long.bin", "copy.bin"].map(|name| Folder::new().with_random(name, FILE, 72));
     let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
     let carl = scene.peer("carl").sharing(copies.path()).connected().await;
+    link.stands_still_after(((PIECES + 1) * PIECE) as u64);
     let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 2).await;
+    bert.wait_for_pieces(&download, PIECES).await;
     rewrite(&files.path().join("long.bin"));
     link.runs_at(u32::MAX);
     let ended = bert.finish(&download).await;

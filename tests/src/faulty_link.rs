@@ -33,15 +33,14 @@ pub struct FaultyLink {
 
 impl FaultyLink {
     /// Listens at once; where it leads is told later.
-    pub async fn start(seed: u64) -> Self {
+    pub fn start(seed: u64) -> Self {
         let mut seeds = StdRng::seed_from_u64(seed);
         let cuts = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&cuts);
         let link = Link::start(move |near, far| {
             let fates = [seeds.random(), seeds.random()].map(StdRng::seed_from_u64);
             carry(near, far, fates, Arc::clone(&counted))
-        })
-        .await;
+        });
         Self { link, cuts }
     }
 

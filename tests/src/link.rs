@@ -23,7 +23,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// `carry` moves the bytes of a connection: from who has come, to where the link leads.
-    pub(crate) async fn start<C>(carry: impl FnMut(TcpStream, TcpStream) -> C + Send + 'static) -> Self
+    pub(crate) fn start<C>(carry: impl FnMut(TcpStream, TcpStream) -> C + Send + 'static) -> Self
     where
         C: Future<Output = ()> + Send + 'static,
     {

@@ -35,7 +35,7 @@ impl Pair {
     ) -> Self {
         let scene = Scene::start().await;
         let anna = anna(scene.peer("anna").sharing(files.path())).connected().await;
-        let link = SlowLink::start(bytes_per_second).await;
+        let link = SlowLink::start(bytes_per_second);
         let bert = bert(scene.peer("bert")).connected_behind(&link).await;
         Self { scene, files, anna, bert, link }
     }

@@ -52,14 +52,14 @@ struct Traffic {
 
 impl SlowLink {
     /// Listens at once; where it leads is told later.
-    pub async fn start(bytes_per_second: u32) -> Self {
+    pub fn start(bytes_per_second: u32) -> Self {
         let traffic = Arc::new(Traffic {
             pace: watch::Sender::new(Pace { bytes_per_second, stands_still_after: u64::MAX }),
             bytes: AtomicU64::default(),
             open: AtomicUsize::default(),
         });
         let carried = Arc::clone(&traffic);
-        let link = Link::start(move |near, far| carry(near, far, Arc::clone(&carried))).await;
+        let link = Link::start(move |near, far| carry(near, far, Arc::clone(&carried)));
         Self { link, traffic }
     }
 

@@ -67,7 +67,7 @@ impl Stage {
         let path = files.path().display().to_string();
         let _ = anna.peerctl(&["share", "add", "--folders", &path]).await.expect(ExitCode::Done);
         anna.wait_until_scanned().await;
-        let link = SlowLink::start(BYTES_PER_SECOND).await;
+        let link = SlowLink::start(BYTES_PER_SECOND);
         let bert = scene.peer("bert").connected_behind(&link).await;
         let mut links = Vec::new();
         for name in FILES.map(|(name, _)| name).into_iter().chain([FOLDER]) {

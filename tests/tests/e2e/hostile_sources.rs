@@ -157,7 +157,7 @@ async fn over_a_faulty_link_and_with_a_source_that_lies_now_and_then_everything_
     let files = treasures(4, 8 * PIECE + 99, 101);
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
     let mallory = mallory(&scene, &files, &[Manner::WrongPieces { one_in: 20, seed }; 4]).await;
-    let link = FaultyLink::start(seed).await;
+    let link = FaultyLink::start(seed);
     let bert = scene.peer("bert").with_public_download_port(link.port()).connected().await;
     link.leads_to(download_address(&bert.status().await));
 

@@ -34,8 +34,7 @@ async fn two_peers_fetch_from_each_other_at_once_each_on_its_two_ports() {
     let scene = Scene::start().await;
     let of_anna = Folder::new().with_random("from anna.bin", FILE, 21);
     let of_bert = Folder::new().with_random("from bert.bin", FILE, 22);
-    let (to_anna, to_bert) =
-        (SlowLink::start(BYTES_PER_SECOND).await, SlowLink::start(BYTES_PER_SECOND).await);
+    let (to_anna, to_bert) = (SlowLink::start(BYTES_PER_SECOND), SlowLink::start(BYTES_PER_SECOND));
     let mut anna = scene.peer("anna").sharing(of_anna.path()).connected_behind(&to_anna).await;
     let bert = scene.peer("bert").sharing(of_bert.path()).connected_behind(&to_bert).await;
 
@@ -61,7 +60,7 @@ async fn who_comes_later_is_told_its_place_and_is_served_after() {
     let files =
         Folder::new().with_random("first.bin", FILE, 23).with("second.txt", "short").with("third.txt", "3");
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(CRAWL).await;
+    let link = SlowLink::start(CRAWL);
     let bert = scene.peer("bert").connected_behind(&link).await;
     let carl = scene.peer("carl").connected().await;
     let dora = scene.peer("dora").connected().await;
@@ -111,7 +110,7 @@ async fn who_defers_keeps_its_place_and_starves_nobody() {
     let of_carl = Folder::new().with("second.txt", "short");
     let anna = scene.peer("anna").sharing(of_anna.path()).connected().await;
     let carl = scene.peer("carl").sharing(of_carl.path()).connected().await;
-    let link = SlowLink::start(CRAWL).await;
+    let link = SlowLink::start(CRAWL);
     let bert = scene.peer("bert").connected_behind(&link).await;
     let dora = scene.peer("dora").connected().await;
 

@@ -49,7 +49,7 @@ async fn fetch_and_stop(scene: Scene, files: &Folder, anna: Peer, bert: Peer) {
 async fn a_requester_whose_port_refuses_dials_the_target() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("far.bin", FILE, 31);
-    let link = SlowLink::start(u32::MAX).await;
+    let link = SlowLink::start(u32::MAX);
     let anna = scene.peer("anna").sharing(files.path()).argument("--public-upload-port", &link.port());
     let anna = anna.connected().await;
     link.leads_to(([127, 0, 0, 1], anna.status().await.upload_port).into());

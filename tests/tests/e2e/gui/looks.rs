@@ -76,7 +76,7 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     let own = Folder::new().with("holiday.jpg", "sea").with("letter.txt", "dear");
     let scene = Scene::start().await;
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let slow = SlowLink::start(BYTES_PER_SECOND).await;
+    let slow = SlowLink::start(BYTES_PER_SECOND);
     let bert = scene.peer("bert").with_page().with_public_download_port(slow.port());
     let bert = bert.configured("policy = \"ask\"\n").sharing(own.path()).connected().await;
     slow.leads_to(download_address(&bert.status().await));

@@ -42,7 +42,7 @@ async fn a_person_searches_fetches_pauses_and_resumes_and_names_stay_text() {
     let scene = Scene::start().await;
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
     let carl = scene.peer("carl").sharing(again.path()).connected().await;
-    let slow = SlowLink::start(BYTES_PER_SECOND).await;
+    let slow = SlowLink::start(BYTES_PER_SECOND);
     let bert = scene.peer("bert").with_page().with_public_download_port(slow.port()).connected().await;
     slow.leads_to(download_address(&bert.status().await));
     let browser = Browser::start().await;

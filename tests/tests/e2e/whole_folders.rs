@@ -3,14 +3,15 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     os::unix::fs::{FileExt as _, PermissionsExt as _, symlink},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use hearsay_tests::{
     content::{Folder, digest, files_below, names_in},
     disk::SmallDisk,
     pair::Pair,
-    peer::{Peer, PeerBuilder},
+    peer::{Killed, Peer, PeerBuilder},
+    scene::Scene,
     steering::PIECE,
     wait::PATIENCE,
 };
@@ -118,56 +119,69 @@ async fn a_folder_outlives_kills_and_a_pause() {
     arrives(pair, &download, 3).await;
 }
 
+/// Of a folder under way both peers are killed, and only bert comes back.
+struct Orphaned {
+    scene: Scene,
+    files: Folder,
+    download: Download,
+    bert: Killed,
+    /// The folder that is not whole yet.
+    part: PathBuf,
+}
+
+impl Orphaned {
+    async fn new(seed: u64) -> Self {
+        let Pair { scene, files, anna, bert, link: _link } = pair(seed, |bert| bert).await;
+        let download = begin(&bert).await;
+        wait_for_pieces(&bert, &download, 2).await;
+        let part = bert.downloaded("album.part");
+        let bert = bert.kill().await;
+        drop(anna.kill().await);
+        Self { scene, files, download, bert, part }
+    }
+
+    /// Puts these files of the album where they are to be.
+    fn receives(&self, paths: impl Iterator<Item = String>) {
+        fs::create_dir_all(self.part.join("disc/empty")).unwrap();
+        for path in paths {
+            fs::copy(self.files.path().join("album").join(&path), self.part.join(&path)).unwrap();
+        }
+    }
+
+    async fn finishes_alone(self) {
+        let bert = self.bert.start_again().await;
+        bert.finish(&self.download).await;
+        assert_eq!(bert.downloaded_names(), ["album"]);
+        must_be_the_album(&bert.downloaded("album"), &self.files, &[]);
+        bert.stop().await;
+        self.scene.stop().await;
+    }
+}
+
 /// As after a crash just before the folder was to get its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_all_there_is_finished_without_its_source() {
-    let Pair { scene, files, anna, bert, link: _link } = pair(36, |bert| bert).await;
-    let download = begin(&bert).await;
-    wait_for_pieces(&bert, &download, 2).await;
-    let folder = bert.downloaded("album.part");
-    let bert = bert.kill().await;
-    drop(anna.kill().await);
-    fs::rename(folder.join("disc/b.part"), folder.join("disc/b")).unwrap();
-    fs::create_dir_all(folder.join("disc/empty")).unwrap();
-    for path in paths() {
-        fs::copy(files.path().join("album").join(&path), folder.join(&path)).unwrap();
-    }
-    let bert = bert.start_again().await;
-    bert.finish(&download).await;
-    assert_eq!(bert.downloaded_names(), ["album"]);
-    must_be_the_album(&bert.downloaded("album"), &files, &[]);
-    bert.stop().await;
-    scene.stop().await;
+    let orphaned = Orphaned::new(36).await;
+    fs::rename(orphaned.part.join("disc/b.part"), orphaned.part.join("disc/b")).unwrap();
+    orphaned.receives(paths());
+    orphaned.finishes_alone().await;
 }
 
 /// First more of the large one than was recorded, and then all: a crash can come between the disk and the record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_file_of_a_folder_is_looked_at_without_its_source() {
-    let Pair { scene, files, anna, bert, link: _link } = pair(37, |bert| bert).await;
-    let download = begin(&bert).await;
-    wait_for_pieces(&bert, &download, 2).await;
-    let folder = bert.downloaded("album.part");
-    let killed = bert.kill().await;
-    drop(anna.kill().await);
-    let large = files.read("album/disc/b");
-    let part = OpenOptions::new().write(true).open(folder.join("disc/b.part")).unwrap();
+    let mut orphaned = Orphaned::new(37).await;
+    let large = orphaned.files.read("album/disc/b");
+    let part = OpenOptions::new().write(true).open(orphaned.part.join("disc/b.part")).unwrap();
     part.write_all_at(&large[..6 * PIECE], 0).unwrap();
-    let bert = killed.start_again().await;
+    let bert = orphaned.bert.start_again().await;
     let is_looked_at = |now: &Download| now.received == (SMALL_FILES * SMALL + 6 * PIECE) as u64;
-    bert.wait_for_download(&download, "is looked at", PATIENCE, is_looked_at).await;
+    bert.wait_for_download(&orphaned.download, "is looked at", PATIENCE, is_looked_at).await;
+    orphaned.bert = bert.kill().await;
 
-    let killed = bert.kill().await;
     part.write_all_at(&large[6 * PIECE..], 6 * PIECE as u64).unwrap();
-    fs::create_dir_all(folder.join("disc/empty")).unwrap();
-    for path in paths().filter(|path| path != "disc/b") {
-        fs::copy(files.path().join("album").join(&path), folder.join(&path)).unwrap();
-    }
-    let bert = killed.start_again().await;
-    bert.finish(&download).await;
-    assert_eq!(bert.downloaded_names(), ["album"]);
-    must_be_the_album(&bert.downloaded("album"), &files, &[]);
-    bert.stop().await;
-    scene.stop().await;
+    orphaned.receives(paths().filter(|path| path != "disc/b"));
+    orphaned.finishes_alone().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,17 @@
 //! What a service manager hears (systemd's notifications): what the program says, in its words, and as long as it
 //! lives, that it does. Without a manager that asks for it nothing is sent.
 
-use std::time::Duration;
+use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
@@ -10,26 +20,27 @@ use crate::{exchange::Exchange, telemetry::Word};
 
 /// A beat may come late, and still be in time.
 const BEATS_IN_TIME: u32 = 3;
+/// Until a manager has room for a word. What it has no room for, it is not told.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Tells the manager what of it concerns it. That it can't be told changes nothing.
 pub(crate) fn tell(word: &Word<'_>) {
     let _nobody_listens = match word {
         Word::Listening { listen, .. } => {
-            sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&format!("listening on {listen}"))])
+            notify(&[NotifyState::Ready, NotifyState::Status(&format!("listening on {listen}"))])
         }
         Word::Reloading => match NotifyState::monotonic_usec_now() {
-            Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now]),
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
             Err(error) => Err(error),
         },
-        Word::Reloaded { .. } => sd_notify::notify(&[
-            NotifyState::Ready,
-            NotifyState::Status("serving; the configuration was read again"),
-        ]),
-        Word::NotReloaded { .. } => sd_notify::notify(&[
+        Word::Reloaded { .. } => {
+            notify(&[NotifyState::Ready, NotifyState::Status("serving; the configuration was read again")])
+        }
+        Word::NotReloaded { .. } => notify(&[
             NotifyState::Ready,
             NotifyState::Status("serving; the configuration has a mistake, and stays as it was"),
         ]),
-        Word::Draining => sd_notify::notify(&[
+        Word::Draining => notify(&[
             NotifyState::Stopping,
             NotifyState::Status("draining: no new calls, parked polls are answered"),
         ]),
@@ -41,11 +52,25 @@ pub(crate) fn tell(word: &Word<'_>) {
 /// them, or this one not getting on, silences it, and the manager starts the program anew.
 pub(crate) async fn live_until(exchange: &impl Exchange, stop: CancellationToken) {
     let Some(time) = sd_notify::watchdog_enabled().filter(|time| *time > Duration::ZERO) else { return };
-    let tell = || drop(sd_notify::notify(&[NotifyState::Watchdog]));
+    let tell = || drop(notify(&[NotifyState::Watchdog]));
     let gets_on = || async {
         exchange.load().await;
     };
     beat(time / BEATS_IN_TIME, stop, gets_on, tell).await;
+}
+
+/// As the library would, but that a manager which does not listen must not hold up whoever tells it something.
+fn notify(words: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(place) = env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let manager = match place.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(place)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&manager)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let lines: Vec<_> = words.iter().map(ToString::to_string).collect();
+    socket.send(lines.join("\n").as_bytes()).map(|_all_or_nothing| ())
 }
 
 async fn beat<G: Future<Output = ()>>(

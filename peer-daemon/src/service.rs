@@ -1,7 +1,17 @@
 //! What a service manager hears (systemd's notifications): that the daemon is ready, that it ends, and as long as it
 //! lives, that it does. Without a manager that asks for it nothing is sent.
 
-use std::time::Duration;
+use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
@@ -10,27 +20,41 @@ use crate::state::State;
 
 /// A beat may come late, and still be in time.
 const BEATS_IN_TIME: u32 = 3;
+/// Until a manager has room for a word. What it has no room for, it is not told.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(crate) fn ready(download_port: u16, upload_port: u16) {
     let status = format!("running; downloads on port {download_port}, uploads on port {upload_port}");
-    let _nobody_listens = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    let _nobody_listens = notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
 /// Says so when the token is cancelled.
 pub(crate) async fn tell_of_the_end(token: CancellationToken) {
     token.cancelled().await;
-    let _nobody_listens = sd_notify::notify(&[
-        NotifyState::Stopping,
-        NotifyState::Status("ending; what came is brought to the disk"),
-    ]);
+    let _nobody_listens =
+        notify(&[NotifyState::Stopping, NotifyState::Status("ending; what came is brought to the disk")]);
 }
 
 /// Where the manager asks for a sign of life, it gets one only after the state was asked: a thread that holds on to
 /// it, or a disk that answers no more, silences it.
 pub(crate) async fn live_until(state: State, token: CancellationToken) {
     let Some(time) = sd_notify::watchdog_enabled().filter(|time| *time > Duration::ZERO) else { return };
-    let tell = || drop(sd_notify::notify(&[NotifyState::Watchdog]));
+    let tell = || drop(notify(&[NotifyState::Watchdog]));
     beat(time / BEATS_IN_TIME, state, token, tell).await;
+}
+
+/// As the library would, but that a manager which does not listen must not hold up whoever tells it something.
+fn notify(words: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(place) = env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let manager = match place.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(place)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&manager)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let lines: Vec<_> = words.iter().map(ToString::to_string).collect();
+    socket.send(lines.join("\n").as_bytes()).map(|_all_or_nothing| ())
 }
 
 async fn beat(pause: Duration, state: State, token: CancellationToken, tell: impl Fn()) {

@@ -1,6 +1,6 @@
 //! A service manager's ear: the datagram socket on which systemd hears services.
 
-use std::{collections::VecDeque, path::PathBuf, process::Command};
+use std::{collections::VecDeque, io::ErrorKind, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 use tokio::net::UnixDatagram;
@@ -44,6 +44,14 @@ impl NotifySocket {
             passed_over.push_back(lines);
         }
         panic!("{line} is not among {passed_over:?}");
+    }
+
+    /// Whatever is told from now on, there is no room for it.
+    pub fn is_overwhelmed(&self) {
+        let teller = std::os::unix::net::UnixDatagram::unbound().expect("a socket");
+        teller.set_nonblocking(true).expect("a socket that does not wait");
+        let full = (0..MESSAGES_MAX).find_map(|_| teller.send_to(b"X_NOISE=1", self.path()).err());
+        assert_eq!(full.expect("an end of its room").kind(), ErrorKind::WouldBlock);
     }
 
     fn path(&self) -> PathBuf {

@@ -97,6 +97,21 @@ async fn a_daemon_tells_its_service_manager_how_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_that_does_not_listen_holds_nobody_up() {
+    let home = TempDir::new().unwrap();
+    let mut coordinator = coordinator::command();
+    coordinator.args(["--listen", "127.0.0.1:0"]);
+    for (name, mut command) in [("coordinator", coordinator), ("peer-daemon", peer::command(home.path()))] {
+        let (folder, manager) = (TempDir::new().unwrap(), NotifySocket::open());
+        let program =
+            Program::start(name, manager.listen_to(&mut command, WATCHDOG_MICROSECONDS), folder.path());
+        manager.hears("READY=1").await;
+        manager.is_overwhelmed();
+        program.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_coordinator_takes_the_sockets_that_it_is_handed() {
     let folder = TempDir::new().unwrap();
     let socket = folder.path().join("peers.sock");

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::{
+    api_client::{ApiClient, send},
     binaries,
     process::Program,
     wait::{PATIENCE, until},
@@ -67,6 +68,13 @@ impl Coordinator {
 
     pub fn ops_url(&self) -> String {
         format!("http://{}", self.addresses.ops_listen)
+    }
+
+    /// What it tells of itself under this name.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let metrics = send(ApiClient::to(&self.ops_url()).get("/metrics")).await.expect(200).body;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("{name} is not told:\n{metrics}"))
     }
 
     pub fn process_id(&self) -> u32 {

@@ -40,6 +40,14 @@ impl Pair {
         Self { scene, files, anna, bert, link }
     }
 
+    /// Bert fetches what a search finds, and so many pieces have come: the link stands still in the middle of the next one.
+    pub async fn under_way(&self, query: &str, pieces: usize) -> Download {
+        self.link.stands_still_after_pieces(pieces);
+        let download = self.bert.begin(query).await;
+        self.bert.wait_for_pieces(&download, pieces).await;
+        download
+    }
+
     /// What bert fetches arrives by itself, with nothing beside it, and of what was there already at most a piece for
     /// each time that it was stopped came again.
     pub async fn arrives(&self, download: &Download, stops: u64) -> Download {

@@ -77,6 +77,11 @@ impl TestApp {
         tokio::time::timeout(PATIENCE, self.server).await.unwrap().unwrap().unwrap();
     }
 
+    /// Ends it without waiting for the end of a drain.
+    pub(crate) fn abandon(self) {
+        self.server.abort();
+    }
+
     pub(crate) fn begin_stop(&self) {
         self.stop.cancel();
     }
@@ -169,7 +174,9 @@ impl TestPeer<'_> {
 
     /// The next events, acknowledging those before.
     pub(crate) async fn events(&mut self) -> Vec<Event> {
-        let batch: EventBatch = expect(self.poll_with(self.cursor.as_deref(), 10).await, 200).await;
+        // Longer than an answer is waited for: it has to be woken.
+        let wait = 2 * PATIENCE.as_secs();
+        let batch: EventBatch = expect(self.poll_with(self.cursor.as_deref(), wait).await, 200).await;
         self.cursor = Some(batch.cursor);
         batch.events
     }

@@ -1,10 +1,6 @@
 //! Start, health, drain, end.
 
-use std::{
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use coordinator::{
     config::{Config, Listen},
@@ -26,10 +22,10 @@ use crate::{
 
 #[tokio::test]
 async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
-    let app = TestApp::start_with(|config| config.lifetimes.drain = Duration::from_secs(1));
+    let app = TestApp::start_with(|config| config.lifetimes.drain = Duration::from_hours(1));
     let peer = app.connect("alice").await;
     assert_eq!(app.ops("/readyz").await.0, 200);
-    let started = Instant::now();
+    // Its own time is longer than an answer is waited for.
     let (parked, ()) = tokio::join!(peer.poll_with(None, 50), async {
         app.until_parked(1).await;
         app.begin_stop();
@@ -37,8 +33,6 @@ async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
     assert_eq!(parked.status(), 204);
     let retry_after: u64 = parked.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=10).contains(&retry_after), "{retry_after}");
-    assert!(started.elapsed() < Duration::from_secs(10));
-
     for (method, path) in calls_with_a_body() {
         let refusal = send(peer.named(method, &path).json(&json!({}))).await;
         assert!(refusal.headers().contains_key("retry-after"));
@@ -48,7 +42,7 @@ async fn a_drain_answers_parked_polls_and_takes_no_new_calls() {
     assert_eq!(app.ops("/readyz").await.0, 503);
     assert_eq!(app.ops("/livez").await.0, 200);
     assert_eq!(peer.disconnect().await.status(), 204, "leaving is still possible");
-    app.stop().await;
+    app.abandon();
 }
 
 /// An idle one does not keep the server from ending, and one with a call under way gets its answer.

@@ -81,10 +81,14 @@ async fn a_foreign_name_token_helps_nobody() {
 
 #[tokio::test]
 async fn a_name_is_free_after_a_disconnect_and_after_the_lease() {
-    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(300));
+    let app = TestApp::start();
     let peer = app.connect("alice").await;
     assert_eq!(peer.disconnect().await.status(), 204);
     refused(peer.disconnect().await, Code::TokenInvalid).await;
+    app.connect("alice").await;
+    app.stop().await;
+
+    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(300));
     app.connect("alice").await;
     eventually(|| async {
         let body = connect_body("alice", &SessionToken::random(), None);
@@ -96,18 +100,19 @@ async fn a_name_is_free_after_a_disconnect_and_after_the_lease() {
 
 #[tokio::test]
 async fn a_parked_poll_keeps_the_name() {
-    let app = TestApp::start_with(|config| config.lifetimes.lease = Duration::from_millis(200));
+    const LEASE: Duration = Duration::from_secs(1);
+    let app = TestApp::start_with(|config| config.lifetimes.lease = LEASE);
     let peer = app.connect("alice").await;
-    let (response, refusals) = tokio::join!(peer.poll_with(None, 1), async {
+    let (response, ()) = tokio::join!(peer.poll_with(None, 50), async {
         app.until_parked(1).await;
         for _ in 0..8 {
             let body = connect_body("alice", &SessionToken::random(), None);
             refused(app.post_session(&body).await, Code::UsernameTaken).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(LEASE / 4).await;
         }
+        app.begin_stop();
     });
     assert_eq!(response.status(), 204);
-    let () = refusals;
     app.stop().await;
 }
 

@@ -30,10 +30,13 @@ fn foreign_client_hello() -> Vec<u8> {
     record
 }
 
+const IMPATIENT: StreamLimits = StreamLimits { handshake: Duration::from_millis(300), ..SHORT };
+
 /// The target dials a listener that sends `banner`; what the target wrote to it, and how it ended.
 async fn dial_bystander(banner: &[u8], then_closes: bool) -> (Vec<u8>, ServeError) {
     let bystander = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let peers = Peers::with_limits(SHORT);
+    // Only silence has to be waited out.
+    let peers = if then_closes { Peers::new() } else { Peers::with_limits(IMPATIENT) };
     let serving = peers.serve(TcpStream::connect(bystander.local_addr().unwrap()).await.unwrap());
     let (mut stream, _) = bystander.accept().await.unwrap();
     stream.write_all(banner).await.unwrap();
@@ -106,9 +109,8 @@ async fn a_stranger_on_the_download_port_is_named_in_time() {
     ] {
         let (near, mut far) = tokio::io::duplex(4096);
         let peers = Peers::new();
-        let limits = StreamLimits { handshake: Duration::from_millis(200), ..SHORT };
         far.write_all(bytes).await.unwrap();
-        let error = Requester::establish(limits, near, &peers.requester, None).await.unwrap_err();
+        let error = Requester::establish(IMPATIENT, near, &peers.requester, None).await.unwrap_err();
         assert!(is_expected(&error), "{bytes:?}: {error:?}");
     }
 }

@@ -35,9 +35,9 @@ use tokio_util::task::TaskTracker;
 
 /// Long enough for any honest step, short enough that a hanging test is seen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// For tests that wait for a limit to strike.
+/// For tests that wait for a limit to strike, on a stream that is there.
 pub(crate) const SHORT: StreamLimits = StreamLimits {
-    handshake: Duration::from_millis(300),
+    handshake: PATIENCE,
     proof: Duration::from_millis(300),
     idle: Duration::from_millis(300),
     head: Duration::from_millis(600),

@@ -1,9 +1,8 @@
 //! A target that opened the seal and lies: pitfall 8, 17. The right bytes or a named error, never a mix.
 
-use std::time::Duration;
-
 use peer_daemon::peer_stream::{
     client::{Requester, StreamError},
+    limits::StreamLimits,
     tls::{TargetTls, start_as_target},
 };
 use protocol::{Code, FileId, Root};
@@ -17,7 +16,8 @@ use crate::harness::{PATIENCE, Peers, SHORT, content, fetch, identify};
 
 /// Answers the first request with these bytes and then closes, or goes silent.
 async fn lying_target(response: Vec<u8>, then_silent: bool) -> (Requester, JoinHandle<String>) {
-    let peers = Peers::with_limits(SHORT);
+    let limits = if then_silent { SHORT } else { StreamLimits::default() };
+    let peers = Peers::with_limits(limits);
     let (near, far) = duplex(64 * 1024);
     let (target, requester) = (peers.target.clone(), peers.requester.requester_certificate_sha256());
     let lying = TaskTracker::new().spawn(async move {
@@ -33,7 +33,7 @@ async fn lying_target(response: Vec<u8>, then_silent: bool) -> (Requester, JoinH
         }
         request
     });
-    let requester = Requester::establish(SHORT, near, &peers.requester, None).await.unwrap();
+    let requester = Requester::establish(limits, near, &peers.requester, None).await.unwrap();
     (requester, lying)
 }
 
@@ -193,7 +193,7 @@ async fn silence_is_named_wherever_it_begins() {
     for response in silences {
         let shown = String::from_utf8_lossy(&response).into_owned();
         let (mut requester, _lying) = lying_target(response, true).await;
-        let (_, error) = tokio::time::timeout(Duration::from_secs(5), fetch(&mut requester, &file(), 10..20))
+        let (_, error) = tokio::time::timeout(PATIENCE, fetch(&mut requester, &file(), 10..20))
             .await
             .expect("no limit struck")
             .unwrap_err();

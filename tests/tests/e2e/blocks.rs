@@ -3,7 +3,7 @@
 use hearsay_tests::{
     content::Folder,
     scene::Scene,
-    slow_link::SlowLink,
+    slow_link::{CRAWL, SlowLink},
     steering::PIECE,
     wait::{PATIENCE, until},
 };
@@ -18,7 +18,7 @@ async fn who_is_blocked_gets_no_more_of_what_runs_and_no_word() {
     let scene = Scene::start().await;
     let files = Folder::new().with_random("long.bin", 12 * PIECE, 71).with("short.txt", "short");
     let anna = scene.peer("anna").sharing(files.path()).connected().await;
-    let link = SlowLink::start(256 * 1024);
+    let link = SlowLink::start(CRAWL);
     let paul = scene.peer("paul1").connected_behind(&link).await;
     let mut mallory = scene.scripted_peer("mallory").await;
     let mut carl = scene.scripted_peer("carl").await;

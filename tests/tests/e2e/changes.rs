@@ -38,10 +38,9 @@ fn remove(path: &Path) {
 /// Bert fetches a file, which changes when some of it has come.
 async fn ends_with(cause: Cause, change: fn(&Path)) {
     let files = Folder::new().with_random("long.bin", FILE, 71);
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-    link.stands_still_after(((PIECES + 1) * PIECE) as u64);
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, PIECES).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", PIECES).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     change(&files.path().join("long.bin"));
     link.runs_at(u32::MAX);
     let ended = bert.wait_for_download(&download, "ends", PATIENCE, |now| now.state.has_ended()).await;
@@ -90,11 +89,10 @@ async fn deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_source_takes_over() {
     let [files, copies] = ["long.bin", "copy.bin"].map(|name| Folder::new().with_random(name, FILE, 72));
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-    let carl = scene.peer("carl").sharing(copies.path()).connected().await;
-    link.stands_still_after(((PIECES + 1) * PIECE) as u64);
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, PIECES).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let carl = pair.scene.peer("carl").sharing(copies.path()).connected().await;
+    let download = pair.under_way("long", PIECES).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     rewrite(&files.path().join("long.bin"));
     link.runs_at(u32::MAX);
     let ended = bert.finish(&download).await;

@@ -10,6 +10,7 @@ use hearsay_tests::{
     peer::Peer,
     scene::Scene,
     session::claim,
+    slow_link::CRAWL,
     steering::PIECE,
     wait::{PATIENCE, RECOVERY},
 };
@@ -19,40 +20,44 @@ use protocol::{
 };
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
-/// At this rate a file is under way for as long as a case needs to look around.
-const CRAWL: u32 = 256 * 1024;
 const FILE: usize = 20 * PIECE + 1_234;
 
-/// Bert fetches from anna, and a few pieces have come.
+/// Bert fetches from anna, a few pieces have come, and the link stands still.
 async fn under_way(seed: u64) -> (Pair, Download) {
     let pair = Pair::over(BYTES_PER_SECOND, Folder::new().with_random("long.bin", FILE, seed)).await;
-    let download = pair.bert.begin("long").await;
-    pair.bert.wait_for_pieces(&download, 3).await;
+    let download = pair.under_way("long", 3).await;
     (pair, download)
+}
+
+/// Some more of it comes, and the link stands still again.
+async fn comes_on(pair: &Pair, download: &Download, before: u64) -> u64 {
+    let goes_on = |now: &Download| now.state == DownloadState::Transferring && now.received > before;
+    pair.bert.wait_for_download(download, "goes on", RECOVERY, goes_on).await.received
 }
 
 /// The file arrives by itself, and of what was there at most a piece for each kill is fetched again.
 async fn arrives(pair: Pair, download: &Download, kills: u64) {
+    pair.link.runs_at(u32::MAX);
     pair.arrives(download, kills).await;
     assert_eq!(pair.bert.digest_of("long.bin"), pair.files.digest("long.bin"));
     pair.stop().await;
 }
 
-fn pieces(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap() / PIECE
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_its_target() {
     let (mut pair, download) = under_way(41).await;
-    pair.anna = pair.anna.kill_and_start_again().await;
+    let killed = pair.anna.kill().await;
+    pair.link.runs_at(BYTES_PER_SECOND);
+    pair.anna = killed.start_again().await;
     arrives(pair, &download, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_its_own_daemon() {
     let (mut pair, download) = under_way(42).await;
-    pair.bert = pair.bert.kill_and_start_again().await;
+    let killed = pair.bert.kill().await;
+    pair.link.runs_at(BYTES_PER_SECOND);
+    pair.bert = killed.start_again().await;
     arrives(pair, &download, 1).await;
 }
 
@@ -60,9 +65,10 @@ async fn a_download_outlives_its_own_daemon() {
 async fn a_running_transfer_does_not_notice_that_the_coordinator_is_killed() {
     let (mut pair, download) = under_way(43).await;
     let stopped = pair.scene.coordinator.kill();
-    let before = pair.bert.downloads().await.remove(0);
-    pair.bert.wait_for_pieces(&download, 3 + pieces(before.received)).await;
+    pair.link.stands_still_after_pieces(3);
+    pair.bert.wait_for_pieces(&download, 6).await;
     pair.scene.coordinator = stopped.start_again().await;
+    pair.link.runs_at(BYTES_PER_SECOND);
     pair.anna.wait_for_status("is back", RECOVERY, |status| status.connected).await;
     pair.bert.wait_for_status("is back", RECOVERY, |status| status.connected).await;
     let states = pair.bert.stderr();
@@ -73,17 +79,15 @@ async fn a_running_transfer_does_not_notice_that_the_coordinator_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_outlives_them_all() {
     let (mut pair, download) = under_way(44).await;
-    pair.anna = pair.anna.kill_and_start_again().await;
-    let comes_on = async |bert: &Peer| {
-        let before = bert.downloads().await.remove(0).received;
-        bert.wait_for_download(&download, "goes on", RECOVERY, |now| {
-            now.state == DownloadState::Transferring && now.received > before
-        })
-        .await
-    };
-    comes_on(&pair.bert).await;
-    pair.bert = pair.bert.kill_and_start_again().await;
-    comes_on(&pair.bert).await;
+    let before = pair.bert.downloads().await[0].received;
+    let killed = pair.anna.kill().await;
+    pair.link.stands_still_after_pieces(3);
+    pair.anna = killed.start_again().await;
+    let before = comes_on(&pair, &download, before).await;
+    let killed = pair.bert.kill().await;
+    pair.link.stands_still_after_pieces(3);
+    pair.bert = killed.start_again().await;
+    comes_on(&pair, &download, before).await;
     pair.scene = pair.scene.kill_coordinator_and_start_again().await;
     arrives(pair, &download, 2).await;
 }

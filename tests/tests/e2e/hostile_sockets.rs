@@ -6,7 +6,7 @@
 use std::{env, fs, net::SocketAddr, time::Duration};
 
 use hearsay_tests::{
-    api_client::{ApiClient, send},
+    api_client::ApiClient,
     coordinator::Coordinator,
     process::raise_open_files,
     scripted::ScriptedPeer,
@@ -89,10 +89,8 @@ fn resident_bytes(process: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-async fn connections(ops: &ApiClient) -> u64 {
-    let metrics = send(ops.get("/metrics")).await.expect(200).body;
-    let line = metrics.lines().find_map(|line| line.strip_prefix("hearsay_connections ")).unwrap();
-    line.trim().parse().unwrap()
+async fn connections(coordinator: &Coordinator) -> u64 {
+    coordinator.metric("hearsay_connections ").await
 }
 
 #[allow(clippy::print_stderr, reason = "what a run with many of them has cost")]
@@ -101,7 +99,7 @@ async fn an_honest_search_works_among_connections_that_are_misused() {
     raise_open_files();
     let idle = env::var(IDLE_VARIABLE).map_or(IDLE, |text| text.parse().unwrap());
     let coordinator = Coordinator::configured(CONFIGURATION).await;
-    let (address, ops) = (coordinator.address(), ApiClient::to(&coordinator.ops_url()));
+    let address = coordinator.address();
     let client = || ApiClient::without_proxy(&format!("http://{address}"));
     let mallory_token = SessionToken::random();
     let mallory = Session::connect_with(client(), "mallory", mallory_token.clone()).await;
@@ -117,8 +115,10 @@ async fn an_honest_search_works_among_connections_that_are_misused() {
         misused.spawn(misuse(address, begin.clone(), drip));
     }
     let wanted = u64::try_from(idle / 2).unwrap();
-    until("most of them are connected", PATIENCE, async || (connections(&ops).await >= wanted).then_some(()))
-        .await;
+    until("most of them are connected", PATIENCE, async || {
+        (connections(&coordinator).await >= wanted).then_some(())
+    })
+    .await;
 
     let mut seeker = ScriptedPeer::in_session(Session::connect_by(client(), "seeker").await);
     let mut holder = ScriptedPeer::in_session(Session::connect_by(client(), "holder").await);
@@ -132,7 +132,7 @@ async fn an_honest_search_works_among_connections_that_are_misused() {
 
     until("the time of all of them is over", 2 * PATIENCE, async || {
         while misused.try_join_next().is_some() {}
-        (misused.is_empty() && connections(&ops).await < 20).then_some(())
+        (misused.is_empty() && connections(&coordinator).await < 20).then_some(())
     })
     .await;
     coordinator.stop().await;

@@ -7,7 +7,7 @@ use hearsay_tests::{
     scene::Scene,
     scripted::{Manner, Offered, ScriptedSource},
     steering::PIECE,
-    wait::{PATIENCE, RECOVERY},
+    wait::{PATIENCE, RECOVERY, until},
 };
 use protocol::control::{Cause, Download, DownloadState, ExitCode};
 
@@ -109,8 +109,11 @@ async fn a_source_that_falls_silent_holds_nobody_up_for_longer_than_its_silence_
     let bert = scene.peer("bert").configured("download_idle = \"3s\"\n").connected().await;
 
     let silent = bert.begin_from("mallory", &name_of(0)).await;
-    bert.wait_for_download(&silent, "has the slot", PATIENCE, |now| now.state == DownloadState::Transferring)
-        .await;
+    let has_the_slot = async || {
+        let why = bert.why(&silent).await;
+        why.steps.iter().any(|step| step.step == "connected").then_some(())
+    };
+    until("the silent one has the slot", PATIENCE, has_the_slot).await;
     let other = bert.begin("other").await;
     for download in [&other, &silent] {
         bert.wait_for_download(download, "arrives", RECOVERY, |now| now.state == DownloadState::Finished)

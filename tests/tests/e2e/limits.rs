@@ -58,7 +58,8 @@ async fn rates_are_held_and_count_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_off_ends_what_runs_and_on_goes_on_with_it() {
     let files = Folder::new().with_random("long.bin", 12 * PIECE, 62).with("short.txt", "short");
-    let Pair { scene, files, anna, bert, link } = Pair::over(1 << 20, files).await;
+    let Pair { scene, files, anna, bert, link } = Pair::over(FREE, files).await;
+    link.crawls_after(2 * PIECE as u64);
     let carl = scene.peer("carl").connected().await;
     let long = bert.begin("long").await;
     bert.wait_for_pieces(&long, 1).await;

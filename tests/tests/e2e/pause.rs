@@ -17,10 +17,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_download_goes_on_without_fetching_anything_again() {
     let files = Folder::new().with_random("long.bin", FILE, 11);
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 3).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", 3).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     assert_eq!(bert.change("pause", &download).await.state, DownloadState::Paused);
     until("the stream is closed", PATIENCE, async || (!link.is_in_use()).then_some(())).await;
     let (bytes, then) = (link.passed(), bert.downloads().await.remove(0));
@@ -33,6 +32,7 @@ async fn a_paused_download_goes_on_without_fetching_anything_again() {
     let original = fs::read(files.path().join("long.bin")).unwrap();
     assert_eq!(still.received, bert.right_bytes_on_disk(&original), "the progress is what is on the disk");
 
+    link.runs_at(BYTES_PER_SECOND);
     bert.change("resume", &download).await;
     bert.finish(&download).await;
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
@@ -45,10 +45,9 @@ async fn a_paused_download_goes_on_without_fetching_anything_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
     let files = Folder::new().with_random("long.bin", FILE, 12);
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 1).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", 1).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     let cancelled = bert.change("cancel", &download).await;
     assert_eq!(cancelled.state, DownloadState::Cancelled);
     assert_eq!(bert.downloaded_names(), [""; 0], "a partial file stays");
@@ -59,12 +58,14 @@ async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
     .await;
     assert_eq!(bert.downloads().await[0].received, 0);
 
+    link.stands_still_after_pieces(1);
     bert.change("retry", &download).await;
     bert.wait_for_pieces(&download, 1).await;
     bert.change("rm", &download).await;
     assert_eq!(bert.downloads().await, [], "it is still listed");
     assert_eq!(bert.downloaded_names(), [""; 0], "a partial file stays");
 
+    link.runs_at(BYTES_PER_SECOND);
     let anew = bert.begin("long").await;
     bert.finish(&anew).await;
     bert.change("rm", &anew).await;
@@ -79,10 +80,9 @@ async fn a_cancelled_download_leaves_nothing_behind_and_can_be_fetched_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_all_there_is_finished_without_its_source() {
     let files = Folder::new().with_random("long.bin", FILE, 14);
-    let Pair { scene, files, anna, bert, link: _link } = Pair::over(BYTES_PER_SECOND, files).await;
-
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 3).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", 3).await;
+    let Pair { scene, files, anna, bert, link: _link } = pair;
     let part = bert.downloaded("long.bin.part");
     let bert = bert.kill().await;
     drop(anna.kill().await);
@@ -99,12 +99,12 @@ async fn a_file_that_is_all_there_is_finished_without_its_source() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_goes_on_from_what_was_received() {
     let (files, hidden) = (Folder::new().with_random("long.bin", FILE, 13), Folder::new());
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 3).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", 3).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     bert.change("pause", &download).await;
     fs::rename(files.path().join("long.bin"), hidden.path().join("long.bin")).unwrap();
+    link.runs_at(BYTES_PER_SECOND);
     bert.change("resume", &download).await;
     let failed =
         bert.wait_for_download(&download, "fails", PATIENCE, |now| now.state == DownloadState::Failed).await;

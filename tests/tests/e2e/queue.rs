@@ -5,7 +5,7 @@ use hearsay_tests::{
     peer::Peer,
     proxy::Scheme,
     scene::Scene,
-    slow_link::SlowLink,
+    slow_link::{CRAWL, SlowLink},
     steering::PIECE,
     wait::{PATIENCE, until},
 };
@@ -15,8 +15,6 @@ use protocol::{
 };
 
 const BYTES_PER_SECOND: u32 = 4 << 20;
-/// At this rate a file is under way for as long as a case needs to look around.
-const CRAWL: u32 = 256 * 1024;
 const FILE: usize = 12 * PIECE;
 
 /// Waits until the download stands in its source's queue.
@@ -38,6 +36,9 @@ async fn two_peers_fetch_from_each_other_at_once_each_on_its_two_ports() {
     let mut anna = scene.peer("anna").sharing(of_anna.path()).connected_behind(&to_anna).await;
     let bert = scene.peer("bert").sharing(of_bert.path()).connected_behind(&to_bert).await;
 
+    for link in [&to_anna, &to_bert] {
+        link.stands_still_after_pieces(2);
+    }
     let (at_anna, at_bert) = tokio::join!(anna.begin("from bert"), bert.begin("from anna"));
     let both = anna
         .wait_for_status("gives and takes at once", PATIENCE, |status| {
@@ -46,6 +47,9 @@ async fn two_peers_fetch_from_each_other_at_once_each_on_its_two_ports() {
         })
         .await;
     assert_ne!(both.download_port, both.upload_port);
+    for link in [&to_anna, &to_bert] {
+        link.runs_at(BYTES_PER_SECOND);
+    }
     tokio::join!(anna.finish(&at_anna), bert.finish(&at_bert));
     assert_eq!(anna.digest_of("from bert.bin"), of_bert.digest("from bert.bin"));
     assert_eq!(bert.digest_of("from anna.bin"), of_anna.digest("from anna.bin"));

@@ -76,12 +76,13 @@ async fn what_nobody_has_for_too_long_is_given_up_with_its_last_cause() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_source_takes_over_from_the_verified_pieces() {
     let files = Folder::new().with_random("long.bin", FILE, 51);
-    let Pair { scene, files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
-    let download = bert.begin("long").await;
-    bert.wait_for_pieces(&download, 3).await;
+    let pair = Pair::over(BYTES_PER_SECOND, files).await;
+    let download = pair.under_way("long", 3).await;
+    let Pair { scene, files, anna, bert, link } = pair;
     let carl = scene.peer("carl").sharing(files.path()).connected().await;
 
     let _gone = anna.kill().await;
+    link.runs_at(BYTES_PER_SECOND);
     let ended = bert.end_of(&download).await;
     assert_eq!((ended.state, ended.username.as_str()), (DownloadState::Finished, "carl"), "{ended:?}");
     assert_eq!(bert.digest_of("long.bin"), files.digest("long.bin"));
@@ -96,7 +97,8 @@ async fn another_source_takes_over_from_the_verified_pieces() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_killed_in_a_queue_asks_under_the_same_introduction() {
     let files = Folder::new().with_random("long.bin", FILE, 52).with("short.txt", "short");
-    let Pair { scene, files: _files, anna, bert, link } = Pair::over(256 * 1024, files).await;
+    let Pair { scene, files: _files, anna, bert, link } = Pair::over(BYTES_PER_SECOND, files).await;
+    link.crawls_after(2 * PIECE as u64);
     let long = bert.begin("long").await;
     bert.wait_for_pieces(&long, 1).await;
     let carl = scene.peer("carl").connected().await;

@@ -83,6 +83,20 @@ async fn begin(bert: &Peer) -> Download {
     bert.begin_result(&find_album(bert).await).await
 }
 
+/// The link carries the first small files and so many pieces of the large one, and stands still in the middle of the
+/// next one.
+fn stands_still_after(pair: &Pair, pieces: usize) {
+    pair.link.stands_still_after((SMALL_FILES * SMALL + pieces * PIECE + PIECE / 2) as u64);
+}
+
+/// Bert fetches the album, and so much of it has come.
+async fn under_way(pair: &Pair, pieces: usize) -> Download {
+    stands_still_after(pair, pieces);
+    let download = begin(&pair.bert).await;
+    wait_for_pieces(&pair.bert, &download, pieces).await;
+    download
+}
+
 /// The first small files are there, and so many pieces of the large one have come.
 async fn wait_for_pieces(bert: &Peer, download: &Download, pieces: usize) -> Download {
     let bytes = (SMALL_FILES * SMALL + pieces * PIECE) as u64;
@@ -106,16 +120,20 @@ async fn arrives(pair: Pair, download: &Download, stops: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_outlives_kills_and_a_pause() {
     let mut pair = pair(31, |bert| bert).await;
-    let download = begin(&pair.bert).await;
-    wait_for_pieces(&pair.bert, &download, 2).await;
-    pair.bert = pair.bert.kill_and_start_again().await;
+    let download = under_way(&pair, 2).await;
+    let killed = pair.bert.kill().await;
+    pair.link.stands_still_after_pieces(2);
+    pair.bert = killed.start_again().await;
     wait_for_pieces(&pair.bert, &download, 4).await;
     let paused = pair.bert.change("pause", &download).await;
     assert!(paused.received >= (SMALL_FILES * SMALL + 4 * PIECE) as u64, "{paused:?}");
     assert_eq!(pair.bert.downloaded_names(), ["album.part"]);
+    pair.link.stands_still_after_pieces(1);
     pair.bert.change("resume", &download).await;
     wait_for_pieces(&pair.bert, &download, 5).await;
-    pair.anna = pair.anna.kill_and_start_again().await;
+    let killed = pair.anna.kill().await;
+    pair.link.runs_at(u32::MAX);
+    pair.anna = killed.start_again().await;
     arrives(pair, &download, 3).await;
 }
 
@@ -131,9 +149,9 @@ struct Orphaned {
 
 impl Orphaned {
     async fn new(seed: u64) -> Self {
-        let Pair { scene, files, anna, bert, link: _link } = pair(seed, |bert| bert).await;
-        let download = begin(&bert).await;
-        wait_for_pieces(&bert, &download, 2).await;
+        let pair = pair(seed, |bert| bert).await;
+        let download = under_way(&pair, 2).await;
+        let Pair { scene, files, anna, bert, link: _link } = pair;
         let part = bert.downloaded("album.part");
         let bert = bert.kill().await;
         drop(anna.kill().await);
@@ -187,6 +205,7 @@ async fn a_large_file_of_a_folder_is_looked_at_without_its_source() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_the_same_folder_takes_over_and_a_link_leads_to_it() {
     let mut pair = pair(32, |bert| bert).await;
+    stands_still_after(&pair, 2);
     let path = pair.files.path().join("album").display().to_string();
     let link = pair.anna.peerctl(&["link", &path]).await.expect(ExitCode::Done);
     let begun = pair.bert.peerctl(&["--json", "get", "--detach", link.stdout.trim()]).await;
@@ -203,9 +222,10 @@ async fn whoever_has_the_same_folder_takes_over_and_a_link_leads_to_it() {
 async fn a_disk_that_fills_up_is_waited_for() {
     let disk = SmallDisk::mount(LARGE_ENOUGH);
     let pair = pair(33, |bert| bert.downloading_to(&disk.downloads())).await;
-    let download = begin(&pair.bert).await;
-    let so_far = wait_for_pieces(&pair.bert, &download, 2).await;
+    let download = under_way(&pair, 2).await;
+    let so_far = pair.bert.downloads().await.remove(0);
     disk.fill();
+    pair.link.runs_at(BYTES_PER_SECOND);
     let held = pair.bert.held_by_the_disk(&download, Cause::NoSpace).await;
     assert!(held.received >= so_far.received, "what was received is lost: {held:?}");
     disk.make_room();
@@ -215,23 +235,23 @@ async fn a_disk_that_fills_up_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_folder_leaves_only_what_is_not_its_own() {
     let mut pair = pair(34, |bert| bert).await;
-    let download = begin(&pair.bert).await;
-    wait_for_pieces(&pair.bert, &download, 2).await;
+    let download = under_way(&pair, 2).await;
     pair.bert.change("cancel", &download).await;
     assert_eq!(pair.bert.downloaded_names(), [""; 0]);
 
     // The same after a crash, with a link where a folder is to be and a person's own file.
     let elsewhere = Folder::new().with("c 00", "as one of the album is called");
+    pair.link.stands_still_after((SMALL_FILES / 2 * SMALL) as u64);
     pair.bert.change("retry", &download).await;
     let part = pair.bert.downloaded("album.part");
     let some = |now: &Download| now.folder.is_some_and(|folder| folder.finished > 3);
     pair.bert.wait_for_download(&download, "comes", PATIENCE, some).await;
-    pair.link.runs_at(1);
-    pair.bert = pair.bert.kill_and_start_again().await;
+    let killed = pair.bert.kill().await;
     let _ = fs::remove_dir_all(part.join("disc"));
     symlink(elsewhere.path(), part.join("disc")).unwrap();
     fs::write(part.join("own"), "mine").unwrap();
-    pair.link.runs_at(BYTES_PER_SECOND);
+    pair.link.stands_still_after((SMALL_FILES / 2 * SMALL + 3 * PIECE) as u64);
+    pair.bert = killed.start_again().await;
     wait_for_pieces(&pair.bert, &download, 2).await;
     assert_eq!(names_in(elsewhere.path()), ["c 00"], "a link was followed");
     pair.bert = pair.bert.kill_and_start_again().await;

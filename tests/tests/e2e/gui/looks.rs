@@ -24,8 +24,9 @@ const SCREENS: [(&str, Screen); 4] = [
 ];
 /// Held by peerctl, too.
 const SIZES: &str = include_str!("../../../../protocol/examples/byte_sizes.json");
-const BYTES_PER_SECOND: u32 = 3 << 20;
-/// In transfer for as long as the pictures take.
+/// A piece in four seconds: there is always a rate to be shown.
+const BYTES_PER_SECOND: u32 = 256 * 1024;
+/// In transfer for longer than a case may take, however long the pictures do.
 const FILE: usize = 60 << 20;
 
 /// The fields whose edge differs too little from what is around it (WCAG 2.1, 1.4.11), which axe-core does not look at.

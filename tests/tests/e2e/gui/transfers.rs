@@ -6,15 +6,18 @@ use hearsay_tests::{
     peer::{Peer, download_address},
     scene::Scene,
     slow_link::SlowLink,
+    steering::PIECE,
     wait::{PATIENCE, until},
 };
 use protocol::control::Download;
 
 use super::{link, sees_connected_as};
 
-/// Slow enough for a pause in mid-transfer, and over in some seconds.
-const BYTES_PER_SECOND: u32 = 4 << 20;
-const FILE: usize = 3 * (BYTES_PER_SECOND as usize);
+/// A piece a second: there is always a rate to be shown.
+const BYTES_PER_SECOND: u32 = 1 << 20;
+/// Under way for half a minute, if nobody pauses it.
+const PIECES: usize = 32;
+const FILE: usize = PIECES * PIECE;
 /// What a received name can hold of markup at the most: the rest is replaced when it comes in.
 const HOSTILE: &str = "Tom &amp; &lt;img src=x onerror=document.title=1&gt; 'Jerry'.txt";
 
@@ -49,14 +52,14 @@ async fn a_person_searches_fetches_pauses_and_resumes_and_names_stay_text() {
     browser.open(&link(&bert).await).await;
     sees_connected_as(&browser, "bert").await;
 
-    fetches(&browser, &bert, &files).await;
+    fetches(&browser, &bert, &files, &slow).await;
     names_are_text(&browser).await;
     browser.assert_quiet_console().await;
     browser.stop().await;
     scene.stop_with([anna, bert, carl]).await;
 }
 
-async fn fetches(browser: &Browser, bert: &Peer, files: &Folder) {
+async fn fetches(browser: &Browser, bert: &Peer, files: &Folder, slow: &SlowLink) {
     browser.enter("#query", "river").await;
     browser.read("#search-summary", "2 files", |text| text == "2 files for “river”").await;
     browser.read("#results li:first-child", "the exact one", |text| text.contains("river.txt")).await;
@@ -65,6 +68,7 @@ async fn fetches(browser: &Browser, bert: &Peer, files: &Folder) {
     let row = row.await;
     assert!(row.contains("anna") && row.contains("carl") && row.contains("also called"), "{row}");
     let name = browser.text_of("#results li:last-child .name").await;
+    slow.stands_still_after_pieces(PIECES - 1);
     browser.press(&format!("Fetch {name}")).await;
     browser.read("#downloads .state", "a percentage", |text| text.ends_with('%') && text != "0 %").await;
     browser
@@ -82,9 +86,12 @@ async fn fetches(browser: &Browser, bert: &Peer, files: &Folder) {
     assert!((shown - expected).abs() < 1e-6, "the bar shows {shown}, verified are {expected}");
 
     browser.reload().await;
+    slow.runs_at(u32::MAX);
+    slow.stands_still_after_pieces(1);
     browser.press(&format!("Resume {name}")).await;
     browser.read("#downloads .state", "a percentage", |text| text.ends_with('%')).await;
     assert!(bar(browser).await >= shown, "what was verified is not fetched again");
+    slow.runs_at(u32::MAX);
     browser.read("#downloads .state", "done", |text| text == "done").await;
     browser.read("#announcer", "that it is done", |text| text.ends_with(": done")).await;
     assert_eq!(bert.digest_of(&name), files.digest("river song.flac"));

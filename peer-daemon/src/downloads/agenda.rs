@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Downloads, batch::Item, life::Circumstances, setback::Setback, step::Step};
+use super::{Downloads, batch::Item, errand::Circumstances, setback::Setback, step::Step};
 use crate::{clock, coordinator_link::CallError, searches::Source};
 
 /// Between the beginnings of two searches: half of what a coordinator takes of one peer, so that a person's own

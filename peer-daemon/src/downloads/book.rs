@@ -17,8 +17,8 @@ use super::{
     assemble::AssembleError,
     batch::Item,
     entry::{DownloadId, Entry},
+    errand::What,
     failure::Failure,
-    life::What,
     names::Names,
     store::{Loaded, Unsaved},
 };

@@ -21,6 +21,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    errand::{Circumstances, Errand, What},
     setback::{Remedy, Setback},
     step::Step,
     tried::{Tried, Verdict},
@@ -33,9 +34,6 @@ const ASK_AGAIN: BackoffRange = BackoffRange { first: Duration::from_secs(1), ma
 /// anew, and then more and more seldom; within half an hour of a source's return it is found.
 pub(crate) const SEEK_AGAIN: BackoffRange =
     BackoffRange { first: Duration::from_secs(5), max: Duration::from_mins(30) };
-
-/// No wait is longer. What is due later than that was noted before the clock was set back.
-const WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// Kept in the state as it is written here: what is added later has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,39 +60,6 @@ pub(crate) struct Life {
     /// Its source knows it under this id, and may keep a place for it.
     #[serde(default)]
     introduction: Option<IntroductionId>,
-}
-
-/// What a download does by itself, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Errand {
-    pub(crate) what: What,
-    pub(crate) due: SystemTime,
-}
-
-impl Errand {
-    /// When it is to be done, as the clock goes now.
-    pub(crate) fn due_by(&self, now: SystemTime) -> SystemTime {
-        if self.due > now + WAIT_MAX { now } else { self.due }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum What {
-    /// Ask its source again.
-    Ask,
-    /// Search for whoever has the file.
-    Seek,
-}
-
-/// What depends on neither the download nor its source.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Circumstances {
-    pub(crate) now: SystemTime,
-    /// From 0.0 to 1.0.
-    pub(crate) random: f64,
-    /// It is given up after so long without a byte.
-    pub(crate) give_up_after: Duration,
 }
 
 impl Life {
@@ -377,13 +342,6 @@ impl Life {
 
     pub(crate) fn cause(&self) -> Option<Cause> {
         if self.state == DownloadState::Failed || self.is_held() { self.step.cause() } else { None }
-    }
-}
-
-impl Circumstances {
-    /// A clock that was set back counts as no time.
-    fn is_over(&self, since: SystemTime) -> bool {
-        self.now.duration_since(since).unwrap_or_default() >= self.give_up_after
     }
 }
 

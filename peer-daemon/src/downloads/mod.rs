@@ -24,6 +24,7 @@ mod disk_trouble;
 #[cfg(test)]
 mod earlier_versions;
 mod entry;
+mod errand;
 mod failure;
 mod fetch;
 mod folder;

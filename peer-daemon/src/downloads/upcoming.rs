@@ -9,7 +9,8 @@ use protocol::{
 };
 
 use super::{
-    life::{Errand, Life, What},
+    errand::{Errand, What},
+    life::Life,
     step::Step,
 };
 

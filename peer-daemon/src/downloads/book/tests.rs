@@ -4,7 +4,7 @@ use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName, control::Cau
 
 use super::*;
 use crate::downloads::{
-    life::{Circumstances, Errand},
+    errand::{Circumstances, Errand},
     setback::Setback,
     step::Step,
 };

@@ -235,6 +235,7 @@ impl Started {
             conflict: config.conflict,
             public_port: public_download_port,
             give_up_after: config.give_up_after,
+            look_around_after: config.look_around_after,
             slow_after: config.download_slow_after,
             throttle: self.live.download.clone(),
             limits: StreamLimits { idle: config.download_idle, ..StreamLimits::default() },

@@ -40,6 +40,7 @@ pub(super) struct Layer {
     pub(super) policy: Option<Policy>,
     pub(super) give_up_after: Option<TimeSpan>,
     pub(super) conflict: Option<Conflict>,
+    pub(super) look_around_after: Option<TimeSpan>,
     /// How long a source, and an upload, are borne with; for tests, and for links that are out of the ordinary.
     pub(super) download_idle: Option<TimeSpan>,
     pub(super) download_slow_after: Option<TimeSpan>,
@@ -160,6 +161,7 @@ impl From<Cli> for Layer {
             give_up_after: None,
             conflict: None,
             download_idle: None,
+            look_around_after: None,
             download_slow_after: None,
             upload_idle: None,
             upload_slow_after: None,

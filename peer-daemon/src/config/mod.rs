@@ -48,6 +48,8 @@ const DOWNLOAD_PORT: u16 = 4821;
 const UPLOAD_PORT: u16 = 4822;
 /// A source that is away for a week may have been on a journey; who is away for longer is asked by hand.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(7 * 24);
+/// Most queues of one are over by then, and a place in one costs as much: a search each minute would be no more.
+const LOOK_AROUND: Duration = Duration::from_mins(1);
 /// How long a download may be slow: enough for a network that hiccups, as with uploads.
 const SLOW: Duration = Duration::from_mins(1);
 /// Where the web page is.
@@ -74,6 +76,8 @@ pub struct Config {
     pub public_upload_port: Option<u16>,
     /// A download that can't go on is given up after so long without a byte.
     pub give_up_after: Duration,
+    /// A download that waits in a queue for so long looks for another source, too.
+    pub look_around_after: Duration,
     /// A download that is slow for so long makes way for one that waits.
     pub download_slow_after: Duration,
     /// What is done where the name of a download is taken.
@@ -219,6 +223,7 @@ impl Sources {
                 .unwrap_or_default(),
             live: pick.live(),
             download_idle: pick.time("download_idle", |layer| layer.download_idle, STREAM_IDLE),
+            look_around_after: pick.time("look_around_after", |layer| layer.look_around_after, LOOK_AROUND),
             download_slow_after: pick.time("download_slow_after", |layer| layer.download_slow_after, SLOW),
             patience: pick.patience(),
             gui: pick.gui()?,

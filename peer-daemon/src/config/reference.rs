@@ -10,7 +10,7 @@ mod marked_section;
 use marked_section::{hold, table};
 
 /// What the keys are for that have no flag.
-const BEYOND_FLAGS: [(&str, &str); 17] = [
+const BEYOND_FLAGS: [(&str, &str); 18] = [
     ("join_key", "What a closed community's coordinator wants to hear. In the file only"),
     ("join_key_file", "A file with the join key in it, for where it is not to be in this one"),
     ("insecure_coordinator", "Take plain http:// to a coordinator elsewhere, where all can read along"),
@@ -21,6 +21,7 @@ const BEYOND_FLAGS: [(&str, &str); 17] = [
     ("give_up_after", "A download that gets no byte for so long fails"),
     ("conflict", "Where a name is taken: `rename`, `skip` or `overwrite`"),
     ("download_idle", "A source that is silent for so long is left, and another one looked for"),
+    ("look_around_after", "A download that waits in a queue for so long looks for another source, too"),
     ("download_slow_after", "A download under 8 KiB/s for so long makes way while another one waits"),
     ("upload_idle", "An upload that is silent for so long ends"),
     ("upload_slow_after", "One under 8 KiB/s for so long makes way while others wait"),

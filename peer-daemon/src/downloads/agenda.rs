@@ -1,23 +1,29 @@
 //! What downloads do by themselves when its time has come: their source is asked again, or whoever has the file is
-//! searched for.
+//! searched for. Those that wait in a queue look for somebody else meanwhile ([`looks`](super::looks)).
 //!
 //! Two tasks, whatever the number of downloads: one sets out those whose source is to be asked (which needs no
 //! search), the other searches, one file at a time and with a pause between, so that thousands that wait are no
 //! flood. Those that have just lost their source come before those that have waited for a while; of each, the
-//! one that has been due for longest.
+//! one that has been due for longest. Those that have a place come last.
 
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use protocol::IntroductionId;
+use tokio::{sync::watch, time::Instant};
 
-use super::{Downloads, batch::Item, errand::Circumstances, setback::Setback, step::Step};
-use crate::{clock, coordinator_link::CallError, searches::Source};
+use super::{
+    Downloads, batch::Item, book::earlier, errand::Circumstances, requesting::SourceTask, sessions::Sessions,
+    setback::Setback, step::Step,
+};
+use crate::{backoff::BackoffRange, clock, coordinator_link::CallError, searches::Source};
 
 /// Between the beginnings of two searches: half of what a coordinator takes of one peer, so that a person's own
 /// searches always have room.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
 /// How long another source is looked for; a search lives 10 s, and who has the file answers soon.
 const SOURCE_SEARCH: Duration = Duration::from_secs(3);
+/// However long it waits in a queue: within half an hour, somebody who is free is found.
+const LOOK_AROUND_MAX: Duration = Duration::from_mins(30);
 /// The agenda is looked at again after so long at most: the clock that it goes by may have been set.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
@@ -42,21 +48,24 @@ impl Downloads {
         let mut not_before = Instant::from_std(clock::now());
         while token.run_until_cancelled(tokio::time::sleep_until(not_before)).await.is_some() {
             changes.borrow_and_update();
+            let begun = Instant::from_std(clock::now());
             let due = self.book().next_to_seek(clock::wall());
-            match due {
-                Ok(item) => {
-                    not_before = Instant::from_std(clock::now() + SEARCH_PAUSE);
-                    if let Some(pause) = self.seek(&item).await {
-                        not_before += pause;
-                    }
-                }
+            let searched = match due {
+                Ok(item) => Ok(self.seek(&item).await),
+                Err(next) => match self.next_to_look() {
+                    Ok(item) => Ok(self.look_around(&item).await),
+                    Err(other) => Err(next.map_or(other, |next| Some(earlier(other, next)))),
+                },
+            };
+            match searched {
+                Ok(pause) => not_before = begun + SEARCH_PAUSE + pause.unwrap_or_default(),
                 Err(next) => self.wait_until(next, &mut changes).await,
             }
         }
     }
 
     /// Until something is due or something has changed.
-    async fn wait_until(&self, due: Option<SystemTime>, changes: &mut tokio::sync::watch::Receiver<u64>) {
+    async fn wait_until(&self, due: Option<SystemTime>, changes: &mut watch::Receiver<u64>) {
         let left = due.map(|due| due.duration_since(clock::wall()).unwrap_or_default());
         tokio::select! {
             () = tokio::time::sleep(left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN))) => {}
@@ -82,15 +91,54 @@ impl Downloads {
                 self.settle_item(item, |entry| {
                     entry.live(|life, _| life.lack_coordinator(&at, Setback::from(error)));
                 });
-                // Before anything else is searched for, there has to be somebody who passes it on.
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
-                    _the_sender_is_ours = sessions.changed() => {}
-                    () = self.shared.parts.token.cancelled() => {}
-                }
+                self.await_coordinator(&mut sessions).await;
             }
         }
         None
+    }
+
+    /// Before anything else is searched for, there has to be somebody who passes it on.
+    async fn await_coordinator(&self, sessions: &mut watch::Receiver<Sessions>) {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            _the_sender_is_ours = sessions.changed() => {}
+            () = self.shared.parts.token.cancelled() => {}
+        }
+    }
+
+    /// Who waits in a queue and is to look for another source now, or when the next is. While another download runs,
+    /// nobody: a source that is free would be made to wait. And nobody while as many sources are asked as may be.
+    fn next_to_look(&self) -> Result<Item, Option<SystemTime>> {
+        let shared = &self.shared;
+        if !shared.slot.is_free() || shared.asking.available_permits() == 0 {
+            return Err(None);
+        }
+        self.book().next_to_look(clock::wall())
+    }
+
+    /// Searches for somebody else who has the file of this download, and asks one. Answers as [`seek`](Self::seek).
+    async fn look_around(&self, item: &Item) -> Option<Duration> {
+        let mut sessions = self.shared.sessions.subscribe();
+        let found = tokio::select! {
+            found = self.shared.parts.searches.find_sources(&item.file, SOURCE_SEARCH) => found,
+            () = item.token.cancelled() => return None,
+        };
+        match found {
+            Ok(found) => self.ask_elsewhere(item, found),
+            Err(CallError::RateLimited { retry_after }) => return Some(retry_after),
+            Err(_away) => self.await_coordinator(&mut sessions).await,
+        }
+        None
+    }
+
+    fn ask_elsewhere(&self, item: &Item, found: Vec<Source>) {
+        let (at, id, token) =
+            (self.circumstances(), IntroductionId::random(), self.shared.parts.token.child_token());
+        let asked = self.book().ask_elsewhere(item, found, &at, (id, token));
+        if let Some((username, item)) = asked {
+            self.begin_task(SourceTask::new(self.clone(), username).asking_elsewhere(item, id));
+        }
+        self.note_change();
     }
 
     /// Goes on with one of those that were found, if there is one that may be asked.
@@ -119,12 +167,19 @@ impl Downloads {
             now: clock::wall(),
             random: rand::random(),
             give_up_after: self.shared.parts.give_up_after,
+            look_around: look_around(self.shared.parts.look_around_after),
         }
     }
 }
 
+/// With jitter from the half of it, the first look comes after so long at the earliest.
+fn look_around(after: Duration) -> BackoffRange {
+    let first = after.saturating_mul(2);
+    BackoffRange { first, max: first.max(LOOK_AROUND_MAX) }
+}
+
 /// Any of them: who answers first is not to be who is asked always.
-fn pick<T>(found: Vec<T>, random: f64, may_ask: impl Fn(&T) -> bool) -> Option<T> {
+pub(super) fn pick<T>(found: Vec<T>, random: f64, may_ask: impl Fn(&T) -> bool) -> Option<T> {
     let mut found: Vec<_> = found.into_iter().filter(|source| may_ask(source)).collect();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let index = (random * found.len() as f64) as usize;

@@ -7,8 +7,9 @@ use super::{
     Downloads,
     entry::{DownloadId, Entry},
     failure::Failure,
+    looks::Place,
     setback::Setback,
-    step::Step,
+    step::{Step, Way},
 };
 use crate::searches::Source;
 
@@ -80,7 +81,7 @@ impl Batch {
     /// The keys to use are those that were learnt last.
     pub(super) fn source(&self) -> Option<Source> {
         let item = self.wanted().last()?;
-        self.downloads.book().get_mut(item.id).map(|entry| entry.source.clone())
+        self.downloads.book().get_mut(item.id).map(|entry| entry.source_under(self.id).clone())
     }
 
     /// Returns once nobody wants any of them any more, or the daemon ends.
@@ -110,6 +111,35 @@ impl Batch {
         }
     }
 
+    /// The source lets them wait.
+    pub(super) fn wait_in_queue(&self, place: Place) {
+        let at = self.downloads.circumstances();
+        for item in &self.items {
+            self.downloads.change_item(item, |entry| {
+                if self.has(entry) || entry.is_asking_elsewhere(self.id) {
+                    entry.wait_in_queue(&at, self.id, place);
+                }
+            });
+        }
+    }
+
+    /// A stream is there. One that waits in another source's queue goes on with this one.
+    pub(super) fn connect(&self, way: Way) {
+        let at = self.downloads.circumstances();
+        for item in &self.items {
+            self.downloads.change_item(item, |entry| entry.go_over(&at, self.id));
+        }
+        self.take_all(&Step::Connected { way });
+    }
+
+    /// If it is asked for elsewhere, too, that has come to nothing: nobody waits for it.
+    pub(super) fn end_elsewhere(&self) {
+        let at = self.downloads.circumstances();
+        for item in &self.items {
+            self.downloads.change_item(item, |entry| entry.stay(&at, self.id, None));
+        }
+    }
+
     /// Notes the id that they are asked for under.
     pub(super) fn introduce(&self) {
         for item in &self.items {
@@ -134,6 +164,7 @@ impl Batch {
     /// Something came in the way of one of them.
     pub(super) fn meet(&self, item: &Item, setback: &Setback, has_progress: bool) {
         let at = self.downloads.circumstances();
+        self.downloads.change_item(item, |entry| entry.fail_elsewhere(&at, self.id, setback));
         self.settle(item, |entry| {
             let source = entry.source.clone();
             entry.live(|life, _| life.meet(&at, &source, setback.clone(), has_progress));

@@ -14,10 +14,11 @@ use protocol::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    agenda::pick,
     assemble::AssembleError,
     batch::Item,
     entry::{DownloadId, Entry},
-    errand::What,
+    errand::{Circumstances, What},
     failure::Failure,
     names::Names,
     store::{Loaded, Unsaved},
@@ -243,6 +244,41 @@ impl Book {
         first.map(|((.., id), entry)| item(id, entry)).ok_or(next)
     }
 
+    /// Of those that wait in a queue, who is to look for another source now, or when the next is due.
+    pub(super) fn next_to_look(&self, now: SystemTime) -> Result<Item, Option<SystemTime>> {
+        let looking = self.entries.iter().filter_map(|(id, entry)| {
+            let due = entry.life().look_due_by(now)?;
+            Some((due, *id, entry))
+        });
+        match looking.min_by_key(|(due, id, _)| (*due, *id)) {
+            Some((due, id, entry)) if due <= now => Ok(item(id, entry)),
+            next => Err(next.map(|(due, ..)| due)),
+        }
+    }
+
+    /// One that waits in a queue asks one of these, too: one that it may ask, and that nothing is wanted of just now.
+    /// Answers which, and what it is asked for.
+    pub(super) fn ask_elsewhere(
+        &mut self,
+        waiting: &Item,
+        found: Vec<Source>,
+        at: &Circumstances,
+        (introduction, token): (IntroductionId, CancellationToken),
+    ) -> Option<(Username, Item)> {
+        let entry = self.entries.get_mut(&waiting.id).filter(|_| !waiting.token.is_cancelled())?;
+        let may_ask = |source: &Source| {
+            !self.asked.contains(&source.username) && entry.life().may_ask_elsewhere(source)
+        };
+        let Some(source) = pick(found, at.random, may_ask) else {
+            entry.find_nobody_elsewhere(at);
+            return None;
+        };
+        let username = source.username.clone();
+        entry.ask_elsewhere(source, introduction, token.clone());
+        self.asked.insert(username.clone());
+        Some((username, Item { token, ..waiting.clone() }))
+    }
+
     /// This source is there: all that wait to search for it again need not.
     pub(super) fn find_again(&mut self, source: &Source) {
         for entry in self.entries.values_mut() {
@@ -271,7 +307,7 @@ fn item(id: DownloadId, entry: &Entry) -> Item {
     Item { id, file: *file, is_folder: folder.is_some(), token: entry.token.clone() }
 }
 
-fn earlier(known: Option<SystemTime>, other: SystemTime) -> SystemTime {
+pub(super) fn earlier(known: Option<SystemTime>, other: SystemTime) -> SystemTime {
     known.map_or(other, |known| known.min(other))
 }
 

@@ -1,5 +1,7 @@
 //! One download as the person sees it: its state, its progress, and why it stands where it stands.
 
+mod elsewhere;
+
 use std::{
     path::PathBuf,
     time::{Instant, SystemTime},
@@ -11,6 +13,7 @@ use protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::elsewhere::Elsewhere;
 use super::{
     book::Wanted,
     content::{Content, Leftovers},
@@ -54,6 +57,7 @@ pub(crate) struct Entry {
     /// Its source declined the introduction of several files for one of them, and it is not known which.
     pub(crate) is_asked_alone: bool,
     life: Life,
+    elsewhere: Option<Elsewhere>,
     /// Of the stream that there was last.
     way: Option<Way>,
     rate: TransferRate,
@@ -93,6 +97,7 @@ impl Entry {
             token,
             is_asked_alone: false,
             life,
+            elsewhere: None,
             way: None,
             rate: TransferRate::default(),
             path,
@@ -160,11 +165,16 @@ impl Entry {
 
     /// Another source, or the same with the keys that it has now.
     pub(crate) fn find(&mut self, source: Source) {
-        let earlier = std::mem::replace(&mut self.source, source);
-        // What it is, is decided by what was asked for.
-        (self.source.name, self.source.folder) = (earlier.name, earlier.folder);
-        self.is_asked_alone = false;
+        self.change_source(source);
         self.live(Life::find);
+    }
+
+    /// Answers the earlier one. What it is, is decided by what was asked for.
+    fn change_source(&mut self, source: Source) -> Source {
+        let earlier = std::mem::replace(&mut self.source, source);
+        (self.source.name, self.source.folder) = (earlier.name.clone(), earlier.folder);
+        self.is_asked_alone = false;
+        earlier
     }
 
     /// Waits for the disk, with what was synced until now: the partial file is opened again when it goes on.
@@ -282,6 +292,7 @@ impl Entry {
     }
 
     fn note_change(&mut self) {
+        self.drop_elsewhere();
         let step = self.life.step().clone();
         if let Step::Connected { way } = step {
             self.way = Some(way);

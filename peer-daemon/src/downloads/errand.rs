@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::backoff::BackoffRange;
+
 /// No wait is longer. What is due later than that was noted before the clock was set back.
 const WAIT_MAX: Duration = Duration::from_hours(1);
 
@@ -38,6 +40,8 @@ pub(crate) struct Circumstances {
     pub(crate) random: f64,
     /// It is given up after so long without a byte.
     pub(crate) give_up_after: Duration,
+    /// How often one that waits in a queue looks for somebody else.
+    pub(crate) look_around: BackoffRange,
 }
 
 impl Circumstances {

@@ -17,6 +17,7 @@ use super::{
     batch::Batch,
     dial_me::dial_target,
     failure::Failure,
+    looks::Place,
     pending::{News, Ticket},
     sessions::Sessions,
     setback::{DialTrouble, Setback},
@@ -184,7 +185,7 @@ impl<'a> Introducing<'a> {
             }
             match news {
                 News::Stream(stream, way) => {
-                    self.batch.take_all(&Step::Connected { way });
+                    self.batch.connect(way);
                     return Ok(Next::Stream(stream));
                 }
                 News::WrongKey => shown_wrong = true,
@@ -192,7 +193,7 @@ impl<'a> Introducing<'a> {
                 News::DialFailed(_) if shown_wrong => return Err(Setback::WrongKey.into()),
                 News::DialFailed(how) => return Err(self.neither_reachable(how)),
                 News::Word(HeardReply::Queued { position, reason }) => {
-                    self.batch.take_all(&Step::Queued { position, reason });
+                    self.batch.wait_in_queue(Place { position, reason });
                     (waiting_for, deadline) = (WaitingFor::Place, sent + PLACE_RENEWAL);
                 }
                 News::Word(HeardReply::Accepted {}) => {

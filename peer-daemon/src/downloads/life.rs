@@ -12,6 +12,8 @@
 //!
 //! Pure: time and randomness are arguments, and whoever holds it does what follows.
 
+mod in_queue;
+
 use std::time::{Duration, SystemTime};
 
 use protocol::{
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     errand::{Circumstances, Errand, What},
+    looks::Looks,
     setback::{Remedy, Setback},
     step::Step,
     tried::{Tried, Verdict},
@@ -60,6 +63,9 @@ pub(crate) struct Life {
     /// Its source knows it under this id, and may keep a place for it.
     #[serde(default)]
     introduction: Option<IntroductionId>,
+    /// In its source's queue only. A later process begins to wait anew.
+    #[serde(skip)]
+    looks: Option<Looks>,
 }
 
 impl Life {
@@ -75,6 +81,7 @@ impl Life {
             had_stream: false,
             tried: Tried::default(),
             introduction: None,
+            looks: None,
         }
     }
 
@@ -329,7 +336,8 @@ impl Life {
         if state.has_ended() || state == DownloadState::Paused {
             self.introduction = None;
         }
-        (self.state, self.step, self.at, self.errand) = (state, step, now, None);
+        (self.state, self.step, self.at) = (state, step, now);
+        (self.errand, self.looks) = (None, None);
     }
 
     /// The place in the source's queue.

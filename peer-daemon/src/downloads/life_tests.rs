@@ -4,6 +4,8 @@ use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName, introduction
 use super::*;
 
 const GIVE_UP_AFTER: Duration = Duration::from_hours(2);
+pub(in crate::downloads) const LOOK_AROUND: BackoffRange =
+    BackoffRange { first: Duration::from_mins(2), max: Duration::from_mins(30) };
 
 pub(in crate::downloads) fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_hours(24)
@@ -21,7 +23,7 @@ pub(in crate::downloads) fn source(name: u8) -> Source {
 }
 
 pub(in crate::downloads) fn at(now: SystemTime, random: f64) -> Circumstances {
-    Circumstances { now, random, give_up_after: GIVE_UP_AFTER }
+    Circumstances { now, random, give_up_after: GIVE_UP_AFTER, look_around: LOOK_AROUND }
 }
 
 fn declined() -> Setback {

@@ -33,6 +33,7 @@ mod history;
 mod holding;
 mod introduce;
 mod life;
+mod looks;
 #[cfg(test)]
 mod mounted;
 mod names;
@@ -109,6 +110,8 @@ pub(crate) struct Parts {
     pub(crate) public_port: u16,
     /// A download that can't go on is given up after so long without a byte.
     pub(crate) give_up_after: Duration,
+    /// One that waits in a source's queue for so long looks for another source, and then more and more seldom.
+    pub(crate) look_around_after: Duration,
     /// A source that dribbles for so long makes way for a download that waits.
     pub(crate) slow_after: Duration,
     /// How fast files may come.
@@ -305,9 +308,12 @@ impl Downloads {
     /// Sees to it that a task asks this source for what is wanted of it.
     fn ask(&self, username: Username) {
         if self.book().begin_asking(&username) {
-            let task = SourceTask::new(self.clone(), username);
-            self.shared.parts.tracker.spawn(task.run());
+            self.begin_task(SourceTask::new(self.clone(), username));
         }
+    }
+
+    fn begin_task(&self, task: SourceTask) {
+        self.shared.parts.tracker.spawn(task.run());
     }
 
     /// After the daily change of identity, pending introductions go out with the new certificate: a dial-back

@@ -39,20 +39,32 @@ use crate::{
 pub(super) struct SourceTask {
     downloads: Downloads,
     username: Username,
+    /// Asked for before all else.
+    first: Option<Batch>,
 }
 
 impl SourceTask {
     pub(super) fn new(downloads: Downloads, username: Username) -> Self {
-        Self { downloads, username }
+        Self { downloads, username, first: None }
     }
 
-    pub(super) async fn run(self) {
+    /// Asks for one that waits in another source's queue, under this id.
+    pub(super) fn asking_elsewhere(self, item: Item, id: IntroductionId) -> Self {
+        let batch = Batch::new(self.downloads.clone(), vec![item], id);
+        Self { first: Some(batch), ..self }
+    }
+
+    pub(super) async fn run(mut self) {
+        let first = self.first.take();
         let shared = &self.downloads.shared;
         let turn = tokio::select! {
             turn = shared.asking.acquire() => turn,
             () = shared.parts.token.cancelled() => return,
         };
         let Ok(_turn) = turn else { return };
+        if let Some(batch) = first.filter(|batch| batch.wanted().next().is_some()) {
+            self.ask_for(&batch).await;
+        }
         while !shared.parts.token.is_cancelled() {
             let Some((items, id)) = self.downloads.book().next_batch(&self.username) else { return };
             let mut batch =
@@ -109,6 +121,7 @@ impl SourceTask {
         if batch.is_to_go_on() {
             return;
         }
+        batch.end_elsewhere();
         // The coordinator may forget it at once, and the target its place.
         let (link, id) = (self.downloads.shared.parts.link.clone(), batch.id());
         self.downloads.shared.parts.tracker.spawn(async move {

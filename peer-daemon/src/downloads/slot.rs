@@ -28,6 +28,10 @@ impl Slot {
         self.permit.try_acquire().ok()
     }
 
+    pub(super) fn is_free(&self) -> bool {
+        self.permit.available_permits() > 0
+    }
+
     /// Until it is free, or for so long; it is not taken. Whoever has it and dribbles makes way meanwhile.
     pub(super) async fn wait(&self, limit: Duration) {
         let _waits = Waits::one_more(&self.waiting);

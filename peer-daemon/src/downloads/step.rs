@@ -32,6 +32,18 @@ pub(crate) enum Step {
         position: u32,
         reason: QueueReason,
     },
+    /// Another source has the file, and is asked beside the one whose place is kept.
+    AskedElsewhere,
+    /// A place there, and not a better one.
+    PlaceElsewhere {
+        position: u32,
+        reason: QueueReason,
+    },
+    NothingElsewhere {
+        why: Setback,
+    },
+    /// In this source's queue, for another source.
+    PlaceLeft,
     Accepted,
     ToldToDial,
     DialFailed {
@@ -121,6 +133,10 @@ impl Step {
             Self::Verifying => DownloadState::Verifying,
             Self::Finished => DownloadState::Finished,
             Self::Held { .. }
+            | Self::AskedElsewhere
+            | Self::PlaceElsewhere { .. }
+            | Self::NothingElsewhere { .. }
+            | Self::PlaceLeft
             | Self::Setback(_)
             | Self::NoSourceFound { .. }
             | Self::GivenUp { .. }
@@ -159,6 +175,10 @@ impl Step {
             Self::Added
             | Self::Asked
             | Self::Queued { .. }
+            | Self::AskedElsewhere
+            | Self::PlaceElsewhere { .. }
+            | Self::NothingElsewhere { .. }
+            | Self::PlaceLeft
             | Self::Accepted
             | Self::ToldToDial
             | Self::DialFailed { .. }
@@ -184,6 +204,15 @@ impl Step {
             Self::Queued { position, reason } => {
                 return format!("place {position} in the source's queue: {}", queue_sentence(*reason));
             }
+            Self::AskedElsewhere => "it has the file, too, and is asked; the place is kept",
+            Self::PlaceElsewhere { position, reason } => {
+                return format!(
+                    "place {position} in its queue, which is no better: {}",
+                    queue_sentence(*reason)
+                );
+            }
+            Self::NothingElsewhere { why } => return format!("not from there: {why}"),
+            Self::PlaceLeft => "the place in its queue is given up, for another source does better",
             Self::Accepted => "the source dials this peer",
             Self::ToldToDial => "the source could not reach this peer; it is dialled now",
             Self::DialFailed { how } => return format!("the source was dialled: {}", how.sentence()),
@@ -238,6 +267,10 @@ impl Step {
             | Self::Deferred
             | Self::Seeking
             | Self::SourceFound
+            | Self::AskedElsewhere
+            | Self::PlaceElsewhere { .. }
+            | Self::NothingElsewhere { .. }
+            | Self::PlaceLeft
             | Self::Checking
             | Self::Held { .. }
             | Self::Setback(_)
@@ -327,6 +360,7 @@ mod tests {
             (Step::Asked, "asked"),
             (Step::Queued { position: 3, reason: QueueReason::Asking }, "queued"),
             (Step::DialFailed { how: DialTrouble::TimedOut }, "dial_failed"),
+            (Step::NothingElsewhere { why: Setback::NoWord }, "nothing_elsewhere"),
             (
                 Step::Setback(Setback::Declined { reason: DeclineReason::QueueFull, version: None }),
                 "declined",

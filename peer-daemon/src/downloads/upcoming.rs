@@ -31,6 +31,9 @@ impl Life {
             }
             (_, DownloadState::Queued, _) => ("the source is asked as soon as its turn comes", None),
             (Step::Asked, ..) => ("without a word, another source is looked for", after(INTRODUCTION_WORD)),
+            (Step::Queued { .. }, ..) if let Some(due) = self.look_due() => {
+                ("the place is kept, and whoever else has the file is looked for", Some(due))
+            }
             (Step::Queued { .. }, ..) => ("the place is kept by asking again", after(PLACE_RENEWAL)),
             (Step::Accepted, ..) => ("without a stream, another source is looked for", after(ROUTE_HOLD)),
             (Step::ToldToDial, ..) => ("the source answers, or counts as out of reach", after(ROUTE_HOLD)),
@@ -66,7 +69,8 @@ mod tests {
 
     use super::{
         super::{
-            life::tests::{at, source, start},
+            life::tests::{LOOK_AROUND, at, source, start},
+            looks::Place,
             setback::Setback,
         },
         *,
@@ -85,6 +89,8 @@ mod tests {
         assert!(life.lack_coordinator(&at(start(), 1.0), away));
     }
 
+    const PLACE: Place = Place { position: 1, reason: QueueReason::Busy };
+
     /// What happened, then what is told to come next, if anything, and after how long.
     type Case = (fn(&mut Life), Option<(&'static str, Option<Duration>)>);
 
@@ -94,6 +100,10 @@ mod tests {
         (
             |life| take(life, Step::Queued { position: 1, reason: QueueReason::Busy }),
             Some(("the place is kept", Some(PLACE_RENEWAL))),
+        ),
+        (
+            |life| assert!(life.wait_in_queue(&at(start(), 1.0), PLACE)),
+            Some(("is looked for", Some(LOOK_AROUND.first))),
         ),
         (|life| take(life, Step::Accepted), Some(("without a stream", Some(ROUTE_HOLD)))),
         (|life| take(life, Step::ToldToDial), Some(("out of reach", Some(ROUTE_HOLD)))),

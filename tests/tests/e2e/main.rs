@@ -25,6 +25,7 @@ mod hostile_folders;
 mod hostile_sockets;
 mod hostile_sources;
 mod limits;
+mod looking_around;
 mod memory;
 mod message_key;
 mod operations;

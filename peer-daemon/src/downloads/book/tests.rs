@@ -3,10 +3,13 @@ use std::{path::PathBuf, time::Duration};
 use protocol::{CertificateSha256, FileId, ReplyKey, Root, SafeName, control::Cause};
 
 use super::*;
-use crate::downloads::{
-    errand::{Circumstances, Errand},
-    setback::Setback,
-    step::Step,
+use crate::{
+    backoff::BackoffRange,
+    downloads::{
+        errand::{Circumstances, Errand},
+        setback::Setback,
+        step::Step,
+    },
 };
 
 fn wanted(number: usize) -> Wanted {
@@ -39,7 +42,8 @@ fn add_wanted(book: &mut Book, wanted: Wanted) -> Result<DownloadId, BookFull> {
 
 fn at(seconds: u64) -> Circumstances {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    Circumstances { now, random: 1.0, give_up_after: Duration::from_hours(24) }
+    let look_around = BackoffRange { first: Duration::from_mins(2), max: Duration::from_mins(30) };
+    Circumstances { now, random: 1.0, give_up_after: Duration::from_hours(24), look_around }
 }
 
 fn meet(book: &mut Book, id: DownloadId, seconds: u64, setback: Setback) {

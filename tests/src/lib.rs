@@ -20,6 +20,7 @@ pub mod faulty_link;
 pub mod file_server;
 mod link;
 pub mod memory;
+pub mod misuse;
 pub mod namespace;
 pub mod notify;
 pub mod pair;

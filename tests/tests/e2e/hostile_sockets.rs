@@ -3,30 +3,25 @@
 //!
 //! `cargo xtask flood` runs this with 10,000 idle connections.
 
-use std::{env, fs, net::SocketAddr, time::Duration};
+use std::{env, fs};
 
 use hearsay_tests::{
     api_client::ApiClient,
     coordinator::Coordinator,
+    misuse::Misuse,
     process::raise_open_files,
     scripted::ScriptedPeer,
     session::Session,
     wait::{PATIENCE, until},
 };
 use protocol::{FileId, Root, SessionToken};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 /// Of the kind that never sends anything.
 const IDLE_VARIABLE: &str = "HEARSAY_TESTS_IDLE";
 const IDLE: usize = 500;
 /// Of each other kind.
 const OF_A_KIND: usize = 50;
-/// Between two bytes of one who sends slowly: soon enough for any time limit on silence, and for none on the whole.
-const DRIP: Duration = Duration::from_millis(100);
 /// What one of them may cost: the buffers of a connection and a request in the making, with much room.
 const BYTES_EACH_MAX: u64 = 64 * 1024;
 /// Memory that the process takes for the honest ones meanwhile.
@@ -36,24 +31,7 @@ lifetimes.headers_seconds = 3
 lifetimes.body_seconds = 3
 ";
 
-/// Sends `begin`, then the bytes of `drip` one by one for as long as the other side listens.
-async fn misuse(address: SocketAddr, begin: Vec<u8>, drip: &'static [u8]) {
-    let Ok(mut stream) = TcpStream::connect(address).await else { return };
-    if stream.write_all(&begin).await.is_err() {
-        return;
-    }
-    for byte in drip.iter().cycle() {
-        tokio::time::sleep(DRIP).await;
-        if stream.write_all(&[*byte]).await.is_err() {
-            return;
-        }
-    }
-    // Nothing to drip: silence until the other side ends it.
-    let _ = stream.read_to_end(&mut Vec::new()).await;
-}
-
-/// What each kind begins with, and goes on with.
-fn kinds(session: &str, name_token: &str) -> Vec<(Vec<u8>, &'static [u8])> {
+fn kinds(session: &str, name_token: &str) -> Vec<Misuse> {
     let connect = "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let answer = format!(
         "POST /v1/searches/{}/answer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
@@ -63,23 +41,23 @@ fn kinds(session: &str, name_token: &str) -> Vec<(Vec<u8>, &'static [u8])> {
     let half = "x".repeat(60 * 1024);
     vec![
         // Half a request, and silence.
-        (b"GET /v1/eve".to_vec(), b""),
-        (b"GET /v1/events HTTP/1.1\r\nHost: x\r\n".to_vec(), b""),
+        Misuse::new("GET /v1/eve", b""),
+        Misuse::new("GET /v1/events HTTP/1.1\r\nHost: x\r\n", b""),
         // Headers that never end.
-        (b"GET /v1/events HTTP/1.1\r\nX-Slow: ".to_vec(), b"a"),
-        (b"GET /v1/events HTTP/1.1\r\n".to_vec(), b"a: b\r\n"),
+        Misuse::new("GET /v1/events HTTP/1.1\r\nX-Slow: ", b"a"),
+        Misuse::new("GET /v1/events HTTP/1.1\r\n", b"a: b\r\n"),
         // The same with a connection's second request, and with a body that nobody waits for.
-        (b"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/eve".to_vec(), b"a"),
-        (
-            b"POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+        Misuse::new("GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/eve", b"a"),
+        Misuse::new(
+            "POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"1\r\nx\r\n",
         ),
         // Headers that are far too large.
-        (format!("GET /v1/events HTTP/1.1\r\nX-Large: {}\r\n\r\n", half.repeat(5)).into_bytes(), b""),
-        (format!("GET /{} HTTP/1.1\r\n\r\n", half.repeat(5)).into_bytes(), b""),
+        Misuse::new(format!("GET /v1/events HTTP/1.1\r\nX-Large: {}\r\n\r\n", half.repeat(5)), b""),
+        Misuse::new(format!("GET /{} HTTP/1.1\r\n\r\n", half.repeat(5)), b""),
         // Bodies that never end, of a stranger and of a session.
-        (format!("{connect}Content-Length: 10000\r\n\r\n{{").into_bytes(), b" "),
-        (format!("{answer}Content-Length: 100000\r\n\r\n{half}").into_bytes(), b" "),
+        Misuse::new(format!("{connect}Content-Length: 10000\r\n\r\n{{"), b" "),
+        Misuse::new(format!("{answer}Content-Length: 100000\r\n\r\n{half}"), b" "),
     ]
 }
 
@@ -107,12 +85,12 @@ async fn an_honest_search_works_among_connections_that_are_misused() {
 
     let mut misused = JoinSet::new();
     for _ in 0..idle {
-        misused.spawn(misuse(address, Vec::new(), b""));
+        misused.spawn(Misuse::new("", b"").of(address));
     }
     let kinds = kinds(&mallory_token.reveal(), mallory.name_token());
     let others = kinds.len() * OF_A_KIND;
-    for (begin, drip) in kinds.iter().cycle().take(others) {
-        misused.spawn(misuse(address, begin.clone(), drip));
+    for kind in kinds.iter().cycle().take(others) {
+        misused.spawn(kind.clone().of(address));
     }
     let wanted = u64::try_from(idle / 2).unwrap();
     until("most of them are connected", PATIENCE, async || {

@@ -45,7 +45,7 @@ pub struct Telemetry {
     stderr_is_silent: bool,
 }
 
-/// Where `target` says. `RUST_LOG` overrules the default of one line for what a person would want to know.
+/// Where `target` says. `RUST_LOG` overrules [`DEFAULT_FILTER`].
 pub fn init(target: Option<&LogTarget>) -> Result<Telemetry, LogError> {
     let Some(LogTarget { path, bytes_max }) = target else { return Ok(to_stderr()) };
     let file = LogFile::open(path, *bytes_max).map_err(|source| LogError { path: path.clone(), source })?;
@@ -66,9 +66,12 @@ pub fn to_stderr() -> Telemetry {
     Telemetry { stderr_is_silent: false }
 }
 
+/// What a person would want to know. The HTTP library's words on what it can't read are left out: the page's port is
+/// open to every user of the machine, and none of them is to push other lines out of the log.
+const DEFAULT_FILTER: &str = "peer_daemon=info,actix_http=off,warn";
+
 fn lines() -> SubscriberBuilder<DefaultFields, Format, EnvFilter> {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("peer_daemon=info,warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     // A line that can't be written is lost, and nothing else: a full disk must not end the daemon.
     fmt().with_env_filter(filter).with_target(false).log_internal_errors(false)
 }

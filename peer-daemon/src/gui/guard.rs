@@ -5,12 +5,14 @@
 //! that address; and whatever changes or tells something needs a session on top, in a header that no form, image
 //! or link can set.
 
+use std::rc::Rc;
+
 use actix_web::{
-    Error, HttpMessage as _, HttpResponse, ResponseError as _,
+    Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        ConnectionType, Method,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -18,7 +20,7 @@ use actix_web::{
 };
 use protocol::{Code, id::GuiSession};
 
-use super::{door::Door, site::Site};
+use super::{connection::Connection, door::Door, site::Site};
 use crate::control::{Caller, ControlError};
 
 /// On every answer. Nothing is loaded from elsewhere, nothing inline runs, no string becomes markup, nobody frames
@@ -43,6 +45,9 @@ pub(super) async fn admit_own_page<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some(connection) = connection(request.request()) {
+        connection.hears_request();
+    }
     let door = request.app_data::<Data<Door>>().ok_or(Refusal::Host);
     let verdict = door.and_then(|door| judge(request.method(), request.headers(), door.site()));
     let mut response = match verdict {
@@ -51,6 +56,10 @@ pub(super) async fn admit_own_page<B: MessageBody + 'static>(
     };
     for (name, value) in ANSWER_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    // Nothing is kept open for whoever shows no session.
+    if !connection(response.request()).is_some_and(Connection::is_trusted) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }
@@ -63,6 +72,9 @@ pub(super) async fn admit_session<B: MessageBody + 'static>(
     let door = request.app_data::<Data<Door>>().cloned();
     let shown = door.zip(session_of(request.headers()));
     if let Some((door, session)) = shown.filter(|(door, session)| door.admits(session)) {
+        if let Some(connection) = connection(request.request()) {
+            connection.trust();
+        }
         request.extensions_mut().insert(Caller::Page { door, session });
         Ok(next.call(request).await?.map_into_left_body())
     } else {
@@ -70,6 +82,10 @@ pub(super) async fn admit_session<B: MessageBody + 'static>(
             ControlError::new(Code::TokenInvalid, "open the page with the link that `peerctl gui` prints");
         Ok(refuse(request, &error).map_into_right_body())
     }
+}
+
+fn connection(request: &HttpRequest) -> Option<&Connection> {
+    request.conn_data::<Rc<Connection>>().map(|connection| &**connection)
 }
 
 /// The session that a request shows.

@@ -2,14 +2,17 @@
 //!
 //! A browser brings other people's pages along, and loopback is open to every user of the machine. So the door
 //! is narrower than the control socket's: [`guard`] refuses what was not sent by our own page, [`login`] gives
-//! sessions only to whoever can use the socket, and the page can do less. What it can do is the control API itself:
-//! the API's table says how much of it.
+//! sessions only to whoever can use the socket, [`crowd`] and [`connection`] keep room for those, and the page can do
+//! less. What it can do is the control API itself: the API's table says how much of it.
 
 mod assets;
+mod connection;
+mod crowd;
 mod door;
 mod guard;
 mod login;
 mod routes;
+mod server;
 mod session;
 mod site;
 #[cfg(test)]
@@ -21,24 +24,14 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{App, HttpServer, middleware, web::Data};
+use actix_web::web::Data;
 use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::door::Door;
 use self::site::Site;
-use crate::{
-    config::values::GuiListen,
-    control::{Controls, Streams},
-};
-
-/// One person looks.
-const WORKERS: usize = 1;
-/// A browser opens at most six connections for a page; some tabs fit, and programs that only connect are bounded.
-const CONNECTIONS_MAX: usize = 128;
-/// Calls that are in work are given this long when the daemon ends; streams end by themselves.
-const DRAIN_SECONDS: u64 = 5;
+use crate::{config::values::GuiListen, control::Controls};
 
 #[derive(Debug, Error)]
 pub enum GuiError {
@@ -85,25 +78,8 @@ impl Gui {
         token: CancellationToken,
     ) -> Result<(), GuiError> {
         let address = self.door.address();
-        let controls = Data::new(controls);
-        let door = Data::from(self.door);
-        let streams = Data::new(Streams::new());
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(controls.clone())
-                .app_data(door.clone())
-                .app_data(streams.clone())
-                .wrap(middleware::from_fn(guard::admit_own_page))
-                .configure(routes::configure)
-        })
-        .workers(WORKERS)
-        .max_connections(CONNECTIONS_MAX)
-        .shutdown_timeout(DRAIN_SECONDS)
-        .disable_signals()
-        .shutdown_signal(token.cancelled_owned())
-        .listen(self.listener)
-        .map_err(|source| GuiError::Bind { address, source })?
-        .run();
+        let server = server::serve(self.listener, Data::from(self.door), Data::new(controls), token)
+            .map_err(|source| GuiError::Bind { address, source })?;
         tracker.spawn(async move {
             if let Err(error) = server.await {
                 warn!(%error, "the web page's server ended");

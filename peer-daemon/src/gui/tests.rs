@@ -324,6 +324,26 @@ async fn a_request_without_a_host_is_refused() {
 }
 
 #[actix_web::test]
+async fn a_connection_without_a_session_has_one_answer_and_with_one_it_stays() {
+    let page = Page::serve();
+    let get = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{more}\r\n", page.address);
+    let all_of = async |requests: String| {
+        let mut stream = tokio::net::TcpStream::connect(page.address).await.unwrap();
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        // Who is sent away with more to say hears of it as a reset.
+        let _ = stream.read_to_string(&mut answers).await;
+        answers.matches("HTTP/1.1 200").count()
+    };
+    assert_eq!(all_of(get("/", "")).await, 1, "and the connection ends");
+    assert!(all_of(get("/", "").repeat(1_000)).await <= 1, "nobody is answered ahead");
+    let session = format!("Authorization: Bearer {}\r\n", page.session().await);
+    let last = get("/", "Connection: close\r\n");
+    assert_eq!(all_of(get("/v1/status", &session) + &get("/", "") + &last).await, 3);
+    page.end().await;
+}
+
+#[actix_web::test]
 async fn the_live_stream_begins_with_all_and_ends_with_the_daemon() {
     let page = Page::serve();
     let session = page.session().await;

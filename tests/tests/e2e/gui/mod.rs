@@ -2,6 +2,7 @@
 //!
 //! Browsers start slowly, so a case is a whole visit.
 
+mod crowd;
 mod entrance;
 mod giving;
 mod looks;

@@ -4,22 +4,29 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use hearsay_tests::file_server::FileServer;
+use hearsay_tests::{far_link::FarLink, file_server::FileServer};
 use tempfile::TempDir;
+
+use crate::turns::far_link;
 
 /// nginx that serves a folder.
 pub(crate) struct Baseline {
     server: FileServer,
+    way: Option<FarLink>,
     fetched: TempDir,
 }
 
 impl Baseline {
-    pub(crate) async fn serving(folder: &Path) -> Result<Self> {
+    /// Every byte takes this long to it, and from it.
+    pub(crate) async fn serving(folder: &Path, delay: Duration) -> Result<Self> {
         let fetched = TempDir::with_prefix("hearsay-bench-")?;
-        Ok(Self { server: FileServer::of(folder).await, fetched })
+        let server = FileServer::of(folder).await;
+        let way = far_link(delay).inspect(|way| way.leads_to(server.address()));
+        Ok(Self { server, way, fetched })
     }
 
     /// Fetches files one after the other over one connection, and syncs them; removes what an earlier turn
@@ -29,8 +36,10 @@ impl Baseline {
         curl.args(["--silent", "--show-error", "--fail", "--http1.1", "--cacert"])
             .arg(self.server.authority());
         let targets: Vec<PathBuf> = names.iter().map(|name| self.fetched.path().join(name)).collect();
+        let port = self.way.as_ref().map_or(self.server.address().port(), FarLink::port);
+        let url = self.server.url_by(port);
         for (name, target) in names.iter().zip(&targets) {
-            curl.arg("--output").arg(target).arg(format!("{}/{name}", self.server.url()));
+            curl.arg("--output").arg(target).arg(format!("{url}/{name}"));
         }
         let mut sync = Command::new("sync");
         match &targets[..] {

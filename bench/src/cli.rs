@@ -69,6 +69,9 @@ pub(crate) enum Command {
         /// Turns of each side; medians are told.
         #[arg(long, default_value_t = 5)]
         runs: u32,
+        /// Milliseconds that every byte takes from one to the other
+        #[arg(long, default_value = "0", value_parser = milliseconds)]
+        delay: Duration,
     },
     /// A folder of many files of 10 KiB in one `get`, against curl fetching them over one HTTPS connection from nginx
     SmallFiles {
@@ -77,6 +80,9 @@ pub(crate) enum Command {
         /// Turns of each side; medians are told.
         #[arg(long, default_value_t = 5)]
         runs: u32,
+        /// Milliseconds that every byte takes from one to the other
+        #[arg(long, default_value = "0", value_parser = milliseconds)]
+        delay: Duration,
     },
     /// `peerctl status` against a bare process, the web page's first paint, and its size
     Face {
@@ -132,8 +138,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
 
 async fn with_real_daemons(command: Command) -> Result<()> {
     match command {
-        Command::Stream { mebibytes, runs } => stream::measure(mebibytes, runs).await,
-        Command::SmallFiles { files, runs } => small_files::measure(files, runs).await,
+        Command::Stream { mebibytes, runs, delay } => stream::measure(mebibytes, runs, delay).await,
+        Command::SmallFiles { files, runs, delay } => small_files::measure(files, runs, delay).await,
         Command::Face { runs } => face::measure(runs).await,
         _ => Ok(()),
     }
@@ -144,4 +150,8 @@ fn seconds(text: &str) -> Result<Duration> {
     let duration = Duration::try_from_secs_f64(text.parse()?)?;
     ensure!(duration >= Duration::from_secs(1), "at least 1");
     Ok(duration)
+}
+
+fn milliseconds(text: &str) -> Result<Duration> {
+    Ok(Duration::from_millis(text.parse()?))
 }

@@ -1,9 +1,13 @@
 //! curl and `peerctl get` in turns, so that both meet the same machine.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
-use hearsay_tests::peer::Peer;
+use hearsay_tests::{
+    far_link::FarLink,
+    peer::{Peer, download_address},
+    scene::Scene,
+};
 use protocol::control::DownloadState;
 
 use crate::{
@@ -11,6 +15,24 @@ use crate::{
     clock::timed,
     figures::{Times, compare},
 };
+
+/// A way on which every byte takes so long; none where that is no time.
+pub(crate) fn far_link(delay: Duration) -> Option<FarLink> {
+    (!delay.is_zero()).then(|| FarLink::start(delay))
+}
+
+/// Whom files come to over such a way.
+pub(crate) async fn requester(scene: &Scene, delay: Duration) -> (Peer, Option<FarLink>) {
+    let (peer, way) = (scene.peer("requester"), far_link(delay));
+    let peer = match &way {
+        Some(way) => peer.with_public_download_port(way.port()).connected().await,
+        None => peer.connected().await,
+    };
+    if let Some(way) = &way {
+        way.leads_to(download_address(&peer.status().await));
+    }
+    (peer, way)
+}
 
 /// What is fetched in each turn: these files by curl, and this result by the requester.
 pub(crate) struct Turn<'a> {

@@ -42,8 +42,13 @@ impl FileServer {
         Self { program, listen, folder }
     }
 
-    pub fn url(&self) -> String {
-        proxy::url(self.listen, Scheme::Https)
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// As it is reached at this port of the same machine.
+    pub fn url_by(&self, port: u16) -> String {
+        proxy::url(SocketAddr::new(self.listen.ip(), port), Scheme::Https)
     }
 
     /// The authority that signed the certificate, in PEM form.

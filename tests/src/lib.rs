@@ -16,6 +16,7 @@ pub mod clock;
 pub mod content;
 pub mod coordinator;
 pub mod disk;
+pub mod far_link;
 pub mod faulty_link;
 pub mod file_server;
 mod link;

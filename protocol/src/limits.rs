@@ -21,6 +21,11 @@ pub const FOLDER_DEPTH_MAX: usize = 32;
 pub const FOLDER_BYTES_MAX: u64 = FILE_SIZE_MAX;
 /// Bytes of a folder's listing: 10,000 files with paths of some 280 bytes. It is held in memory as it is read.
 pub const LISTING_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of the small files of a folder that are asked for at once: far more than a request costs, and little enough for a
+/// target to have in memory.
+pub const FOLDER_RUN_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The number of these files: a disk that turns finds them in some seconds, of which a stream has 30 without a byte.
+pub const FOLDER_RUN_FILES_MAX: usize = 256;
 /// A file's size: what a JSON number carries exactly everywhere (2^53 - 1).
 pub const FILE_SIZE_MAX: u64 = (1 << 53) - 1;
 /// A seal's plain text is padded to a multiple of this, so that its length tells little.

@@ -7,7 +7,7 @@ use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
 use hyper::body::Bytes;
 use protocol::{
-    FileId,
+    FileId, FolderContent,
     root::{FileHasher, PieceLayer},
 };
 use thiserror::Error;
@@ -89,6 +89,17 @@ impl Library {
                 hasher.finish().map(|(_, layer)| layer).map_err(io::Error::other).map_err(OpenError::Io)
             }
             layer => layer,
+        })
+        .await
+    }
+
+    /// What is in a folder. Of its files, some may have changed since.
+    pub async fn content(&self, folder: &FileId) -> Result<FolderContent, OpenError> {
+        let folder = *folder;
+        self.blocking(move |shared| {
+            let index = shared.index();
+            let (folder, entries) = index.folder_of(&folder).ok_or(OpenError::Gone)?;
+            whole_folders::content(folder, entries).map_err(io::Error::other).map_err(OpenError::Io)
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::{fs::File, io};
 
 use protocol::{
-    FileId,
+    FileId, FolderContent,
     root::PieceLayer,
     search::{Match, Subject},
 };
@@ -32,6 +32,10 @@ impl Shelf for Library {
 
     async fn layer(&self, file: &FileId) -> Result<PieceLayer, ShelfError> {
         Ok(Self::layer(self, file).await?)
+    }
+
+    async fn content(&self, folder: &FileId) -> Result<FolderContent, ShelfError> {
+        Ok(Self::content(self, folder).await?)
     }
 }
 

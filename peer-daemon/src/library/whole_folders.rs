@@ -7,7 +7,7 @@
 use std::{ops::Range, path::Path, sync::Arc};
 
 use protocol::{
-    FileId, FolderSummary, SafeName,
+    FileId, FolderContent, FolderSummary, SafeName,
     folder::{self, Listing},
     match_rule::FoldedName,
     search::Match,
@@ -153,6 +153,11 @@ impl WholeFolders {
 /// Makes the listing of a folder again.
 pub(super) fn list(folder: &WholeFolder, entries: &[Arc<Entry>]) -> Result<Vec<u8>, TooLarge> {
     listing_bytes(&listing_of(entries, folder.depth())?)
+}
+
+/// What is in a folder, by its listing.
+pub(super) fn content(folder: &WholeFolder, entries: &[Arc<Entry>]) -> Result<FolderContent, TooLarge> {
+    Ok(FolderContent::of(&listing_of(entries, folder.depth())?))
 }
 
 fn identify(entries: &[Arc<Entry>], depth: usize) -> Result<(FileId, FolderSummary), TooLarge> {

@@ -186,12 +186,32 @@ impl Requester {
     /// Asks for a range of a file (of an empty file: for the whole) and checks the head of the response. A body
     /// that is not read to its end is the end of the stream.
     pub async fn fetch(&mut self, file: &FileId, range: Range<u64>) -> Result<FileBody<'_>, StreamError> {
+        self.fetch_part(file_path(file), file, file.size, range).await
+    }
+
+    /// The same for files of a folder, all of whose files together have `size` bytes.
+    pub async fn fetch_run(
+        &mut self,
+        folder: &FileId,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<FileBody<'_>, StreamError> {
+        self.fetch_part(format!("{}/content", file_path(folder)), folder, size, range).await
+    }
+
+    async fn fetch_part(
+        &mut self,
+        path: String,
+        id: &FileId,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<FileBody<'_>, StreamError> {
         let part = ByteRange::from_exclusive(range.clone());
-        if range.end > file.size || (part.is_none() && file.size > 0) {
+        if range.end > size || (part.is_none() && size > 0) {
             return Err(StreamError::Protocol("a range outside the file was asked for"));
         }
-        let tag = format!("\"{}\"", file.root);
-        let mut request = get(file_path(file));
+        let tag = format!("\"{}\"", id.root);
+        let mut request = get(path);
         if let Some(part) = part {
             request = request.header(RANGE, part.to_range_header()).header(IF_RANGE, &tag);
         }
@@ -205,7 +225,7 @@ impl Requester {
             }
         })
         .await?;
-        check_file_head(&response, file, &range, &tag)?;
+        check_file_head(&response, size, &range, &tag)?;
         let remaining = range.end - range.start;
         Ok(FileBody { requester: self, body: response.into_body(), remaining, idle })
     }
@@ -356,7 +376,7 @@ fn check_length(headers: &HeaderMap, wanted: u64) -> Result<(), StreamError> {
 /// Before a byte counts: the very range, of a file of the very size, under the very root.
 fn check_file_head(
     response: &Response<Incoming>,
-    file: &FileId,
+    size: u64,
     range: &Range<u64>,
     tag: &str,
 ) -> Result<(), StreamError> {
@@ -366,10 +386,10 @@ fn check_file_head(
     }
     if response.status() == StatusCode::PARTIAL_CONTENT {
         let told = single(headers, &CONTENT_RANGE).and_then(ByteRange::parse_content_range);
-        if told.map(|(part, size)| (part.exclusive(), size)) != Some((range.clone(), file.size)) {
+        if told.map(|(part, size)| (part.exclusive(), size)) != Some((range.clone(), size)) {
             return Err(StreamError::Protocol("Content-Range is another"));
         }
-    } else if *range != (0..file.size) || headers.contains_key(CONTENT_RANGE) {
+    } else if *range != (0..size) || headers.contains_key(CONTENT_RANGE) {
         return Err(StreamError::Protocol("the whole file came instead of a range"));
     }
     check_length(headers, range.end - range.start)

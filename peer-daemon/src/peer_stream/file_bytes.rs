@@ -4,7 +4,7 @@
 //! each read and before what was read is handed on; once it has changed, the body breaks off.
 
 use std::{
-    io, mem,
+    io,
     os::unix::fs::FileExt as _,
     pin::Pin,
     sync::Arc,
@@ -32,8 +32,8 @@ pub(super) struct FileBytes {
 
 #[derive(Debug)]
 enum Chunks {
-    /// The whole range is one.
-    One(Bytes),
+    /// All that is left.
+    InMemory(Bytes),
     Read(mpsc::Receiver<io::Result<Bytes>>),
 }
 
@@ -42,8 +42,11 @@ impl FileBytes {
     pub(super) fn within(content: &Bytes, range: ByteRange, progress: Arc<ServeProgress>) -> Self {
         let range = range.exclusive();
         let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
-        let chunk = content.slice(bound(range.start)..bound(range.end));
-        Self { remaining: chunk.len() as u64, chunks: Chunks::One(chunk), progress }
+        Self::of(content.slice(bound(range.start)..bound(range.end)), progress)
+    }
+
+    pub(super) fn of(content: Bytes, progress: Arc<ServeProgress>) -> Self {
+        Self { remaining: content.len() as u64, chunks: Chunks::InMemory(content), progress }
     }
 
     pub(super) fn read(
@@ -74,15 +77,23 @@ impl FileBytes {
 
 fn read_chunk(file: &impl ShelfFile, at: u64, end: u64, progress: &ServeProgress) -> io::Result<Bytes> {
     let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(FILE_CHUNK_BYTES);
+    let chunk = read_unchanged(file, at, length)?;
+    if chunk.is_none() {
+        progress.note_source_changed();
+    }
+    chunk.ok_or_else(|| io::Error::other("the file changed while it was being sent"))
+}
+
+/// `None` where they are not those of the file any more. Blocks.
+pub(super) fn read_unchanged(file: &impl ShelfFile, at: u64, length: usize) -> io::Result<Option<Bytes>> {
     let mut chunk = vec![0; length];
     let read = file.file().read_exact_at(&mut chunk, at);
     // A file that was cut short has changed too. It is asked in any case: that has it looked at anew.
     let is_cut_short = matches!(&read, Err(error) if error.kind() == io::ErrorKind::UnexpectedEof);
     if !file.is_unchanged()? || is_cut_short {
-        progress.note_source_changed();
-        return Err(io::Error::other("the file changed while it was being sent"));
+        return Ok(None);
     }
-    read.map(|()| chunk.into())
+    read.map(|()| Some(chunk.into()))
 }
 
 impl Body for FileBytes {
@@ -97,7 +108,7 @@ impl Body for FileBytes {
             return Poll::Ready(None);
         }
         let next = match &mut self.chunks {
-            Chunks::One(chunk) => Some(Ok(mem::take(chunk))),
+            Chunks::InMemory(rest) => Some(Ok(rest.split_to(rest.len().min(FILE_CHUNK_BYTES)))),
             Chunks::Read(chunks) => ready!(chunks.poll_recv(cx)),
         };
         Poll::Ready(Some(match next {

@@ -1,6 +1,9 @@
 //! The target's routes: what one request comes to.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use http_body_util::{Either, Full};
 use hyper::{
@@ -12,7 +15,7 @@ use hyper::{
     http::response::Builder,
 };
 use protocol::{
-    Code, FileId, Problem,
+    Code, FileId, FolderContent, Problem,
     byte_range::{ByteRange, unsatisfied_content_range},
     introduction::IntroductionProof,
     paths::{INTRODUCTION_HEADER, peer},
@@ -20,7 +23,7 @@ use protocol::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    file_bytes::FileBytes,
+    file_bytes::{FileBytes, read_unchanged},
     preconditions::{Decision, decide},
     progress::{Phase, ServeProgress},
     server::Offer,
@@ -39,6 +42,8 @@ pub(super) struct Answers<S> {
     pub(super) progress: Arc<ServeProgress>,
     /// Where files are read; the stream waits for it before it is over.
     pub(super) readers: TaskTracker,
+    /// What is in the folder that was asked for first: of others, it is looked up each time.
+    pub(super) content: OnceLock<(FileId, Arc<FolderContent>)>,
 }
 
 /// What a path names.
@@ -46,6 +51,8 @@ enum Route {
     Introduction,
     File(FileId),
     Pieces(FileId),
+    /// All files of a folder, one after the other.
+    Content(FileId),
 }
 
 impl Route {
@@ -61,6 +68,7 @@ impl Route {
             _ if file.size.to_string() != size => None,
             (None, _) => Some(Self::File(file)),
             (Some("pieces"), None) => Some(Self::Pieces(file)),
+            (Some("content"), None) => Some(Self::Content(file)),
             _ => None,
         }
     }
@@ -90,6 +98,7 @@ impl<S: Shelf> Answers<S> {
             Route::Introduction => self.introduction(request.headers()),
             Route::File(file) => self.file(request, file).await,
             Route::Pieces(file) => self.pieces(file).await,
+            Route::Content(folder) => self.content(request, folder).await,
         }
     }
 
@@ -109,34 +118,55 @@ impl<S: Shelf> Answers<S> {
 
     async fn file(&self, request: &Request<Incoming>, file: FileId) -> Answer {
         let opened = self.open(file).await?;
-        let tag = file.root.to_string();
-        let head = Response::builder().header(ETAG, format!("\"{tag}\"")).header(ACCEPT_RANGES, "bytes");
-        let head_and_part = match decide(request.method(), request.headers(), &tag, file.size) {
-            Decision::NotModified => return finish(head.status(StatusCode::NOT_MODIFIED), empty()),
-            Decision::Failed => return finish(head.status(StatusCode::PRECONDITION_FAILED), empty()),
-            Decision::Unsatisfiable => {
-                let head = head.status(StatusCode::RANGE_NOT_SATISFIABLE);
-                return finish(head.header(CONTENT_RANGE, unsatisfied_content_range(file.size)), empty());
-            }
-            Decision::Whole => (head, ByteRange::from_exclusive(0..file.size)),
-            Decision::Part(part) => {
-                let head = head.status(StatusCode::PARTIAL_CONTENT);
-                (head.header(CONTENT_RANGE, part.to_content_range(file.size)), Some(part))
-            }
+        let (head, part) = match begin(request, &file, file.size)? {
+            Begun::Part(head, part) => (head, part),
+            Begun::Done(response) => return Ok(response),
         };
-        let head = head_and_part.0.header(CONTENT_TYPE, OCTETS);
-        match head_and_part.1 {
-            _ if request.method() == Method::HEAD => finish(head.header(CONTENT_LENGTH, file.size), empty()),
-            None => finish(head, empty()),
-            Some(part) => {
-                let progress = Arc::clone(&self.progress);
-                let bytes = match opened {
-                    OnShelf::InMemory(content) => FileBytes::within(&content, part, progress),
-                    OnShelf::OnDisk(file) => FileBytes::read(file, part, progress, &self.readers),
-                };
-                finish(head, Either::Right(bytes))
-            }
+        let progress = Arc::clone(&self.progress);
+        let bytes = match opened {
+            OnShelf::InMemory(content) => FileBytes::within(&content, part, progress),
+            OnShelf::OnDisk(file) => FileBytes::read(file, part, progress, &self.readers),
+        };
+        finish(head, Either::Right(bytes))
+    }
+
+    /// Small files of a folder. All of them are read before any is sent, for there is no word in a response's middle
+    /// for one that is not there any more.
+    async fn content(&self, request: &Request<Incoming>, folder: FileId) -> Answer {
+        self.turn_to(folder)?;
+        let content = self.content_of(folder).await?;
+        let (head, part) = match begin(request, &folder, content.size())? {
+            Begun::Part(head, part) => (head, part),
+            Begun::Done(response) => return Ok(response),
+        };
+        let Some(files) = content.files_at(&part.exclusive()) else {
+            return unsatisfiable(Response::builder(), content.size());
+        };
+        let mut bytes = Vec::new();
+        for file in files {
+            bytes.extend_from_slice(&self.whole(file).await?);
         }
+        finish(head, Either::Right(FileBytes::of(bytes.into(), Arc::clone(&self.progress))))
+    }
+
+    async fn content_of(&self, folder: FileId) -> Result<Arc<FolderContent>, Code> {
+        if let Some((_, known)) = self.content.get().filter(|(known, _)| *known == folder) {
+            return Ok(Arc::clone(known));
+        }
+        let content = Arc::new(self.shelf.content(&folder).await.map_err(code)?);
+        let _first_is_kept = self.content.set((folder, Arc::clone(&content)));
+        Ok(content)
+    }
+
+    async fn whole(&self, file: &FileId) -> Result<Bytes, Code> {
+        let opened = match self.shelf.open(file).await.map_err(code)? {
+            OnShelf::InMemory(content) => return Ok(content),
+            OnShelf::OnDisk(opened) => opened,
+        };
+        let length = usize::try_from(file.size).map_err(|_| Code::Internal)?;
+        let reading = self.readers.spawn_blocking(move || read_unchanged(&opened, 0, length));
+        let read = reading.await.map_err(|_| Code::Internal)?;
+        read.map_err(|_| Code::Internal)?.ok_or(Code::SourceChanged)
     }
 
     async fn pieces(&self, file: FileId) -> Answer {
@@ -158,6 +188,43 @@ impl<S: Shelf> Answers<S> {
         self.progress.turn_to(item);
         Ok(())
     }
+}
+
+/// What the preconditions and the range of a request come to.
+enum Begun {
+    Part(Builder, ByteRange),
+    Done(Response<ResponseBody>),
+}
+
+/// Begins the answer to a request for `size` bytes that this root stands for.
+fn begin(request: &Request<Incoming>, id: &FileId, size: u64) -> Result<Begun, Code> {
+    let tag = id.root.to_string();
+    let head = Response::builder().header(ETAG, format!("\"{tag}\"")).header(ACCEPT_RANGES, "bytes");
+    let (head, part) = match decide(request.method(), request.headers(), &tag, size) {
+        Decision::NotModified => return done(head.status(StatusCode::NOT_MODIFIED)),
+        Decision::Failed => return done(head.status(StatusCode::PRECONDITION_FAILED)),
+        Decision::Unsatisfiable => return unsatisfiable(head, size).map(Begun::Done),
+        Decision::Whole => (head, ByteRange::from_exclusive(0..size)),
+        Decision::Part(part) => {
+            let head = head.status(StatusCode::PARTIAL_CONTENT);
+            (head.header(CONTENT_RANGE, part.to_content_range(size)), Some(part))
+        }
+    };
+    let head = head.header(CONTENT_TYPE, OCTETS);
+    match part {
+        _ if request.method() == Method::HEAD => done(head.header(CONTENT_LENGTH, size)),
+        None => done(head),
+        Some(part) => Ok(Begun::Part(head, part)),
+    }
+}
+
+fn unsatisfiable(head: Builder, size: u64) -> Answer {
+    let head = head.status(StatusCode::RANGE_NOT_SATISFIABLE);
+    finish(head.header(CONTENT_RANGE, unsatisfied_content_range(size)), empty())
+}
+
+fn done(head: Builder) -> Result<Begun, Code> {
+    finish(head, empty()).map(Begun::Done)
 }
 
 fn code(error: ShelfError) -> Code {

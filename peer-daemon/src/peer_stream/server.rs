@@ -9,7 +9,7 @@
 use std::{
     pin::pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -117,8 +117,13 @@ where
     }
 
     let readers = TaskTracker::new();
-    let answers =
-        Arc::new(Answers { offer, shelf, progress: Arc::clone(&progress), readers: readers.clone() });
+    let answers = Arc::new(Answers {
+        offer,
+        shelf,
+        progress: Arc::clone(&progress),
+        readers: readers.clone(),
+        content: OnceLock::new(),
+    });
     let service = service_fn(move |request| {
         let answers = Arc::clone(&answers);
         async move { answers.answer(request).await }

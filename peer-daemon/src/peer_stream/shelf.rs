@@ -3,7 +3,7 @@
 use std::{fs::File, io};
 
 use hyper::body::Bytes;
-use protocol::{FileId, root::PieceLayer};
+use protocol::{FileId, FolderContent, root::PieceLayer};
 use thiserror::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -22,6 +22,8 @@ pub trait Shelf: Send + Sync + 'static {
     fn open(&self, file: &FileId) -> impl Future<Output = Result<OnShelf<Self::File>, ShelfError>> + Send;
     /// The piece layer of a file that could be opened right now.
     fn layer(&self, file: &FileId) -> impl Future<Output = Result<PieceLayer, ShelfError>> + Send;
+    /// What is in a folder.
+    fn content(&self, folder: &FileId) -> impl Future<Output = Result<FolderContent, ShelfError>> + Send;
 }
 
 /// A file that was unchanged when it was opened.

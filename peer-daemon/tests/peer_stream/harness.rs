@@ -15,7 +15,7 @@ use std::{
 use peer_daemon::{
     introductions::identity::Identity,
     peer_stream::{
-        client::{Requester, StreamError},
+        client::{FileBody, Requester, StreamError},
         limits::StreamLimits,
         offered::Offered,
         progress::ServeProgress,
@@ -24,7 +24,8 @@ use peer_daemon::{
     },
 };
 use protocol::{
-    FileId, IntroductionId, MessageKey,
+    FileId, FolderContent, IntroductionId, MessageKey,
+    folder::{ListedFile, Listing, RelativePath, identity},
     root::{FileHasher, PieceLayer},
 };
 use tokio::{
@@ -60,6 +61,7 @@ pub(crate) fn identify(content: &[u8]) -> (FileId, PieceLayer) {
 #[derive(Default)]
 pub(crate) struct TestShelf {
     files: Mutex<HashMap<FileId, Result<TestFile, ShelfError>>>,
+    folders: Mutex<HashMap<FileId, FolderContent>>,
 }
 
 #[derive(Clone)]
@@ -77,6 +79,18 @@ impl TestShelf {
         let file = TestFile { file: Arc::new(file), layer: Arc::new(layer), is_changed: Arc::default() };
         self.files.lock().unwrap().insert(id, Ok(file));
         id
+    }
+    /// A folder of files that were added, in this order.
+    pub(crate) fn add_folder(&self, files: &[FileId]) -> (FileId, FolderContent) {
+        let listed = files.iter().enumerate().map(|(number, file)| ListedFile {
+            path: RelativePath::parse(&format!("{number:03}")).unwrap(),
+            size: file.size,
+            root: file.root,
+        });
+        let listing = Listing::new(listed.collect()).unwrap();
+        let (folder, content) = (identity(&listing.to_bytes()).unwrap(), FolderContent::of(&listing));
+        self.folders.lock().unwrap().insert(folder, content.clone());
+        (folder, content)
     }
     /// From now on the file can't be opened.
     pub(crate) fn fail(&self, id: FileId, error: ShelfError) {
@@ -98,6 +112,9 @@ impl Shelf for TestShelf {
     async fn layer(&self, id: &FileId) -> Result<PieceLayer, ShelfError> {
         let file = self.files.lock().unwrap().get(id).cloned().unwrap_or(Err(ShelfError::Gone))?;
         Ok(PieceLayer::clone(&file.layer))
+    }
+    async fn content(&self, folder: &FileId) -> Result<FolderContent, ShelfError> {
+        self.folders.lock().unwrap().get(folder).cloned().ok_or(ShelfError::Gone)
     }
 }
 
@@ -206,11 +223,22 @@ pub(crate) async fn fetch(
     file: &FileId,
     range: Range<u64>,
 ) -> Result<Vec<u8>, (Vec<u8>, StreamError)> {
+    collect(requester.fetch(file, range).await).await
+}
+
+/// The same of the content of a folder.
+pub(crate) async fn fetch_run(
+    requester: &mut Requester,
+    folder: &FileId,
+    content: &FolderContent,
+    range: Range<u64>,
+) -> Result<Vec<u8>, (Vec<u8>, StreamError)> {
+    collect(requester.fetch_run(folder, content.size(), range).await).await
+}
+
+async fn collect(body: Result<FileBody<'_>, StreamError>) -> Result<Vec<u8>, (Vec<u8>, StreamError)> {
     let mut received = Vec::new();
-    let mut body = match requester.fetch(file, range).await {
-        Ok(body) => body,
-        Err(error) => return Err((received, error)),
-    };
+    let mut body = body.map_err(|error| (Vec::new(), error))?;
     loop {
         match body.chunk().await {
             Ok(Some(bytes)) => received.extend_from_slice(&bytes),

@@ -10,6 +10,7 @@ use peer_daemon::{
         dial_rules::{DialRules, Scope},
         limits::StreamLimits,
         listen::{bind_download, bind_upload},
+        offered::Offered,
         progress::{CurrentItem, Phase},
         server::{Ended, ServeError, Steering},
         shelf::ShelfError,
@@ -18,7 +19,7 @@ use peer_daemon::{
 };
 use protocol::{Code, FileId, Root};
 
-use crate::harness::{PATIENCE, Peers, SHORT, content, ended, fetch};
+use crate::harness::{PATIENCE, Peers, SHORT, content, ended, fetch, fetch_run};
 
 const MIB: usize = 1024 * 1024;
 
@@ -82,6 +83,41 @@ async fn several_files_and_an_empty_one_come_over_one_stream() {
         assert!(fetch(&mut requester, file, 0..file.size).await.unwrap() == *content);
         assert_eq!(peers.progress.current_item(), Some(CurrentItem { file: *file, sent: file.size }));
     }
+}
+
+#[tokio::test]
+async fn small_files_of_a_folder_come_with_one_request() {
+    let mut peers = Peers::new();
+    let contents = [300_000, 0, 20, MIB + 1, 7].map(content);
+    let files = contents.each_ref().map(|content| peers.shelf.add(content));
+    let (folder, whole) = peers.shelf.add_folder(&files);
+    peers.offer.files = Offered::new(&[folder], files.map(|file| (file, folder)));
+    let (mut requester, _serving) = peers.connect().await;
+    assert_eq!(whole.runs(&[0, 1, 2, 3, 4]), [0..3, 3..4, 4..5]);
+    let together = whole.bytes_of(&(0..3));
+    let came = fetch_run(&mut requester, &folder, &whole, together.clone()).await.unwrap();
+    assert!(came == contents[..3].concat());
+    let item = CurrentItem { file: folder, sent: together.end };
+    assert_eq!(peers.progress.current_item(), Some(item));
+
+    let (other, other_whole) = peers.shelf.add_folder(&files[..2]);
+    let refused = |came| match came {
+        Err((received, StreamError::Refused { status, code })) if Vec::is_empty(&received) => (status, code),
+        other => panic!("{other:?}"),
+    };
+    for part in [1..together.end, 0..whole.size(), whole.bytes_of(&(3..4))] {
+        let came = fetch_run(&mut requester, &folder, &whole, part.clone()).await;
+        assert_eq!(refused(came).0, 416, "{part:?} are not whole small files");
+    }
+    let came = fetch_run(&mut requester, &other, &other_whole, 0..other_whole.size()).await;
+    assert_eq!(refused(came).1, Code::FileNotOffered);
+    // Where one of them is not what it was, none is sent, and the stream goes on.
+    peers.shelf.change(files[2]);
+    let came = fetch_run(&mut requester, &folder, &whole, together.clone()).await;
+    assert_eq!(refused(came).1, Code::SourceChanged);
+    peers.shelf.fail(files[0], ShelfError::Gone);
+    assert_eq!(refused(fetch_run(&mut requester, &folder, &whole, together).await).1, Code::FileGone);
+    assert!(fetch(&mut requester, &files[4], 0..7).await.unwrap() == contents[4]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{io, ops::Range, sync::atomic::Ordering, time::Duration};
 
 use protocol::{Code, Problem, introduction::IntroductionProof, paths};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -46,6 +47,13 @@ pub(super) async fn serve(
             offer.asked.fetch_add(1, Ordering::Relaxed);
             let problem = serde_json::to_vec(&Problem::new(Code::FileNotOffered)).expect("a problem in JSON");
             write(&mut stream, "403 Forbidden", "", problem.len(), &problem).await?;
+        } else if path.ends_with("/content") && matches!(offer.manner, Manner::GivesTogether) {
+            offer.asked.fetch_add(1, Ordering::Relaxed);
+            send_together(&mut stream, offer, offers, &head).await?;
+        } else if path.ends_with("/content") {
+            // It has files one by one only, and says so as one that knows no other way.
+            let problem = serde_json::to_vec(&Problem::new(Code::RouteUnknown)).expect("a problem in JSON");
+            write(&mut stream, "404 Not Found", "", problem.len(), &problem).await?;
         } else if path.ends_with("/pieces") {
             let mut layer = offer.layer.clone();
             if matches!(offer.manner, Manner::WrongLayer) {
@@ -101,6 +109,36 @@ async fn send_range(stream: &mut Stream, offer: &Offered, head: &str) -> io::Res
         }
         _ => write(stream, partial, &told(&range, size), body.len(), &body).await,
     }
+}
+
+/// A range of all files of a folder, one after the other in the order of their paths.
+async fn send_together(
+    stream: &mut Stream,
+    listing: &Offered,
+    offers: &[Offered],
+    head: &str,
+) -> io::Result<()> {
+    let text: Value = serde_json::from_slice(&listing.content).expect("a listing in JSON");
+    let listed = text["files"].as_array().expect("files");
+    let mut listed: Vec<_> =
+        listed.iter().map(|file| (file["path"].as_str(), file["root"].as_str())).collect();
+    listed.sort_by_key(|(path, _)| path.expect("a path").split('/').collect::<Vec<_>>());
+    let mut all = Vec::new();
+    for (_, root) in listed {
+        let offer = offers.iter().find(|offer| Some(offer.file.root.to_string().as_str()) == root);
+        let offer = offer.expect("a file that is listed is there");
+        let is_wrong = matches!(offer.manner, Manner::Changes);
+        all.extend(offer.content.iter().map(|byte| if is_wrong { !byte } else { *byte }));
+    }
+    let range = asked_range(head, all.len());
+    let told = format!(
+        "ETag: \"{}\"\r\nContent-Range: bytes {}-{}/{}\r\n",
+        listing.file.root,
+        range.start,
+        range.end - 1,
+        all.len()
+    );
+    write(stream, "206 Partial Content", &told, range.len(), &all[range.clone()]).await
 }
 
 /// So slowly that nothing is ever done, and never silent for long.

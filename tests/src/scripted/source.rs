@@ -59,6 +59,8 @@ pub enum Manner {
         one_in: u32,
         seed: u64,
     },
+    /// Of a listing: gives the folder's small files together, too.
+    GivesTogether,
     /// 403, whatever is asked of the file.
     Refuses,
     /// The same, but not before a while.
@@ -117,6 +119,10 @@ impl Offered {
     /// What is said to be the listing of a folder with so much in it.
     pub fn listing(name: &str, listing: Vec<u8>, told: FolderSummary, manner: Manner) -> Self {
         Self { folder: Some(told), ..Self::new(name, listing, manner) }
+    }
+
+    pub fn content(&self) -> &[u8] {
+        &self.content
     }
 
     /// The same with another manner.

@@ -164,6 +164,48 @@ async fn a_source_that_falls_silent_within_a_folder_is_left_for_another_one() {
     scene.stop_with([carl]).await;
 }
 
+/// One that is wrong among them is asked for again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_files_that_are_side_by_side_come_with_one_request() {
+    let large = random(2 * PIECE, 5);
+    let files: [(&str, &[u8], Manner); 7] = [
+        ("a", b"first", Manner::Honest),
+        ("b empty", b"", Manner::Honest),
+        ("b wrong", b"second", Manner::Changes),
+        ("c/a", b"third", Manner::Honest),
+        ("c/large", &large, Manner::Honest),
+        ("d", b"fourth", Manner::Honest),
+        ("e", b"fifth", Manner::Honest),
+    ];
+    let mut offers = Offered::folder("Together", &files);
+    let listing = offers.pop().unwrap();
+    let listed = listing.content().to_vec();
+    offers.push(listing.behaving(Manner::GivesTogether));
+    let scene = Scene::start().await;
+    let mallory = scene.scripted_peer("mallory").await.offering(offers);
+    let carl = carl(&scene).await;
+    let ended = carl.end_of(&carl.begin("together").await).await;
+
+    assert_eq!(ended.folder, Some(FolderProgress { files: 7, finished: 6 }), "{ended:?}");
+    for (path, content, manner) in files {
+        let path = carl.downloaded("Together.part").join(path);
+        assert_eq!(
+            fs::read(&path).ok(),
+            matches!(manner, Manner::Honest).then(|| content.to_vec()),
+            "{path:?}"
+        );
+    }
+    assert_eq!(
+        mallory.asked_for_content(&listed),
+        1 + 2,
+        "itself, and what is before and after the large one"
+    );
+    let alone = files.map(|(_, content, _)| mallory.asked_for_content(content));
+    assert_eq!(alone, [0, 0, 1, 0, 1, 0, 0]);
+    drop(mallory);
+    scene.stop_with([carl]).await;
+}
+
 /// What it lacks is named; the rest is there, and stays for another try.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_a_source_does_not_give_do_not_stop_the_others() {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use protocol::{
-    FileId, FolderSummary, SafeName,
+    FileId, FolderContent, FolderSummary, SafeName,
     folder::{Listing, ListingError, RelativePath},
     root::PieceLayer,
 };
@@ -18,6 +18,7 @@ use crate::downloads::{assemble::part_name, names::Names};
 pub(crate) struct Contents {
     files: Vec<ContainedFile>,
     summary: FolderSummary,
+    content: FolderContent,
 }
 
 #[derive(Debug)]
@@ -67,11 +68,17 @@ impl Contents {
                 file.place.part = folders.all[*folder].names.add(&part_name(&file.place.name));
             }
         }
-        Ok(Self { files: files.into_iter().map(|(file, _)| file).collect(), summary })
+        let content = FolderContent::of(&listing);
+        Ok(Self { files: files.into_iter().map(|(file, _)| file).collect(), summary, content })
     }
 
     pub(crate) fn files(&self) -> &[ContainedFile] {
         &self.files
+    }
+
+    /// The files as one sequence of bytes.
+    pub(crate) fn content(&self) -> &FolderContent {
+        &self.content
     }
 
     pub(crate) fn summary(&self) -> FolderSummary {

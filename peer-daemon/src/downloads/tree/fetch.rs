@@ -1,7 +1,8 @@
-//! Fetches the files of a folder over one stream, one after the other.
+//! Fetches the files of a folder over one stream: small ones that are side by side together, large ones piece by piece.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use protocol::FileId;
 use tokio::{
     sync::mpsc::{self, Sender},
     task::spawn_blocking,
@@ -13,16 +14,18 @@ use super::{
     contents::Contents,
     large,
     recorder::TreeRecorder,
-    small::{Arrival, FILES_AHEAD, SmallFiles, receive},
+    small::{Arrival, FILES_AHEAD, Run, SmallFiles, receive},
 };
 use crate::{
     downloads::{failure::Failure, setback::Setback},
-    peer_stream::client::Requester,
+    peer_stream::client::{Requester, StreamError},
 };
 
 pub(in crate::downloads) struct TreeFetch<'a> {
     pub(super) stream: &'a mut Requester,
     pub(super) recorder: &'a TreeRecorder,
+    /// What the source knows it by.
+    pub(super) folder: &'a FileId,
     pub(super) contents: &'a Arc<Contents>,
     pub(super) token: &'a CancellationToken,
 }
@@ -70,31 +73,52 @@ impl TreeFetch<'_> {
     }
 
     async fn ask_for(&mut self, wanted: Vec<usize>, files: &Sender<Arrival>) -> Result<(), Failure> {
-        for number in wanted {
-            let Some(file) = self.contents.files().get(number) else { continue };
-            let fetched = if file.is_small() {
-                tokio::select! {
-                    content = receive(self.stream, &file.id) => content.map_err(Failure::from),
-                    () = self.token.cancelled() => Err(Failure::Cancelled),
-                }
-            } else {
-                large::fetch(self.stream, self.recorder, self.contents, number, self.token)
-                    .await
-                    .map(|()| Vec::new())
-            };
-            match fetched {
-                Ok(_) if !file.is_small() => {}
-                Ok(content) => {
-                    if files.send(Arrival { number, content }).await.is_err() {
-                        // The writer ended, and says why.
-                        return Ok(());
-                    }
-                }
-                Err(Failure::Setback(setback)) => self.pass_over(number, setback)?,
-                Err(failure) => return Err(failure),
+        for run in self.contents.content().runs(&wanted) {
+            let alone = if run.len() > 1 { self.ask_for_run(run, files).await? } else { run };
+            for number in alone {
+                self.ask_for_one(number, files).await?;
             }
         }
         Ok(())
+    }
+
+    /// Several small files with one request. Those are left that have to be asked for one by one: all of them, where
+    /// the source does not give one, for it does not say which.
+    async fn ask_for_run(
+        &mut self,
+        run: Range<usize>,
+        files: &Sender<Arrival>,
+    ) -> Result<Range<usize>, Failure> {
+        let run = Run { folder: self.folder, content: self.contents.content(), files: run };
+        tokio::select! {
+            received = run.receive(self.stream, files) => match received {
+                Ok(()) => Ok(0..0),
+                Err(StreamError::Refused { .. }) => Ok(run.files.clone()),
+                Err(error) => Err(error.into()),
+            },
+            () = self.token.cancelled() => Err(Failure::Cancelled),
+        }
+    }
+
+    async fn ask_for_one(&mut self, number: usize, files: &Sender<Arrival>) -> Result<(), Failure> {
+        let Some(file) = self.contents.files().get(number) else { return Ok(()) };
+        let fetched = if file.is_small() {
+            tokio::select! {
+                content = receive(self.stream, &file.id) => content.map_err(Failure::from),
+                () = self.token.cancelled() => Err(Failure::Cancelled),
+            }
+        } else {
+            large::fetch(self.stream, self.recorder, self.contents, number, self.token)
+                .await
+                .map(|()| Vec::new())
+        };
+        match fetched {
+            Ok(_) if !file.is_small() => Ok(()),
+            // Where the writer has ended, it says why.
+            Ok(content) => files.send(Arrival { number, content }).await.map_err(|_| Failure::Worker),
+            Err(Failure::Setback(setback)) => self.pass_over(number, setback),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// A file that the source does not give must not stop the others, as long as the stream is good for them.

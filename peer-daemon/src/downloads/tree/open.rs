@@ -84,7 +84,8 @@ impl Downloads {
                 account.size() - account.tally().received
             },
         );
-        let fetch = TreeFetch { stream, recorder: &recorder, contents: &contents, token: &item.token };
+        let (folder, token) = (&item.file, &item.token);
+        let fetch = TreeFetch { stream, recorder: &recorder, folder, contents: &contents, token };
         fetch.run(watching).await?;
         self.complete_tree(batch, item, recorder.tree, contents).await
     }

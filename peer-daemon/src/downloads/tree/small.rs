@@ -1,18 +1,18 @@
 //! The small files of a folder: each is received whole, and found right before it gets its name.
 //!
-//! One after the other is asked for over the stream; a blocking thread beside it hashes and writes them, a bounded
-//! number of files behind. So a file costs one request, and neither a hop between threads of its own nor a sync.
+//! Those that are side by side are asked for together; a blocking thread beside it hashes and writes them, a bounded
+//! number of files behind. So a file costs no way there and back, no hop between threads of its own and no sync.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use hyper::body::Bytes;
-use protocol::{FileId, root::PieceLayer};
-use tokio::sync::mpsc;
+use protocol::{FileId, FolderContent, root::PieceLayer};
+use tokio::sync::mpsc::{self, Sender};
 
 use super::{account::lock, contents::Contents, recorder::TreeRecorder};
 use crate::{
     downloads::failure::Failure,
-    peer_stream::client::{Requester, StreamError},
+    peer_stream::client::{FileBody, Requester, StreamError},
 };
 
 /// Files between the stream and the disk: at up to 1 MiB each, 16 MiB at most.
@@ -24,7 +24,7 @@ pub(super) struct Arrival {
     pub(super) content: Vec<Bytes>,
 }
 
-/// The bytes of a file, of which nothing is known but that they are as many as they should be.
+/// The bytes of one file, of which nothing is known but that they are as many as they should be.
 pub(super) async fn receive(stream: &mut Requester, file: &FileId) -> Result<Vec<Bytes>, StreamError> {
     let mut content = Vec::new();
     // All empty files are one.
@@ -35,6 +35,53 @@ pub(super) async fn receive(stream: &mut Requester, file: &FileId) -> Result<Vec
         }
     }
     Ok(content)
+}
+
+/// Neighbours in the listing, by their numbers.
+pub(super) struct Run<'a> {
+    pub(super) folder: &'a FileId,
+    pub(super) content: &'a FolderContent,
+    pub(super) files: Range<usize>,
+}
+
+impl Run<'_> {
+    /// All of them with one request. Passes each on as it comes; ends early where nobody takes them any more.
+    pub(super) async fn receive(
+        &self,
+        stream: &mut Requester,
+        files: &Sender<Arrival>,
+    ) -> Result<(), StreamError> {
+        let mut body = match self.content.bytes_of(&self.files) {
+            // All of them are empty.
+            nothing if nothing.is_empty() => None,
+            bytes => Some(stream.fetch_run(self.folder, self.content.size(), bytes).await?),
+        };
+        let mut chunk = Bytes::new();
+        for number in self.files.clone() {
+            let bytes = self.content.bytes_of(&(number..number + 1));
+            let (mut missing, mut content) = (bytes.end - bytes.start, Vec::new());
+            while missing > 0 {
+                if chunk.is_empty() {
+                    chunk = next(&mut body).await?.ok_or(StreamError::Lost)?;
+                }
+                let part = chunk.split_to(usize::try_from(missing).unwrap_or(usize::MAX).min(chunk.len()));
+                missing -= part.len() as u64;
+                content.push(part);
+            }
+            if files.send(Arrival { number, content }).await.is_err() {
+                return Err(StreamError::Lost);
+            }
+        }
+        // What is not read to its end is no stream any more.
+        next(&mut body).await.map(|_end| ())
+    }
+}
+
+async fn next(body: &mut Option<FileBody<'_>>) -> Result<Option<Bytes>, StreamError> {
+    match body {
+        Some(body) => body.chunk().await,
+        None => Ok(None),
+    }
 }
 
 /// Checks and writes what comes.

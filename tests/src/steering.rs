@@ -124,10 +124,7 @@ impl Peer {
 
     /// Bytes of whole pieces in the only partial file that are as in `original`.
     pub fn right_bytes_on_disk(&self, original: &[u8]) -> u64 {
-        let path = self.partial_file();
-        let partial = fs::read(&path).expect("a readable partial file");
-        let pieces = original.chunks(PIECE).zip(partial.chunks(PIECE));
-        pieces.filter(|(right, there)| right == there).map(|(right, _)| right.len() as u64).sum()
+        right_bytes(original, &fs::read(self.partial_file()).expect("a readable partial file"))
     }
 
     fn partial_file(&self) -> PathBuf {
@@ -136,6 +133,12 @@ impl Peer {
         assert_eq!(partial.len(), 1, "{names:?}");
         self.downloaded(partial[0])
     }
+}
+
+/// Bytes of whole pieces that are as in `original`.
+pub fn right_bytes(original: &[u8], there: &[u8]) -> u64 {
+    let pieces = original.chunks(PIECE).zip(there.chunks(PIECE));
+    pieces.filter(|(right, there)| right == there).map(|(right, _)| right.len() as u64).sum()
 }
 
 fn only(document: Downloads) -> Download {

@@ -5,14 +5,14 @@
 //! A few rounds run with all other tests; `cargo xtask faults` runs many. The seed is shown by a round that fails,
 //! and decides who is killed and when.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use hearsay_tests::{
     content::{Folder, names_in},
     peer::Peer,
     scene::Scene,
     slow_link::SlowLink,
-    steering::PIECE,
+    steering::{PIECE, right_bytes},
     wait::{PATIENCE, until},
 };
 use protocol::control::{Download, DownloadState, Downloads, ExitCode, UploadState};
@@ -45,6 +45,11 @@ enum Victim {
     Coordinator,
 }
 
+/// Of all files.
+fn size() -> u64 {
+    FILES.iter().chain(&FOLDER_FILES).map(|(_, size)| *size as u64).sum()
+}
+
 struct Stage {
     scene: Scene,
     files: Folder,
@@ -52,6 +57,16 @@ struct Stage {
     anna: Peer,
     bert: Peer,
     link: SlowLink,
+    account: Account,
+}
+
+/// What has to come over the link, from when it had carried so much.
+#[derive(Clone, Copy, Default)]
+struct Account {
+    before: u64,
+    missing: u64,
+    /// Kills since then.
+    stops: u64,
 }
 
 impl Stage {
@@ -75,12 +90,12 @@ impl Stage {
             let output = anna.peerctl(&["link", &path]).await.expect(ExitCode::Done);
             links.push(output.stdout.trim().to_owned());
         }
-        Self { scene, files, links, anna, bert, link }
+        Self { scene, files, links, anna, bert, link, account: Account::default() }
     }
 
     async fn round(mut self, random: &mut StdRng) -> Self {
         self.link.runs_at(BYTES_PER_SECOND);
-        let before = self.link.passed();
+        self.account = Account { before: self.link.passed(), missing: size(), stops: 0 };
         let begun = self.begin().await;
         let kills = random.random_range(1..=KILLS_MAX);
         for _ in 0..kills {
@@ -93,8 +108,8 @@ impl Stage {
         for download in &begun.downloads {
             self.arrives(download).await;
         }
-        let size: usize = FILES.iter().chain(&FOLDER_FILES).map(|(_, size)| size).sum();
-        self.link.has_carried(before, size as u64, kills.into());
+        let Account { before, missing, stops } = self.account;
+        self.link.has_carried(before, missing, stops);
         self.clean_up(&begun.downloads).await;
         self
     }
@@ -115,20 +130,20 @@ impl Stage {
         .await
     }
 
-    async fn kill(self, victim: Victim) -> Self {
-        let Self { scene, files, links, anna, bert, link } = self;
+    async fn kill(mut self, victim: Victim) -> Self {
+        self.account.stops += 1;
         match victim {
             Victim::Requester => {
-                let bert = bert.kill_and_start_again().await;
-                Self { scene, files, links, anna, bert, link }
+                let folder = self.bert.downloaded("");
+                let killed = self.bert.kill().await;
+                // However much it had not taken from the system yet: what is on the disk does not come again.
+                let missing = size() - right_bytes_in(&folder, &self.files);
+                self.account = Account { before: self.link.passed(), missing, stops: 0 };
+                Self { bert: killed.start_again().await, ..self }
             }
-            Victim::Target => {
-                let anna = anna.kill_and_start_again().await;
-                Self { scene, files, links, anna, bert, link }
-            }
+            Victim::Target => Self { anna: self.anna.kill_and_start_again().await, ..self },
             Victim::Coordinator => {
-                let scene = scene.kill_coordinator_and_start_again().await;
-                Self { scene, files, links, anna, bert, link }
+                Self { scene: self.scene.kill_coordinator_and_start_again().await, ..self }
             }
         }
     }
@@ -172,6 +187,17 @@ impl Stage {
     async fn stop(self) {
         self.scene.stop_with([self.anna, self.bert]).await;
     }
+}
+
+/// Of all files, whole or on their way.
+fn right_bytes_in(folder: &Path, originals: &Folder) -> u64 {
+    let right = |(path, _): &(&str, usize)| {
+        let on_its_way = path.replace("set/", "set.part/");
+        let places = [path.to_string(), format!("{path}.part"), on_its_way.clone(), on_its_way + ".part"];
+        let there = places.iter().find_map(|place| fs::read(folder.join(place)).ok());
+        there.map_or(0, |there| right_bytes(&originals.read(path), &there))
+    };
+    FILES.iter().chain(&FOLDER_FILES).map(right).sum()
 }
 
 #[allow(

@@ -35,7 +35,7 @@ pub(crate) struct Live {
 
 impl Live {
     /// Takes over what is told now.
-    pub(super) fn follow(&self, told: LiveSettings) {
+    pub(crate) fn follow(&self, told: LiveSettings) {
         self.upload.set_rate(told.upload_rate.0);
         self.download.set_rate(told.download_rate.0);
         let giving = Giving { uploads: told.uploads, policy: told.policy };

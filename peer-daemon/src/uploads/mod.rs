@@ -295,3 +295,6 @@ impl Uploads {
         self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

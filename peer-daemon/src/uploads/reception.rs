@@ -28,9 +28,9 @@ impl Reception {
                 accepted = listener.accept() => accepted,
                 () = token.cancelled() => return,
             };
-            let Some(expecting) = self.lock().clone().filter(|sender| !sender.is_closed()) else { continue };
+            let Some(expecting) = self.lock().clone() else { continue };
             if let Ok(permit) = gate.admit(from.ip(), true) {
-                // As many fit as the gate admits.
+                // As many fit as the gate admits; whoever expected one may have it by now.
                 let _gone = expecting.try_send((stream, permit));
             }
         }

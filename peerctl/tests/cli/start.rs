@@ -111,28 +111,71 @@ fn a_missing_daemon_is_told() {
 const SYSTEMCTL: &str =
     "#!/bin/sh\n[ \"$1 $3 $4\" = \"--user --quiet peer-daemon.service\" ] && [ $2 = \"$ANSWERS_YES_TO\" ]\n";
 
+/// peerctl where systemd says yes to one question about the daemon's unit.
+fn beside_systemd(daemon: &FakeDaemon, yes: &str) -> Command {
+    let mut peerctl = install(&daemon.folder(), "touch \"$HOME/started\"; echo it starts >&2; exit 1");
+    let systemctl = daemon.folder().join("bin/systemctl");
+    std::fs::write(&systemctl, SYSTEMCTL).unwrap();
+    std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+    peerctl.env("ANSWERS_YES_TO", yes);
+    peerctl
+}
+
+fn add_unit(daemon: &FakeDaemon) {
+    let units = daemon.folder().join(".config/systemd/user");
+    std::fs::create_dir_all(&units).unwrap();
+    std::fs::write(units.join("peer-daemon.service"), "[Service]\n").unwrap();
+}
+
 #[test]
 fn a_daemon_that_systemd_starts_gets_no_second_one_beside_it() {
     let daemon = FakeDaemon::absent();
     let started = daemon.folder().join("started");
-    let ran = |verb: &str, yes: &str| {
-        let mut peerctl = install(&daemon.folder(), "touch \"$HOME/started\"; echo it starts >&2; exit 1");
-        let systemctl = daemon.folder().join("bin/systemctl");
-        std::fs::write(&systemctl, SYSTEMCTL).unwrap();
-        std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Ran::of(peerctl.arg(verb).env("ANSWERS_YES_TO", yes).output().unwrap())
-    };
+    let ran = |verb: &str, yes: &str| Ran::of(beside_systemd(&daemon, yes).arg(verb).output().unwrap());
     // Without a unit, systemd is not asked.
     ran("start", "is-enabled").exits(1).says("it starts");
     std::fs::remove_file(&started).unwrap();
 
-    let units = daemon.folder().join(".config/systemd/user");
-    std::fs::create_dir_all(&units).unwrap();
-    std::fs::write(units.join("peer-daemon.service"), "[Service]\n").unwrap();
+    add_unit(&daemon);
     for (verb, yes) in [("start", "is-enabled"), ("start", "is-active"), ("restart", "is-enabled")] {
         ran(verb, yes).exits(5).prints("").says("systemctl --user start peer-daemon.service");
         assert!(!started.exists(), "{verb}, {yes}");
     }
     // It is there, and the person does not use it.
     ran("start", "nothing").exits(1).says("it starts");
+}
+
+#[test]
+fn the_doctor_tells_what_becomes_of_the_unit_of_a_daemon_that_does_not_answer() {
+    let daemon = FakeDaemon::absent();
+    let of_service = |arguments: &[&str], yes: &str| {
+        let ran = beside_systemd(&daemon, yes).args(arguments).args(["doctor", "--json"]).output().unwrap();
+        let told: serde_json::Value = serde_json::from_str(&Ran::of(ran).exits(3).stdout).unwrap();
+        let checks = told["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "service")?;
+        let told = ["verdict", "finding", "remedy"].map(|part| check[part].as_str().unwrap().to_owned());
+        Some(told.join(" | "))
+    };
+    assert_eq!(of_service(&[], "is-failed"), None, "there is no unit");
+
+    add_unit(&daemon);
+    let why = "see why: journalctl --user -u peer-daemon.service";
+    for (yes, told) in [
+        ("is-failed", format!("bad | peer-daemon.service has failed | {why}")),
+        ("is-active", format!("bad | peer-daemon.service runs, and does not answer yet | {why}")),
+        (
+            "is-enabled",
+            "bad | peer-daemon.service does not run | systemctl --user start peer-daemon.service".to_owned(),
+        ),
+        (
+            "nothing",
+            "unknown | peer-daemon.service is there, and systemd does not start it | to have it started at each \
+             login: systemctl --user enable --now peer-daemon.service"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(of_service(&[], yes), Some(told));
+    }
+    let socket = daemon.socket().display().to_string();
+    assert_eq!(of_service(&["--socket", &socket], "is-failed"), None, "it is another one's");
 }

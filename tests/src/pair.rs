@@ -40,7 +40,8 @@ impl Pair {
         Self { scene, files, anna, bert, link }
     }
 
-    /// Bert fetches what a search finds, and so many pieces have come: the link stands still in the middle of the next one.
+    /// Bert fetches what a search finds, and so many pieces have come: the link stands still in the middle of the
+    /// next one.
     pub async fn under_way(&self, query: &str, pieces: usize) -> Download {
         self.link.stands_still_after_pieces(pieces);
         let download = self.bert.begin(query).await;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use http_body_util::{Either, Full};
@@ -42,8 +42,8 @@ pub(super) struct Answers<S> {
     pub(super) progress: Arc<ServeProgress>,
     /// Where files are read; the stream waits for it before it is over.
     pub(super) readers: TaskTracker,
-    /// What is in the folder that was asked for first: of others, it is looked up each time.
-    pub(super) content: OnceLock<(FileId, Arc<FolderContent>)>,
+    /// What is in the folder of which files were asked for last. A plain mutex: held for a copy.
+    pub(super) content: Mutex<Option<(FileId, Arc<FolderContent>)>>,
 }
 
 /// What a path names.
@@ -150,11 +150,12 @@ impl<S: Shelf> Answers<S> {
     }
 
     async fn content_of(&self, folder: FileId) -> Result<Arc<FolderContent>, Code> {
-        if let Some((_, known)) = self.content.get().filter(|(known, _)| *known == folder) {
-            return Ok(Arc::clone(known));
+        let known = self.content.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, content)) = known.filter(|(known, _)| *known == folder) {
+            return Ok(content);
         }
         let content = Arc::new(self.shelf.content(&folder).await.map_err(code)?);
-        let _first_is_kept = self.content.set((folder, Arc::clone(&content)));
+        *self.content.lock().unwrap_or_else(PoisonError::into_inner) = Some((folder, Arc::clone(&content)));
         Ok(content)
     }
 

@@ -9,7 +9,7 @@
 use std::{
     pin::pin,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -122,7 +122,7 @@ where
         shelf,
         progress: Arc::clone(&progress),
         readers: readers.clone(),
-        content: OnceLock::new(),
+        content: Mutex::default(),
     });
     let service = service_fn(move |request| {
         let answers = Arc::clone(&answers);

@@ -1,6 +1,6 @@
 //! The program: what its command line asks for, from the first word to the exit code.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{ArgMatches, CommandFactory as _, Error, error::ErrorKind};
 use protocol::control::ExitCode as Code;
@@ -17,13 +17,20 @@ use crate::{
     telemetry,
 };
 
+/// All that matters has ended by then. A thread that waits for a disk which does not answer is not waited for.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 /// The whole program; its exit code.
 pub fn run() -> ExitCode {
     let matches = Cli::command().get_matches();
     // Before there are threads.
     let inherited = Inherited::take();
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(run_in(&matches, inherited)),
+        Ok(runtime) => {
+            let code = runtime.block_on(run_in(&matches, inherited));
+            runtime.shutdown_timeout(LAST_THREADS);
+            code
+        }
         Err(problem) => {
             telemetry::to_stderr().last_words(&problem);
             ExitCode::FAILURE

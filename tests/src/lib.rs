@@ -19,6 +19,7 @@ pub mod disk;
 pub mod far_link;
 pub mod faulty_link;
 pub mod file_server;
+pub mod hanging_disk;
 mod link;
 pub mod memory;
 pub mod misuse;

@@ -51,6 +51,11 @@ const NEEDED: &[Prerequisite] = &[
         reason: "it steers the browser of the end-to-end tests",
     },
     Prerequisite {
+        program: "bindfs",
+        package: "bindfs",
+        reason: "the end-to-end tests stop it: a disk that does not answer",
+    },
+    Prerequisite {
         program: "systemd-socket-activate",
         package: "systemd",
         reason: "the end-to-end tests hand sockets to the programs as systemd does, and look at the units",

@@ -22,6 +22,7 @@ mod scanner;
 mod schedule;
 mod seams;
 mod shares;
+mod silent_disks;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ use self::{
     index::{Entry, Index},
     path_guard::{GuardError, Location},
     shares::Share,
+    silent_disks::SilentDisks,
     store::HashCache,
 };
 pub(crate) use self::{
@@ -123,6 +125,7 @@ impl Library {
                 changed: Mutex::default(),
                 agenda: watch::Sender::new(agenda),
                 cache: HashCache::new(state),
+                silent_disks: SilentDisks::default(),
                 tracker: tracker.clone(),
                 hashed_bytes: AtomicU64::new(0),
             }),
@@ -151,8 +154,12 @@ impl Library {
 
     /// What answers a search, at most `limit`, exact matches first. Synchronous, and linear in the number of
     /// files: see the index for what that costs.
+    /// What is on a disk that does not answer is not offered.
     pub fn search(&self, subject: &Subject, limit: usize) -> Vec<Match> {
-        self.shared.index().search(subject, limit)
+        let index = self.shared.index();
+        let mut found = index.search(subject, limit);
+        found.retain(|found| self.shared.may_be_read(&index, found));
+        found
     }
 
     pub fn find(&self, file: &FileId) -> Option<SharedFile> {
@@ -206,6 +213,7 @@ struct Shared {
     changed: Mutex<Changed>,
     agenda: watch::Sender<Agenda>,
     cache: HashCache,
+    silent_disks: SilentDisks,
     tracker: TaskTracker,
     hashed_bytes: AtomicU64,
 }

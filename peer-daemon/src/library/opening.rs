@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use protocol::{
     FileId, FolderContent,
     root::{FileHasher, PieceLayer},
+    search::Match,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Library, Shared,
     hasher::Stamp,
-    index::Entry,
-    path_guard::{self, GuardError},
+    index::{Entry, Index},
+    path_guard::{self, GuardError, Location},
+    silent_disks::AtWork,
     walker,
     whole_folders::{self, WholeFolder},
 };
@@ -31,6 +33,8 @@ pub enum OpenError {
     Gone,
     #[error("it has changed since it was hashed")]
     Changed,
+    #[error("its disk does not answer")]
+    Silent,
     #[error("it can't be read")]
     Io(#[from] io::Error),
 }
@@ -47,6 +51,8 @@ pub struct OpenFile {
     pub file: File,
     entry: Arc<Entry>,
     library: Arc<Shared>,
+    /// The last field, so that closing the file is part of it.
+    _at_work: AtWork,
 }
 
 impl OpenFile {
@@ -104,6 +110,11 @@ impl Library {
         .await
     }
 
+    /// Whoever reads here has been given up.
+    pub(crate) fn leave_readers(&self) {
+        self.shared.silent_disks.leave();
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Shared>) -> Result<T, OpenError> + Send + 'static,
@@ -117,8 +128,13 @@ impl Library {
 impl Shared {
     fn open(self: &Arc<Self>, file: &FileId) -> Result<Opened, OpenError> {
         self.by_any_path(file, |entry| {
-            let open =
-                OpenFile { file: open_entry(entry)?, entry: Arc::clone(entry), library: Arc::clone(self) };
+            let at_work = self.begin(&entry.location)?;
+            let open = OpenFile {
+                file: open_entry(entry)?,
+                entry: Arc::clone(entry),
+                library: Arc::clone(self),
+                _at_work: at_work,
+            };
             if entry.file.size > SMALL_FILE_BYTES {
                 return Ok(Opened::OnDisk(open));
             }
@@ -135,6 +151,7 @@ impl Shared {
     }
 
     fn layer_of(&self, entry: &Arc<Entry>) -> Result<PieceLayer, OpenError> {
+        let _at_work = self.begin(&entry.location)?;
         drop(open_entry(entry)?);
         if entry.file.piece_count() == 1 {
             return PieceLayer::verify(&entry.file, &[]).map_err(io::Error::other).map_err(OpenError::Io);
@@ -147,6 +164,18 @@ impl Shared {
         layer.ok_or(OpenError::Changed)
     }
 
+    fn begin(&self, location: &Location) -> Result<AtWork, OpenError> {
+        self.silent_disks.begin(&location.share).ok_or(OpenError::Silent)
+    }
+
+    /// Whether a match is on a disk that answers, at one of its paths.
+    pub(super) fn may_be_read(&self, index: &Index, found: &Match) -> bool {
+        let answers = |location: &Location| !self.silent_disks.is_silent(&location.share);
+        let Ok(file) = FileId::new(found.root, found.size) else { return false };
+        index.of_file(&file).any(|entry| answers(&entry.location))
+            || index.folder_of(&file).is_some_and(|(folder, _)| answers(&folder.location))
+    }
+
     /// What comes of the first of a file's paths from which something does.
     fn by_any_path<T>(
         &self,
@@ -157,6 +186,8 @@ impl Shared {
         for entry in self.index().of_file(file) {
             match attempt(entry) {
                 Ok(found) => return Ok(found),
+                // Looking would take another thread.
+                Err(OpenError::Silent) => outcome = Err(OpenError::Silent),
                 Err(error) => {
                     self.doubt(entry);
                     // That one path is gone says less than that another one changed.
@@ -173,6 +204,7 @@ impl Shared {
     fn listing(&self, file: &FileId) -> Result<Vec<u8>, OpenError> {
         let index = self.index();
         let (folder, entries) = index.folder_of(file).ok_or(OpenError::Gone)?;
+        let _at_work = self.begin(&folder.location)?;
         self.look_through(folder, entries)?;
         whole_folders::list(folder, entries).map_err(io::Error::other).map_err(OpenError::Io)
     }

@@ -37,6 +37,10 @@ impl Shelf for Library {
     async fn content(&self, folder: &FileId) -> Result<FolderContent, ShelfError> {
         Ok(Self::content(self, folder).await?)
     }
+
+    fn leave_readers(&self) {
+        Self::leave_readers(self);
+    }
 }
 
 impl From<OpenError> for ShelfError {
@@ -44,6 +48,7 @@ impl From<OpenError> for ShelfError {
         match error {
             OpenError::Gone => Self::Gone,
             OpenError::Changed => Self::Changed,
+            OpenError::Silent => Self::Silent,
             OpenError::Io(_) => Self::Unreadable,
         }
     }

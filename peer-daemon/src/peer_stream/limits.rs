@@ -17,6 +17,9 @@ pub struct StreamLimits {
     pub head: Duration,
     /// For a whole piece layer: 512 KiB at most, at the slowest rate that is worth waiting for (8 KiB/s).
     pub piece_layer: Duration,
+    /// For what is still being read when the stream has ended. A chunk takes milliseconds, on a drive that sleeps some
+    /// seconds; after that, the disk does not answer.
+    pub last_read: Duration,
 }
 
 impl Default for StreamLimits {
@@ -27,6 +30,7 @@ impl Default for StreamLimits {
             idle: limits::STREAM_IDLE,
             head: 2 * limits::STREAM_IDLE,
             piece_layer: Duration::from_secs(64),
+            last_read: limits::STREAM_IDLE / 3,
         }
     }
 }
@@ -52,7 +56,7 @@ impl StreamLimits {
     /// With other times for who is silent.
     #[must_use]
     pub fn bearing(self, patience: &Patience) -> Self {
-        Self { idle: patience.idle, head: 2 * patience.idle, ..self }
+        Self { idle: patience.idle, head: 2 * patience.idle, last_read: patience.idle / 3, ..self }
     }
 }
 

@@ -33,6 +33,7 @@ pub struct ServeProgress {
     phase: watch::Sender<Phase>,
     sent: AtomicU64,
     source_changed: AtomicBool,
+    disk_silent: AtomicBool,
     /// What was asked for last, and what had been sent before it. A plain mutex: held for a copy.
     current: Mutex<Option<(FileId, u64)>>,
 }
@@ -94,6 +95,14 @@ impl ServeProgress {
 
     pub(super) fn is_source_changed(&self) -> bool {
         self.source_changed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_silent_disk(&self) {
+        self.disk_silent.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_disk_silent(&self) -> bool {
+        self.disk_silent.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(FileId, u64)>> {

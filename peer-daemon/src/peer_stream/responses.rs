@@ -81,6 +81,8 @@ impl<S: Shelf> Answers<S> {
     ) -> Result<Response<ResponseBody>, io::Error> {
         match self.route(&request).await {
             Ok(response) => Ok(response),
+            // Another time it may: a stream that breaks off says so, and a refusal would not.
+            Err(_) if self.progress.is_disk_silent() => Err(io::Error::other(ShelfError::Silent)),
             Err(code) => problem(code),
         }
     }
@@ -160,7 +162,7 @@ impl<S: Shelf> Answers<S> {
     }
 
     async fn whole(&self, file: &FileId) -> Result<Bytes, Code> {
-        let opened = match self.shelf.open(file).await.map_err(code)? {
+        let opened = match self.open_on_shelf(*file).await? {
             OnShelf::InMemory(content) => return Ok(content),
             OnShelf::OnDisk(opened) => opened,
         };
@@ -172,14 +174,32 @@ impl<S: Shelf> Answers<S> {
 
     async fn pieces(&self, file: FileId) -> Answer {
         self.turn_to(file)?;
-        let layer = self.shelf.layer(&file).await.map_err(code)?;
+        let from = Arc::clone(&self.shelf);
+        let layer = self.reading(async move { from.layer(&file).await }).await?;
         let head = Response::builder().header(CONTENT_TYPE, OCTETS);
         finish(head, Either::Left(Full::from(layer.to_bytes())))
     }
 
     async fn open(&self, file: FileId) -> Result<OnShelf<S::File>, Code> {
         self.turn_to(file)?;
-        self.shelf.open(&file).await.map_err(code)
+        self.open_on_shelf(file).await
+    }
+
+    async fn open_on_shelf(&self, file: FileId) -> Result<OnShelf<S::File>, Code> {
+        let from = Arc::clone(&self.shelf);
+        self.reading(async move { from.open(&file).await }).await
+    }
+
+    /// By a task of its own, which goes on if the stream ends meanwhile: so the stream knows of it.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ShelfError>> + Send + 'static,
+    ) -> Result<T, Code> {
+        let read = self.readers.spawn(work).await.unwrap_or(Err(ShelfError::Unreadable));
+        if matches!(read, Err(ShelfError::Silent)) {
+            self.progress.note_silent_disk();
+        }
+        read.map_err(code)
     }
 
     /// Only to what belongs to this introduction.
@@ -232,7 +252,7 @@ fn code(error: ShelfError) -> Code {
     match error {
         ShelfError::Gone => Code::FileGone,
         ShelfError::Changed => Code::SourceChanged,
-        ShelfError::Unreadable => Code::Internal,
+        ShelfError::Unreadable | ShelfError::Silent => Code::Internal,
     }
 }
 

@@ -66,6 +66,8 @@ pub enum Ended {
     Lost,
     /// A file changed while it was being sent.
     SourceChanged,
+    /// This peer's own disk did not answer.
+    DiskSilent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ where
     let readers = TaskTracker::new();
     let answers = Arc::new(Answers {
         offer,
-        shelf,
+        shelf: Arc::clone(&shelf),
         progress: Arc::clone(&progress),
         readers: readers.clone(),
         content: Mutex::default(),
@@ -148,15 +150,23 @@ where
         result = connected => how_it_ended(result, &has_stalled, &progress),
         () = stop.cancelled() => Ended::Stopped,
     };
-    // The connection is gone, and the bodies with it: readers end with their next chunk.
+    // The connection is gone, and the bodies with it: readers end with their next chunk. One that does not waits for a
+    // disk that does not answer, and nobody waits for that.
     readers.close();
-    readers.wait().await;
+    let is_read = tokio::time::timeout(limits.last_read, readers.wait()).await.is_ok();
+    if !is_read {
+        shelf.leave_readers();
+    }
+    let ended = if is_read { ended } else { Ended::DiskSilent };
     Ok(Served { ended, asked: progress.phase() >= Phase::Asked, bytes_sent: progress.bytes_sent() })
 }
 
 fn how_it_ended(result: hyper::Result<()>, has_stalled: &AtomicBool, progress: &ServeProgress) -> Ended {
     if progress.is_source_changed() {
         return Ended::SourceChanged;
+    }
+    if progress.is_disk_silent() {
+        return Ended::DiskSilent;
     }
     // The HTTP library passes over errors between two requests, so the guard is asked first.
     if has_stalled.load(Ordering::Relaxed) {

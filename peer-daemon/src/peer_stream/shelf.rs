@@ -12,6 +12,8 @@ pub enum ShelfError {
     Gone,
     #[error("the file has changed since it was offered")]
     Changed,
+    #[error("the disk that the file is on does not answer")]
+    Silent,
     #[error("the file can't be read")]
     Unreadable,
 }
@@ -24,6 +26,8 @@ pub trait Shelf: Send + Sync + 'static {
     fn layer(&self, file: &FileId) -> impl Future<Output = Result<PieceLayer, ShelfError>> + Send;
     /// What is in a folder.
     fn content(&self, folder: &FileId) -> impl Future<Output = Result<FolderContent, ShelfError>> + Send;
+    /// What was begun for the stream that has just ended is still not done, and is not waited for any more.
+    fn leave_readers(&self);
 }
 
 /// A file that was unchanged when it was opened.

@@ -7,6 +7,8 @@ pub(crate) enum Aside {
     Deferred,
     /// The stream broke off.
     Lost,
+    /// The disk with what it wants did not answer.
+    DiskSilent,
     /// Uploads were switched off.
     Off,
     /// This daemon was started again.
@@ -24,7 +26,7 @@ pub(crate) enum Aside {
 impl Aside {
     /// Whether the requester still has its turn before it. Otherwise that was it, and others come first.
     pub(crate) fn keeps_turn(self) -> bool {
-        matches!(self, Self::Deferred | Self::Lost | Self::Off | Self::Restarted)
+        matches!(self, Self::Deferred | Self::Lost | Self::DiskSilent | Self::Off | Self::Restarted)
     }
 
     /// For the person who gives.
@@ -32,6 +34,7 @@ impl Aside {
         match self {
             Self::Deferred => "is busy with another download; goes on when it asks again",
             Self::Lost => "the stream broke off; goes on when it asks again",
+            Self::DiskSilent => "its files are on a disk that does not answer; goes on when it asks again",
             Self::Off => "uploads were off; goes on when it asks again",
             Self::Restarted => "waited before the restart; goes on when it asks again",
             Self::Unreachable => "could not be reached; set back until it asks again",
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn who_could_not_take_its_turn_keeps_it_and_who_wasted_it_does_not() {
-        for aside in [Aside::Deferred, Aside::Lost, Aside::Off, Aside::Restarted] {
+        for aside in [Aside::Deferred, Aside::Lost, Aside::DiskSilent, Aside::Off, Aside::Restarted] {
             assert!(aside.keeps_turn(), "{aside:?}");
         }
         for aside in [Aside::Unreachable, Aside::Idle, Aside::Slow, Aside::TurnOver] {

@@ -118,6 +118,7 @@ fn why_it_comes_back(
         | (None, Ok(Served { ended: Ended::Closed, asked: true, .. })) => return None,
         (None, Ok(Served { ended: Ended::Closed, asked: false, .. })) => Aside::Deferred,
         (None, Ok(Served { ended: Ended::Idle, .. })) => Aside::Idle,
+        (None, Ok(Served { ended: Ended::DiskSilent, .. })) => Aside::DiskSilent,
         // Stopped without a reason: the daemon ends.
         (
             None,
@@ -144,6 +145,9 @@ fn what_is_listed(
         (None, Ok(Served { ended: Ended::Idle, .. })) => {
             format!("the requester asked for nothing for {} seconds", patience.idle.as_secs())
         }
+        (None, Ok(Served { ended: Ended::DiskSilent, .. })) => {
+            "the disk that the file is on does not answer".to_owned()
+        }
         (None, Ok(Served { ended: Ended::Stopped, .. })) => "stopped".to_owned(),
         (None, Ok(Served { ended: Ended::Lost, .. })) => {
             "the stream ended early: the requester paused or gave up, or the connection broke".to_owned()
@@ -169,6 +173,13 @@ mod tests {
             (served(Ended::Closed, true), None, None, None, Some(true)),
             (served(Ended::Closed, false), None, Some(Aside::Deferred), Some(Aside::Deferred), None),
             (served(Ended::Idle, true), None, Some(Aside::Idle), Some(Aside::Idle), Some(false)),
+            (
+                served(Ended::DiskSilent, true),
+                None,
+                Some(Aside::DiskSilent),
+                Some(Aside::DiskSilent),
+                Some(false),
+            ),
             (served(Ended::Lost, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
             (served(Ended::SourceChanged, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),
             (served(Ended::Stopped, true), None, Some(Aside::Lost), Some(Aside::TurnOver), Some(false)),

@@ -6,8 +6,8 @@ use std::{
     io::{self, Write as _},
     ops::Range,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -43,6 +43,7 @@ pub(crate) const SHORT: StreamLimits = StreamLimits {
     idle: Duration::from_millis(300),
     head: Duration::from_millis(600),
     piece_layer: Duration::from_millis(300),
+    last_read: Duration::from_millis(300),
 };
 
 /// Bytes that differ from piece to piece.
@@ -62,6 +63,9 @@ pub(crate) fn identify(content: &[u8]) -> (FileId, PieceLayer) {
 pub(crate) struct TestShelf {
     files: Mutex<HashMap<FileId, Result<TestFile, ShelfError>>>,
     folders: Mutex<HashMap<FileId, FolderContent>>,
+    pub(crate) disk: Arc<TestDisk>,
+    /// How often readers were given up.
+    pub(crate) left: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -69,6 +73,36 @@ pub(crate) struct TestFile {
     file: Arc<File>,
     layer: Arc<PieceLayer>,
     is_changed: Arc<AtomicBool>,
+    disk: Arc<TestDisk>,
+}
+
+/// Answers unless it is told not to.
+#[derive(Default)]
+pub(crate) struct TestDisk {
+    is_silent: Mutex<bool>,
+    answers: Condvar,
+}
+
+impl TestDisk {
+    /// Until what is returned is dropped: a runtime waits for its threads, also after a test that failed.
+    pub(crate) fn fall_silent(self: &Arc<Self>) -> Silence {
+        *self.is_silent.lock().unwrap() = true;
+        Silence(Arc::clone(self))
+    }
+    /// Blocks until it answers.
+    fn wait(&self) {
+        let is_silent = self.is_silent.lock().unwrap();
+        drop(self.answers.wait_while(is_silent, |is_silent| *is_silent).unwrap());
+    }
+}
+
+pub(crate) struct Silence(Arc<TestDisk>);
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        *self.0.is_silent.lock().unwrap() = false;
+        self.0.answers.notify_all();
+    }
 }
 
 impl TestShelf {
@@ -76,7 +110,8 @@ impl TestShelf {
         let (id, layer) = identify(content);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        let file = TestFile { file: Arc::new(file), layer: Arc::new(layer), is_changed: Arc::default() };
+        let (file, layer, disk) = (Arc::new(file), Arc::new(layer), Arc::clone(&self.disk));
+        let file = TestFile { file, layer, is_changed: Arc::default(), disk };
         self.files.lock().unwrap().insert(id, Ok(file));
         id
     }
@@ -116,6 +151,9 @@ impl Shelf for TestShelf {
     async fn content(&self, folder: &FileId) -> Result<FolderContent, ShelfError> {
         self.folders.lock().unwrap().get(folder).cloned().ok_or(ShelfError::Gone)
     }
+    fn leave_readers(&self) {
+        self.left.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl ShelfFile for TestFile {
@@ -123,6 +161,7 @@ impl ShelfFile for TestFile {
         &self.file
     }
     fn is_unchanged(&self) -> io::Result<bool> {
+        self.disk.wait();
         Ok(!self.is_changed.load(Ordering::SeqCst))
     }
 }

@@ -1,6 +1,9 @@
 //! Both sides honest: proof, piece layer, ranges, progress, and every way to end.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use peer_daemon::{
     introductions::identity::Identity,
@@ -239,6 +242,29 @@ async fn a_stream_on_which_nothing_moves_ends() {
     let (mut requester, serving) = peers.connect().await;
     let _unread = requester.fetch(&file, 0..file.size).await.unwrap();
     assert_eq!(ended(serving).await.unwrap().ended, Ended::Idle);
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_holds_no_stream() {
+    let mut peers = Peers::with_limits(SHORT);
+    let file = peers.offer(&content(8 * MIB));
+    let (mut requester, serving) = peers.connect().await;
+    let mut body = requester.fetch(&file, 0..file.size).await.unwrap();
+    body.chunk().await.unwrap();
+    let _silence = peers.shelf.disk.fall_silent();
+    while let Ok(Some(_)) = body.chunk().await {}
+    let served = ended(serving).await.unwrap();
+    assert_eq!((served.ended, served.asked), (Ended::DiskSilent, true));
+    assert_eq!(peers.shelf.left.load(Ordering::SeqCst), 1, "whoever reads there is told of");
+
+    // Where it is known, nobody waits; and the requester hears of no refusal.
+    peers.progress = Arc::default();
+    peers.shelf.fail(file, ShelfError::Silent);
+    let (mut requester, serving) = peers.connect().await;
+    let broken = requester.fetch(&file, 0..file.size).await;
+    assert!(matches!(broken, Err(StreamError::Lost)), "{:?}", broken.err());
+    assert_eq!(ended(serving).await.unwrap().ended, Ended::DiskSilent);
+    assert_eq!(peers.shelf.left.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

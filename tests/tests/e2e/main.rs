@@ -41,6 +41,7 @@ mod services;
 mod setup;
 mod shares;
 mod shutdown;
+mod silent_disk;
 mod sources;
 mod start_up;
 /// As the tests of peerctl have it, who use more of it.

@@ -18,7 +18,8 @@ let files = [];
 let held = new Map();
 let searching = null;
 
-const fileOf = ({ root, size }) => `${root}:${size}`;
+/** A folder's root is that of its listing, whose size a result has and a download has not. */
+const fileOf = ({ root, size, folder }) => `${root}:${folder ? "folder" : size}`;
 
 /** Results of one file together, in the order of the first of each: exact names come first. */
 export function group(results) {

@@ -9,12 +9,15 @@ use hearsay_tests::{
     peer::download_address,
     scene::Scene,
     slow_link::SlowLink,
+    wait::{PATIENCE, until},
 };
+use protocol::control::ExitCode;
 use thirtyfour::Key;
 
 use super::{link, sees_connected_as};
 
-/// Whoever changes the page sets this to a folder, and looks at the pictures that this case leaves there.
+/// Whoever changes the page sets this to a folder, and looks at the pictures that this case leaves there. Those of
+/// `docs/images` are among them: `cargo xtask pictures`.
 const PICTURES: &str = "HEARSAY_TEST_PICTURES";
 const SCREENS: [(&str, Screen); 4] = [
     ("web-page", Screen::DESK),
@@ -28,6 +31,7 @@ const SIZES: &str = include_str!("../../../../protocol/examples/byte_sizes.json"
 const BYTES_PER_SECOND: u32 = 256 * 1024;
 /// In transfer for longer than a case may take, however long the pictures do.
 const FILE: usize = 60 << 20;
+const SONG: &str = "the river at dawn.flac";
 
 /// The fields whose edge differs too little from what is around it (WCAG 2.1, 1.4.11), which axe-core does not look at.
 const FAINT_FIELDS: &str = "(() => {
@@ -71,36 +75,52 @@ async fn look(browser: &Browser, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     let files = Folder::new()
-        .with_random("river song.flac", FILE, 21)
         .with_random("river.jpg", 300_000, 22)
-        .with_random("down by the river.ogg", 4_000_000, 23);
-    let own = Folder::new().with("holiday.jpg", "sea").with("letter.txt", "dear");
+        .with_random(SONG, FILE, 21)
+        .with_random("down by the river, live.ogg", 4_000_000, 23)
+        .with("old river songs/words.txt", "the words of all of them")
+        .with_random("old river songs/01 the crossing.ogg", 5_000_000, 24)
+        .with_random("old river songs/02 the ferry.ogg", 6_000_000, 25);
+    let others =
+        Folder::new().with_random("river.jpg", 300_000, 22).with_random("river map.pdf", 2_000_000, 26);
+    let own = Folder::new().with_random("holiday by the sea.mp4", 30_000_000, 27).with("letter.txt", "dear");
     let scene = Scene::start().await;
-    let anna = scene.peer("anna").sharing(files.path()).connected().await;
+    let wren = scene.peer("wren").connected().await;
+    let added = wren.peerctl(&["share", "add", "--folders", &files.path().display().to_string()]).await;
+    let _ = added.expect(ExitCode::Done);
+    let marta = scene.peer("marta").sharing(others.path()).connected().await;
     let slow = SlowLink::start(BYTES_PER_SECOND);
-    let bert = scene.peer("bert").with_page().with_public_download_port(slow.port());
-    let bert = bert.configured("policy = \"ask\"\n").sharing(own.path()).connected().await;
-    slow.leads_to(download_address(&bert.status().await));
+    let robin = scene.peer("robin").with_page().with_public_download_port(slow.port());
+    let robin = robin.configured("policy = \"ask\"\n").sharing(own.path()).connected().await;
+    slow.leads_to(download_address(&robin.status().await));
     let browser = Browser::start().await;
-    let page = link(&bert).await;
+    let page = link(&robin).await;
     browser.open(page.split_once('#').unwrap().0).await;
     browser.read("#notice", "how to get in", |text| text.contains("peerctl gui")).await;
     look(&browser, "-locked").await;
     browser.open(&page).await;
-    sees_connected_as(&browser, "bert").await;
+    sees_connected_as(&browser, "robin").await;
     look(&browser, "-empty").await;
 
-    let _asking = anna.begin("holiday").await;
+    let _asking = wren.begin("holiday").await;
     browser.enter("#query", "river").await;
-    browser.read("#search-summary", "3 files", |text| text.starts_with("3 files")).await;
+    browser.read("#search-summary", "all of them", |text| text.starts_with("4 files and 1 folder")).await;
     browser.press("Fetch river.jpg").await;
     browser.read("#downloads .state", "done", |text| text == "done").await;
-    browser.press("Fetch river song.flac").await;
+    browser.press(&format!("Fetch {SONG}")).await;
     browser.read("#downloads .detail", "how long still", |text| text.contains("left")).await;
+    browser.press("Fetch old river songs").await;
+    browser.read("#downloads .state", "that it waits", |text| text.starts_with("queued")).await;
+    until("no result is offered that is on its way", PATIENCE, async || {
+        (browser.count("#results button[aria-label='On its way old river songs']:disabled").await == 1)
+            .then_some(())
+    })
+    .await;
     browser.press(&format!("Offer whole folders {}", own.path().display())).await;
     browser.read("#shares .detail", "whole folders", |text| text.contains("whole folder")).await;
+    browser.wait_for_script("scrollTo(0, 0);").await;
     look(&browser, "").await;
-    browser.press("History river song.flac").await;
+    browser.press(&format!("History {SONG}")).await;
     look(&browser, "-history").await;
     browser.type_keys(Key::Escape + "").await;
     browser.click("#settings summary").await;
@@ -110,8 +130,10 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     browser.read("#preview-names", "names", |text| text.contains("letter.txt")).await;
     look(&browser, "-preview").await;
     browser.type_keys(Key::Escape + "").await;
-    browser.press("Cancel river song.flac").await;
-    browser.read("#downloads .state", "cancelled", |text| text == "cancelled").await;
+    for name in ["old river songs", SONG] {
+        browser.press(&format!("Cancel {name}")).await;
+        browser.read("#announcer", "that it is", |text| text == format!("{name}: cancelled")).await;
+    }
 
     browser.clear_console().await;
     sizes_are_told_as_peerctl_tells_them(&browser).await;
@@ -119,7 +141,7 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
     ten_thousand_results(&browser).await;
     browser.assert_quiet_console().await;
     browser.stop().await;
-    scene.stop_with([anna, bert]).await;
+    scene.stop_with([wren, marta, robin]).await;
 }
 
 async fn sizes_are_told_as_peerctl_tells_them(browser: &Browser) {

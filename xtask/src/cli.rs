@@ -56,6 +56,8 @@ pub(crate) enum Command {
     },
     /// Write the parts of docs/operations.md that are made from the code.
     Docs,
+    /// Make the pictures of the web page in docs/images anew, in a browser.
+    Pictures,
     /// Check dependency direction, sizes of files, and paths named in texts.
     Tidy,
 }

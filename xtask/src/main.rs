@@ -13,6 +13,7 @@ mod docs;
 mod faults;
 mod flood;
 mod images;
+mod pictures;
 mod prerequisites;
 mod schemathesis;
 mod steps;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Images { release } => images::run(&images::Options { release }),
         Command::Schemathesis => schemathesis::run(),
         Command::Docs => docs::run(),
+        Command::Pictures => pictures::run(),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -3,13 +3,13 @@
 use std::{fs, net::SocketAddr};
 
 use hearsay_tests::{
-    api_client::{ApiClient, send},
     misuse::Misuse,
     peer::Peer,
     process::raise_open_files,
     scene::Scene,
     wait::{PATIENCE, until, within},
 };
+use reqwest::{Client, RequestBuilder};
 use tokio::task::JoinSet;
 
 use super::link;
@@ -50,17 +50,24 @@ fn connections(address: SocketAddr) -> usize {
     fields.filter(|fields| fields[1].ends_with(&port) && fields[3] == "01").count()
 }
 
+/// What answers a call that is to succeed.
+async fn answer(call: RequestBuilder) -> String {
+    let answer = call.send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    answer.text().await.unwrap()
+}
+
 /// Opens the page with a fresh link, over a connection of its own, and asks how the daemon is; the session.
-async fn visit(peer: &Peer) -> (ApiClient, String) {
+async fn visit(peer: &Peer) -> (Client, String) {
     let link = link(peer).await;
     let (page, secret) = link.split_once("/#").unwrap();
-    let browser = ApiClient::to(page);
-    let document = send(browser.get("/")).await.expect(200).body;
+    let browser = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let document = answer(browser.get(page)).await;
     assert!(document.contains("<title>Hearsay</title>"), "{document}");
-    let opening = browser.post("/v1/gui/session").json(&serde_json::json!({ "link": secret }));
-    let opened: serde_json::Value = serde_json::from_str(&send(opening).await.expect(200).body).unwrap();
+    let opening = browser.post(format!("{page}/v1/gui/session")).json(&serde_json::json!({ "link": secret }));
+    let opened: serde_json::Value = serde_json::from_str(&answer(opening).await).unwrap();
     let session = opened["session"].as_str().unwrap().to_owned();
-    let _ = send(browser.get("/v1/status").bearer_auth(&session)).await.expect(200);
+    answer(browser.get(format!("{page}/v1/status")).bearer_auth(&session)).await;
     (browser, session)
 }
 
@@ -83,7 +90,8 @@ async fn whoever_holds_all_connections_of_the_page_does_not_keep_its_owner_out()
     let anna = scene.peer("anna").with_page().connected().await;
     let address = anna.status().await.gui.unwrap();
     let (browser, session) = visit(&anna).await;
-    let mut changes = browser.get("/v1/events").bearer_auth(&session).send().await.unwrap();
+    let mut changes =
+        browser.get(format!("http://{address}/v1/events")).bearer_auth(&session).send().await.unwrap();
     sees(&mut changes, "\"downloads\"").await;
 
     let mut strangers = JoinSet::new();

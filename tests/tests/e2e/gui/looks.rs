@@ -135,6 +135,10 @@ async fn the_page_keeps_nobody_out_and_ten_thousand_results_do_not_stop_it() {
         browser.read("#announcer", "that it is", |text| text == format!("{name}: cancelled")).await;
     }
 
+    // Until then, the page shows what else it hears.
+    browser
+        .read("#search-summary", "that it is over", |text| text == "4 files and 1 folder for “river”")
+        .await;
     browser.clear_console().await;
     sizes_are_told_as_peerctl_tells_them(&browser).await;
     commands_reach_the_daemon_of_the_page(&browser).await;
